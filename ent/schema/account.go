@@ -1,0 +1,51 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
+)
+
+// Account is an identity in a tenant that was seen acting or being acted on.
+type Account struct{ ent.Schema }
+
+// Annotations of the entity.
+func (Account) Annotations() []schema.Annotation { return table("accounts") }
+
+// Mixin of the entity.
+func (Account) Mixin() []ent.Mixin { return []ent.Mixin{tenantOwned{}} }
+
+// Fields of the entity.
+func (Account) Fields() []ent.Field {
+	return []ent.Field{
+		identified("account"),
+		field.String("principal").NotEmpty().MaxLen(320).Immutable().
+			Comment("how logs name it: lower-case user principal name, else an object id"),
+		field.Enum("kind").
+			NamedValues(
+				"Member", "MEMBER",
+				"Guest", "GUEST",
+				"SharedMailbox", "SHARED_MAILBOX",
+				"Room", "ROOM",
+				"Equipment", "EQUIPMENT",
+				"Service", "SERVICE",
+			).Default("MEMBER"),
+		field.Time("created_at").Immutable(),
+	}
+}
+
+// Edges of the entity.
+func (Account) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("tenant", Tenant.Type).Ref("accounts").Field("tenant_id").Unique().Required().Immutable(),
+		edge.To("incidents", Incident.Type),
+		edge.To("findings", Finding.Type),
+	}
+}
+
+// Indexes of the entity.
+func (Account) Indexes() []ent.Index {
+	return []ent.Index{index.Fields("tenant_id", "principal").Unique()}
+}

@@ -1,0 +1,54 @@
+// Package schema describes the entities. Ids are Cairn's own (typeid), times
+// are UTC and set by the code that writes, never by the database.
+//
+// What may not live here: behaviour. Row scoping is applied to every entity by
+// package database, by the presence of the columns these mixins add.
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/dialect/entsql"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
+	"entgo.io/ent/schema/mixin"
+
+	"github.com/cairn-itdr/cairn/internal/typeid"
+)
+
+// identified gives an entity its id.
+func identified(prefix string) ent.Field {
+	return field.String("id").
+		MaxLen(64).
+		Immutable().
+		DefaultFunc(func() string { return typeid.New(prefix) })
+}
+
+// table fixes an entity's table name, so that hand-written SQL can rely on it.
+func table(name string) []schema.Annotation {
+	return []schema.Annotation{entsql.Annotation{Table: name}}
+}
+
+// organizationOwned marks rows that belong to one organization.
+type organizationOwned struct{ mixin.Schema }
+
+// Fields of the mixin.
+func (organizationOwned) Fields() []ent.Field {
+	return []ent.Field{field.String("organization_id").MaxLen(64).NotEmpty().Immutable()}
+}
+
+// tenantOwned marks rows that belong to one tenant of an organization.
+type tenantOwned struct{ mixin.Schema }
+
+// Fields of the mixin.
+func (tenantOwned) Fields() []ent.Field {
+	return []ent.Field{
+		field.String("organization_id").MaxLen(64).NotEmpty().Immutable(),
+		field.String("tenant_id").MaxLen(64).NotEmpty().Immutable(),
+	}
+}
+
+// Indexes of the mixin.
+func (tenantOwned) Indexes() []ent.Index {
+	return []ent.Index{index.Fields("organization_id", "tenant_id")}
+}
