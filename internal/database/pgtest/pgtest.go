@@ -1,0 +1,147 @@
+// Package pgtest gives a test an empty PostgreSQL database of its own. It is
+// imported by tests alone.
+//
+// The server is the one CAIRN_TEST_POSTGRES names (make test starts one for
+// all packages), else a private one that lives as long as the test binary.
+// Without PostgreSQL's programs a test fails and says how to get them; with
+// CAIRN_TEST_SKIP_POSTGRES=1 it is skipped, and says so.
+//
+// What may not live here: anything that knows Cairn's tables.
+package pgtest
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+)
+
+// The environment variables that say where the server comes from.
+const (
+	// ServerVariable holds the URL of a server where databases may be created.
+	ServerVariable = "CAIRN_TEST_POSTGRES"
+	// SkipVariable set to "1" skips every test that needs PostgreSQL.
+	SkipVariable = "CAIRN_TEST_SKIP_POSTGRES"
+)
+
+// URL creates an empty database and returns its URL. The database is dropped,
+// whoever is still connected, when the test and its subtests are over.
+func URL(t testing.TB) string {
+	t.Helper()
+	if os.Getenv(SkipVariable) == "1" {
+		t.Skip("SKIPPED: nothing was tried on PostgreSQL, because " + SkipVariable + "=1")
+	}
+	server, err := serverURL()
+	require.NoError(t, err)
+
+	name := databaseName()
+	require.NoError(t, execute(t.Context(), server, "CREATE DATABASE "+name+" TEMPLATE template0"))
+	t.Cleanup(func() {
+		// The test's own context is over by now.
+		ctx := context.WithoutCancel(t.Context())
+		require.NoError(t, execute(ctx, server, "DROP DATABASE "+name+" WITH (FORCE)"))
+	})
+
+	database, err := url.Parse(server)
+	require.NoError(t, err)
+	database.Path = "/" + name
+	return database.String()
+}
+
+// databaseName returns a name that is free whoever else uses the server.
+func databaseName() string {
+	random := make([]byte, 8)
+	_, _ = rand.Read(random) // never fails
+	return "cairn_test_" + hex.EncodeToString(random)
+}
+
+// execute runs one statement on a connection of its own: there is no pool
+// whose goroutines a test's leak check would find.
+func execute(ctx context.Context, server, statement string) error {
+	connection, err := pgx.Connect(ctx, server)
+	if err != nil {
+		return fmt.Errorf("connect to the PostgreSQL server of the tests: %w", err)
+	}
+	if _, err := connection.Exec(ctx, statement); err != nil {
+		return errors.Join(fmt.Errorf("%s: %w", statement, err), connection.Close(ctx))
+	}
+	return connection.Close(ctx)
+}
+
+// serverURL returns the URL of the server all tests of this binary share.
+var serverURL = sync.OnceValues(func() (string, error) {
+	if server := os.Getenv(ServerVariable); server != "" {
+		return server, nil
+	}
+	return startServer()
+})
+
+// keepServer is the standard input of the process that keeps the private
+// server. It closes when this process ends, in whatever way, and that is what
+// stops the server.
+var keepServer io.WriteCloser
+
+func startServer() (string, error) {
+	script, err := findScript("with-postgres.sh")
+	if err != nil {
+		return "", err
+	}
+	complaints, err := os.CreateTemp("", "cairn-pgtest")
+	if err != nil {
+		return "", fmt.Errorf("make a file for the server's messages: %w", err)
+	}
+	defer func() { _, _ = complaints.Close(), os.Remove(complaints.Name()) }()
+
+	keeper := exec.Command(script, "sh", "-c", `echo "$`+ServerVariable+`"; exec cat`)
+	keeper.Stderr = complaints // a file, for a pipe would need a goroutine
+	if keepServer, err = keeper.StdinPipe(); err != nil {
+		return "", fmt.Errorf("start %s: %w", script, err)
+	}
+	output, err := keeper.StdoutPipe()
+	if err != nil {
+		return "", fmt.Errorf("start %s: %w", script, err)
+	}
+	if err := keeper.Start(); err != nil {
+		return "", fmt.Errorf("start %s: %w", script, err)
+	}
+	server, err := bufio.NewReader(output).ReadString('\n')
+	if err != nil {
+		_ = keeper.Wait() // it has ended; what it wrote says why
+		said, _ := os.ReadFile(complaints.Name())
+		return "", fmt.Errorf("start a private PostgreSQL server: %s", said)
+	}
+	return strings.TrimSpace(server), nil
+}
+
+// findScript looks for a script of the repository from the working directory
+// upwards: a test runs in its package's folder.
+func findScript(name string) (string, error) {
+	folder, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find scripts/%s: %w", name, err)
+	}
+	for {
+		script := filepath.Join(folder, "scripts", name)
+		if _, err := os.Stat(script); err == nil {
+			return script, nil
+		}
+		parent := filepath.Dir(folder)
+		if parent == folder {
+			return "", fmt.Errorf("find scripts/%s: not in any folder above the test's", name)
+		}
+		folder = parent
+	}
+}
