@@ -1,0 +1,56 @@
+-- The tables that are no entities: the activity log, the detection books and
+-- the position up to which a tenant's activity has been taken in.
+-- +goose Up
+CREATE TABLE activities (
+    id text NOT NULL PRIMARY KEY,
+    organization_id text NOT NULL,
+    tenant_id text NOT NULL,
+    account_id text NOT NULL DEFAULT '',
+    source text NOT NULL,
+    vendor_id text NOT NULL,
+    shape text NOT NULL,
+    occurred_at datetime NOT NULL,
+    recorded_at datetime NOT NULL,
+    workload text NOT NULL,
+    record_type text NOT NULL,
+    operation text NOT NULL,
+    result text NOT NULL,
+    error_code integer NOT NULL,
+    principal text NOT NULL,
+    actor_kind text NOT NULL,
+    address text NOT NULL,
+    country text NOT NULL,
+    network_number bigint NOT NULL,
+    network_owner text NOT NULL,
+    network_kind text NOT NULL,
+    user_agent text NOT NULL,
+    session_id text NOT NULL,
+    application_id text NOT NULL,
+    application_name text NOT NULL,
+    target text NOT NULL,
+    subject text NOT NULL,
+    sender text NOT NULL,
+    digest BLOB NOT NULL,
+    raw text NOT NULL
+);
+CREATE INDEX activities_organization_time ON activities (organization_id, occurred_at, id);
+CREATE INDEX activities_tenant_time ON activities (tenant_id, occurred_at, id);
+CREATE INDEX activities_account_time ON activities (tenant_id, account_id, occurred_at) WHERE account_id <> '';
+CREATE INDEX activities_session ON activities (tenant_id, session_id, occurred_at) WHERE session_id <> '';
+CREATE INDEX activities_address ON activities (tenant_id, address, occurred_at) WHERE address <> '';
+
+CREATE TABLE books (
+    tenant_id text NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    period integer NOT NULL,
+    organization_id text NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (tenant_id, kind, subject, period)
+);
+
+CREATE TABLE intake_positions (
+    tenant_id text NOT NULL PRIMARY KEY,
+    organization_id text NOT NULL,
+    position bigint NOT NULL
+);

@@ -1,0 +1,101 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"entgo.io/ent/dialect"
+	entsql "entgo.io/ent/dialect/sql"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/cairn-itdr/cairn/ent"
+)
+
+// Tx is one transaction, seen through ent, through SQL and, on PostgreSQL,
+// through COPY. All of it commits or none.
+type Tx struct {
+	Client *ent.Client
+	SQL    *sql.Tx
+
+	dialect Dialect
+	conn    *sql.Conn
+}
+
+// Dialect says which kind of database the transaction runs on.
+func (tx *Tx) Dialect() Dialect { return tx.dialect }
+
+// InTx runs do in a transaction and commits when it returns nil. A panic or
+// error rolls back. Ent mutations outside InTx are refused.
+func (db *DB) InTx(ctx context.Context, do func(ctx context.Context, tx *Tx) error) (err error) {
+	conn, err := db.write.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("take a connection: %w", err)
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	sqlTx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	committed := false
+	defer func() {
+		if !committed {
+			// The error that brought us here matters; a rollback that fails
+			// as well means the connection is gone, which rolls back too.
+			_ = sqlTx.Rollback()
+		}
+	}()
+	drv := entsql.NewDriver(string(db.dialect), entsql.Conn{ExecQuerier: sqlTx})
+	tx := &Tx{Client: newClient(txDriver{drv}), SQL: sqlTx, dialect: db.dialect, conn: conn}
+	if err := do(ctx, tx); err != nil {
+		return err
+	}
+	if err := sqlTx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	committed = true
+	return nil
+}
+
+// CopyFrom writes rows with COPY. PostgreSQL only.
+func (tx *Tx) CopyFrom(ctx context.Context, table string, columns []string, rows pgx.CopyFromSource) error {
+	return tx.conn.Raw(func(driverConn any) error {
+		c, ok := driverConn.(*stdlib.Conn)
+		if !ok {
+			return fmt.Errorf("COPY needs PostgreSQL, not %s", tx.dialect)
+		}
+		if _, err := c.Conn().CopyFrom(ctx, pgx.Identifier{table}, columns, rows); err != nil {
+			return fmt.Errorf("copy into %s: %w", table, err)
+		}
+		return nil
+	})
+}
+
+// txDriver lets ent run inside a transaction that is not ent's: where ent
+// would begin one of its own it gets this one, and its commit waits for ours.
+type txDriver struct{ *entsql.Driver }
+
+func (d txDriver) Tx(context.Context) (dialect.Tx, error) { return nestedTx{d}, nil }
+
+func (d txDriver) BeginTx(context.Context, *sql.TxOptions) (dialect.Tx, error) {
+	return nestedTx{d}, nil
+}
+
+func (txDriver) Close() error { return nil }
+
+type nestedTx struct{ txDriver }
+
+func (nestedTx) Commit() error   { return nil }
+func (nestedTx) Rollback() error { return nil }
+
+// errWriteOutsideTx says that an entity was written through the reading client.
+var errWriteOutsideTx = errors.New("database: entities are written in a transaction (DB.InTx), never through DB.Client")
+
+// readOnlyDriver keeps the reading client from writing, on both databases alike.
+type readOnlyDriver struct{ dialect.Driver }
+
+func (readOnlyDriver) Exec(context.Context, string, any, any) error { return errWriteOutsideTx }
+
+func (readOnlyDriver) Tx(context.Context) (dialect.Tx, error) { return nil, errWriteOutsideTx }
