@@ -2,21 +2,27 @@
 # Runs a command beside a private PostgreSQL server and removes the server when
 # the command ends, however it ends:
 #
-#   with-postgres.sh COMMAND [ARGUMENT...]
+#   with-postgres.sh [--install] COMMAND [ARGUMENT...]
 #
+# --install lets it install PostgreSQL where ensure-postgres.sh knows how.
 # The command finds the server's URL in CAIRN_TEST_POSTGRES. Where that is set
 # already, or CAIRN_TEST_SKIP_POSTGRES=1 is, no server is started.
 set -euo pipefail
 
+install=()
+if [ "${1:-}" = --install ]; then
+	install=(--install)
+	shift
+fi
 if [ $# = 0 ]; then
-	echo "usage: with-postgres.sh COMMAND [ARGUMENT...]" >&2
+	echo "usage: with-postgres.sh [--install] COMMAND [ARGUMENT...]" >&2
 	exit 2
 fi
 if [ -n "${CAIRN_TEST_POSTGRES:-}" ] || [ "${CAIRN_TEST_SKIP_POSTGRES:-}" = 1 ]; then
 	exec "$@"
 fi
 
-programs=$("$(dirname "$0")/ensure-postgres.sh")
+programs=$("$(dirname "$0")/ensure-postgres.sh" ${install[@]+"${install[@]}"})
 folder=$(mktemp -d "${TMPDIR:-/tmp}/cairn-postgres.XXXXXX")
 
 # server runs a program as the user the server runs as, in a folder that user

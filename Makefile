@@ -1,0 +1,69 @@
+# What one does with Cairn's code. `make help` lists it.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Pure Go: one binary for every machine, and no compiler needed to build it.
+export CGO_ENABLED := 0
+
+# What test, race and bench look at, e.g. make test PACKAGES=./internal/detect/...
+PACKAGES ?= ./...
+# How long each fuzz target runs.
+FUZZTIME ?= 10s
+
+LINT := go tool -modfile=tools/go.mod golangci-lint
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## build and start the demo: everything simulated, nothing to configure
+	@exec bin/cairn demo
+
+.PHONY: build
+build: ## build bin/cairn
+	go build -trimpath -o bin/cairn ./cmd/cairn
+
+.PHONY: test
+test: ## run the tests on SQLite and PostgreSQL (found, or installed where apt-get may)
+	scripts/with-postgres.sh --install go test $(PACKAGES)
+
+.PHONY: race
+race: ## the same with the race detector (needs a C compiler)
+	CGO_ENABLED=1 scripts/with-postgres.sh --install go test -race $(PACKAGES)
+
+.PHONY: lint
+lint: ## check style and house rules (.golangci.yml)
+	$(LINT) run $(PACKAGES)
+
+.PHONY: format
+format: ## put imports and layout in order
+	$(LINT) fmt
+
+.PHONY: bench
+bench: ## run the benchmarks
+	scripts/with-postgres.sh --install go test -run '^$$' -bench . -benchmem $(PACKAGES)
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME
+	scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: generate
+generate: ## write the generated code again
+	go generate ./...
+
+.PHONY: check-generated
+check-generated: ## fail where the generated code is not what generate writes
+	scripts/check-generated.sh
+
+.PHONY: migration
+migration: ## write the next migration: make migration name=what_changes
+	@[[ "$(name)" =~ ^[a-z0-9_]+$$ ]] || { echo 'usage: make migration name=what_changes' >&2; exit 2; }
+	@env -u CAIRN_TEST_POSTGRES -u CAIRN_TEST_SKIP_POSTGRES scripts/with-postgres.sh --install \
+		sh -c 'go run ./internal/database/newmigration "$(name)" "$$CAIRN_TEST_POSTGRES"'
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin .cache
