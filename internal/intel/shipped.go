@@ -1,0 +1,42 @@
+package intel
+
+import (
+	"bytes"
+	_ "embed" // for the tables
+	"fmt"
+	"sync"
+
+	"github.com/cairn-itdr/cairn/internal/intel/table"
+)
+
+var (
+	//go:embed data/country.table
+	countryTable []byte
+	//go:embed data/network.table
+	networkTable []byte
+	//go:embed NOTICE.md
+	notice string
+)
+
+// Notice returns the credits that the licences of the shipped tables want
+// shown, as Markdown; Sources has them one by one.
+func Notice() string { return notice }
+
+// shippedFiles reads the shipped tables once; all Tables share them.
+var shippedFiles = sync.OnceValues(readShipped)
+
+func readShipped() ([]*table.File, error) {
+	var files [2]*table.File
+	var errs [2]error
+	var both sync.WaitGroup
+	for i, data := range [][]byte{countryTable, networkTable} {
+		both.Go(func() { files[i], errs[i] = table.Read(bytes.NewReader(data)) })
+	}
+	both.Wait()
+	for i, name := range []string{"country", "network"} {
+		if errs[i] != nil {
+			return nil, fmt.Errorf("%s: %w", name, errs[i])
+		}
+	}
+	return files[:], nil
+}

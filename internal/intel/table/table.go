@@ -1,0 +1,377 @@
+// Package table holds maps from ranges of addresses to small numbers: building
+// them from overlapping ranges, laying one over another, searching them, and
+// the file they are kept in (file.go). It knows addresses and numbers only;
+// what a number means (a country, an owner, a kind of network) is its
+// caller's. What may not live here: reading of anybody else's formats.
+package table
+
+import (
+	"cmp"
+	"container/heap"
+	"errors"
+	"fmt"
+	"iter"
+	"math/bits"
+	"net/netip"
+	"slices"
+)
+
+// Map says which value each address has; 0 means none. A Map never changes
+// once made and is safe for concurrent use.
+type Map struct {
+	v4, v6 line
+}
+
+// line is the whole of one address family cut into segments: segment i
+// reaches from starts[i] to just before starts[i+1] and has values[i].
+// starts[0] is the family's first address, neighbours differ in value.
+type line struct {
+	starts []point
+	values []uint32
+	coarse []uint32 // see find; only the v4 line and large v6 lines have one
+}
+
+// point is an address as a number; the hi of a v4 address is 0.
+type point struct{ hi, lo uint64 }
+
+func (p point) less(q point) bool { return p.hi < q.hi || p.hi == q.hi && p.lo < q.lo }
+
+func (p point) compare(q point) int {
+	return cmp.Or(cmp.Compare(p.hi, q.hi), cmp.Compare(p.lo, q.lo))
+}
+
+func (p point) next() point {
+	lo, carry := bits.Add64(p.lo, 1, 0)
+	return point{p.hi + carry, lo}
+}
+
+func (p point) minus(q point) point {
+	lo, borrow := bits.Sub64(p.lo, q.lo, 0)
+	hi, _ := bits.Sub64(p.hi, q.hi, borrow)
+	return point{hi, lo}
+}
+
+func (p point) plus(q point) (point, bool) {
+	lo, carry := bits.Add64(p.lo, q.lo, 0)
+	hi, over := bits.Add64(p.hi, q.hi, carry)
+	return point{hi, lo}, over == 0
+}
+
+const lastV4 = 1<<32 - 1
+
+func pointOf(addr netip.Addr) point {
+	if addr.Is4() {
+		b := addr.As4()
+		return point{lo: uint64(b[0])<<24 | uint64(b[1])<<16 | uint64(b[2])<<8 | uint64(b[3])}
+	}
+	b := addr.As16()
+	var p point
+	for i := range 8 {
+		p.hi = p.hi<<8 | uint64(b[i])
+		p.lo = p.lo<<8 | uint64(b[i+8])
+	}
+	return p
+}
+
+func (p point) addr(is4 bool) netip.Addr {
+	if is4 {
+		return netip.AddrFrom4([4]byte{byte(p.lo >> 24), byte(p.lo >> 16), byte(p.lo >> 8), byte(p.lo)})
+	}
+	var b [16]byte
+	for i := range 8 {
+		b[i] = byte(p.hi >> (56 - 8*i))
+		b[i+8] = byte(p.lo >> (56 - 8*i))
+	}
+	return netip.AddrFrom16(b)
+}
+
+// Find returns the value of the address, 0 where it has none or is invalid.
+// A v4 address in v6 clothes is the v4 address.
+func (m *Map) Find(addr netip.Addr) uint32 {
+	if !addr.IsValid() {
+		return 0
+	}
+	addr = addr.Unmap()
+	p := pointOf(addr)
+	if addr.Is4() {
+		return m.v4.find(p, p.lo>>16)
+	}
+	if p.hi>>61 == 1 { // 2000::/3, all that is routed
+		return m.v6.find(p, p.hi>>45&0xffff)
+	}
+	return m.v6.search(p, 0, len(m.v6.starts))
+}
+
+// find looks only at the segments that begin in the address's bucket, one of
+// 65536, and the one that reaches into it.
+func (l *line) find(p point, bucket uint64) uint32 {
+	if l.coarse == nil {
+		return l.search(p, 0, len(l.starts))
+	}
+	return l.search(p, int(l.coarse[bucket]), int(l.coarse[bucket+1])+1)
+}
+
+// search finds the last of starts[from:to] that is not behind p; starts[from] is known not to be.
+func (l *line) search(p point, from, to int) uint32 {
+	for to-from > 1 {
+		middle := int(uint(from+to) >> 1)
+		if p.less(l.starts[middle]) {
+			to = middle
+		} else {
+			from = middle
+		}
+	}
+	return l.values[from]
+}
+
+// index fills coarse: for every bucket the last segment not behind its first address.
+func (l *line) index(first func(bucket uint64) point) {
+	l.coarse = make([]uint32, 1<<16+1)
+	at := 0
+	for bucket := range uint64(1 << 16) {
+		for at+1 < len(l.starts) && !first(bucket).less(l.starts[at+1]) {
+			at++
+		}
+		l.coarse[bucket] = uint32(at)
+	}
+	l.coarse[1<<16] = uint32(len(l.starts) - 1)
+}
+
+// indexFrom is the number of segments from which an index is worth its 256 KB.
+const indexFrom = 4096
+
+func newMap(v4, v6 line) *Map {
+	m := &Map{v4, v6}
+	if len(m.v4.starts) >= indexFrom {
+		m.v4.index(func(bucket uint64) point { return point{lo: bucket << 16} })
+	}
+	if len(m.v6.starts) >= indexFrom {
+		m.v6.index(func(bucket uint64) point { return point{hi: 1<<61 | bucket<<45} })
+	}
+	return m
+}
+
+// add appends a segment, joining it to the one before if the values are equal.
+func (l *line) add(start point, value uint32) {
+	if n := len(l.values); n == 0 || l.values[n-1] != value {
+		l.starts, l.values = append(l.starts, start), append(l.values, value)
+	}
+}
+
+// Len returns the number of ranges that have a value.
+func (m *Map) Len() int {
+	n := 0
+	for _, values := range [][]uint32{m.v4.values, m.v6.values} {
+		for _, v := range values {
+			if v != 0 {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// Range is a range of addresses of one family, both ends included.
+type Range struct {
+	First, Last netip.Addr
+	Value       uint32
+}
+
+// All yields the ranges that have a value, in the order of addresses, v4 first.
+func (m *Map) All() iter.Seq[Range] {
+	return func(yield func(Range) bool) {
+		for _, is4 := range []bool{true, false} {
+			l, end := &m.v6, point{^uint64(0), ^uint64(0)}
+			if is4 {
+				l, end = &m.v4, point{lo: lastV4}
+			}
+			for i, value := range l.values {
+				last := end
+				if i+1 < len(l.starts) {
+					last = l.starts[i+1].minus(point{lo: 1})
+				}
+				if value != 0 && !yield(Range{l.starts[i].addr(is4), last.addr(is4), value}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Merge lays two maps over each other: every address gets choose(a's value, b's value).
+func Merge(a, b *Map, choose func(a, b uint32) uint32) *Map {
+	return newMap(merge(&a.v4, &b.v4, choose), merge(&a.v6, &b.v6, choose))
+}
+
+func merge(a, b *line, choose func(a, b uint32) uint32) line {
+	var out line
+	i, j := 0, 0
+	start := point{}
+	for {
+		out.add(start, choose(a.values[i], b.values[j]))
+		moreA, moreB := i+1 < len(a.starts), j+1 < len(b.starts)
+		switch {
+		case !moreA && !moreB:
+			return out
+		case moreA && moreB && a.starts[i+1] == b.starts[j+1]:
+			i, j = i+1, j+1
+			start = a.starts[i]
+		case moreA && (!moreB || a.starts[i+1].less(b.starts[j+1])):
+			i++
+			start = a.starts[i]
+		default:
+			j++
+			start = b.starts[j]
+		}
+	}
+}
+
+// Builder collects ranges, in any order and overlapping, into a Map.
+type Builder struct {
+	v4, v6 []span
+}
+
+type span struct {
+	first, last point
+	value       uint32
+}
+
+// MaxRanges is how many ranges a Builder takes: several times the largest
+// public table, and still no danger to memory.
+const MaxRanges = 8_000_000
+
+// ErrTooLarge says that there were more than MaxRanges ranges.
+var ErrTooLarge = errors.New("too many ranges")
+
+// Add adds a range, both ends included. The ends must be of one family and in
+// order. A value of 0 cuts a hole into wider ranges.
+func (b *Builder) Add(first, last netip.Addr, value uint32) error {
+	first, last = first.Unmap().WithZone(""), last.Unmap().WithZone("")
+	if !first.IsValid() || !last.IsValid() || first.Is4() != last.Is4() {
+		return errors.New("the two ends are not addresses of one family")
+	}
+	if last.Less(first) {
+		return fmt.Errorf("the range ends (%s) before it begins (%s)", last, first)
+	}
+	spans := &b.v6
+	if first.Is4() {
+		spans = &b.v4
+	}
+	s := span{pointOf(first), pointOf(last), value}
+	if n := len(*spans); n > 0 && (*spans)[n-1].value == value && (*spans)[n-1].last.next() == s.first {
+		(*spans)[n-1].last = s.last
+		return nil
+	}
+	if len(b.v4)+len(b.v6) >= MaxRanges {
+		return fmt.Errorf("%w: the limit is %d", ErrTooLarge, MaxRanges)
+	}
+	*spans = append(*spans, s)
+	return nil
+}
+
+// AddPrefix adds all addresses of a prefix; its host bits are ignored.
+func (b *Builder) AddPrefix(prefix netip.Prefix, value uint32) error {
+	if !prefix.IsValid() {
+		return errors.New("not a prefix")
+	}
+	addr, length := prefix.Addr(), prefix.Bits()
+	if addr.Is4In6() && length >= 96 {
+		addr, length = addr.Unmap(), length-96
+	}
+	first := netip.PrefixFrom(addr, length).Masked().Addr()
+	mask := ^uint64(0)
+	p := pointOf(first)
+	if first.Is4() {
+		p.lo |= lastV4 >> length
+	} else {
+		if length < 64 {
+			p.hi |= mask >> length
+			p.lo = mask
+		} else {
+			p.lo |= mask >> (length - 64)
+		}
+	}
+	return b.Add(first, p.addr(first.Is4()), value)
+}
+
+// Build makes the map. Where ranges overlap, the smallest one decides; of two
+// equal ones, the one added last.
+func (b *Builder) Build() *Map {
+	return newMap(flatten(b.v4, point{lo: lastV4}), flatten(b.v6, point{^uint64(0), ^uint64(0)}))
+}
+
+// flatten sweeps over the ends of the spans and keeps the open ones in a heap,
+// the smallest on top.
+func flatten(spans []span, end point) line {
+	order := make([]int, len(spans))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return spans[i].first.compare(spans[j].first) })
+	var out line
+	open := smallest{spans: spans}
+	at := point{} // the sweep's place: out says everything before it
+	out.add(at, 0)
+	for n := 0; ; {
+		for n < len(order) && (len(open.heap) == 0 || spans[order[n]].first == at) {
+			at = spans[order[n]].first
+			heap.Push(&open, order[n])
+			n++
+		}
+		if len(open.heap) == 0 {
+			break
+		}
+		top := spans[open.heap[0]]
+		if top.last.less(at) {
+			heap.Pop(&open)
+			if len(open.heap) == 0 {
+				out.set(at, 0)
+			}
+			continue
+		}
+		out.set(at, top.value)
+		switch {
+		case n < len(order) && !top.last.less(spans[order[n]].first):
+			at = spans[order[n]].first
+		case top.last == end:
+			return line{starts: slices.Clip(out.starts), values: slices.Clip(out.values)}
+		default:
+			at = top.last.next()
+		}
+	}
+	return line{starts: slices.Clip(out.starts), values: slices.Clip(out.values)}
+}
+
+// set is add for a sweep that may come back to the place it wrote last.
+func (l *line) set(start point, value uint32) {
+	if n := len(l.starts); n > 0 && l.starts[n-1] == start {
+		l.starts, l.values = l.starts[:n-1], l.values[:n-1]
+	}
+	l.add(start, value)
+}
+
+// smallest is a heap of spans by size, of equal ones the later first.
+type smallest struct {
+	spans []span
+	heap  []int
+}
+
+func (s *smallest) Len() int { return len(s.heap) }
+
+func (s *smallest) Less(i, j int) bool {
+	a, b := s.spans[s.heap[i]], s.spans[s.heap[j]]
+	if by := a.last.minus(a.first).compare(b.last.minus(b.first)); by != 0 {
+		return by < 0
+	}
+	return s.heap[i] > s.heap[j]
+}
+
+func (s *smallest) Swap(i, j int) { s.heap[i], s.heap[j] = s.heap[j], s.heap[i] }
+func (s *smallest) Push(x any)    { s.heap = append(s.heap, x.(int)) }
+
+func (s *smallest) Pop() any {
+	n := len(s.heap) - 1
+	x := s.heap[n]
+	s.heap = s.heap[:n]
+	return x
+}
