@@ -1,0 +1,181 @@
+package format
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+)
+
+// stream reads JSON in all the groupings exports use: an object a line,
+// pretty-printed objects, arrays, several of either one after another, and the
+// wrappers {"value": […]} and {"records": […]} with whatever else they hold.
+//
+// It splits the text and checks how brackets, names and commas follow each
+// other, which is what it needs to get over a broken record; whether the
+// values are right is for the parser of the record.
+type stream struct {
+	*window
+	limits Limits
+	// open holds what is open around the next record: '[' for an array, 'w' for
+	// a wrapper whose array is open or has just been closed.
+	open []byte
+	// loose is set once something was broken: open can't be trusted any more,
+	// and commas and closing brackets that fit nothing are passed over.
+	loose bool
+	// fresh and indent tell how the line of pos begins: only blanks so far, and how many.
+	fresh  bool
+	indent int
+	ended  bool
+}
+
+// maxOpen bounds arrays around records; exports have two.
+const maxOpen = 32
+
+func newStream(w *window, limits Limits) *stream {
+	return &stream{window: w, limits: limits, fresh: true}
+}
+
+func (s *stream) next() (Record, error) {
+	for !s.ended {
+		s.mark = -1
+		c, ok := s.skipBlank()
+		if !ok {
+			s.ended = true
+			if len(s.open) > 0 && !s.loose {
+				return Record{}, s.rejectAt(s.line, "the file ends inside a list")
+			}
+			break
+		}
+		switch {
+		case c == '{' || c == '"':
+			if rec, err, ok := s.value(); ok {
+				return rec, err
+			}
+		case c == '[' && len(s.open) < maxOpen:
+			s.step()
+			s.open = append(s.open, '[')
+		case c == ']' && s.top() == '[':
+			s.step()
+			s.open = s.open[:len(s.open)-1]
+			if s.top() == 'w' {
+				s.open = s.open[:len(s.open)-1]
+				if v, why := s.scan(true); v != complete && !s.ended {
+					return Record{}, s.broken(s.line, s.indent, "after the list: "+why)
+				}
+			}
+		case c == ',' && (s.top() == '[' || s.loose), c == ']' && s.loose, c == '}' && s.loose:
+			s.step()
+		default:
+			s.begin()
+			return Record{}, s.broken(s.line, s.lineIndent(), fmt.Sprintf("want a JSON object, found %q", c))
+		}
+	}
+	return Record{}, io.EOF
+}
+
+// value reads the object or string at pos. ok is false for a wrapper, whose
+// records come one by one.
+func (s *stream) value() (rec Record, err error, ok bool) {
+	line, offset, indent := s.line, s.offset(), s.lineIndent()
+	s.begin()
+	s.fresh = false
+	v, why := s.scan(false)
+	switch {
+	case v == wrapper:
+		s.open = append(s.open, 'w', '[')
+		return Record{}, nil, false
+	case v == cutOff && s.err == io.EOF:
+		s.ended = true
+		return Record{}, s.rejectAt(line, "the record is cut off at the end of the file"), true
+	case v == cutOff:
+		s.ended = true
+		return Record{}, io.EOF, true
+	case v == faulty:
+		return Record{}, s.broken(line, indent, why), true
+	}
+	raw := s.taken()
+	switch {
+	case raw == nil:
+		return Record{}, s.rejectAt(line, fmt.Sprintf("the record is larger than %d bytes", s.max)), true
+	case why != "":
+		return Record{}, s.rejectAt(line, why), true
+	}
+	return Record{Raw: Tidy(bytes.Clone(raw)), Line: line, Offset: offset}, nil, true
+}
+
+// broken gets over a record that is no JSON: it goes on at the next line that
+// begins as the broken one did, with the same indentation and a bracket, or
+// with a bracket at its very start. In a file of one record a line that is the
+// next line.
+func (s *stream) broken(line, indent int, why string) error {
+	s.loose = true
+	if s.mark >= 0 {
+		s.pos, s.line, s.mark = s.mark, line, -1
+	}
+	for s.skipLine() {
+		s.fresh, s.indent = true, 0
+		for s.indent < indent {
+			c, ok := s.peek()
+			if !ok || (c != ' ' && c != '\t') {
+				break
+			}
+			s.pos++
+			s.indent++
+		}
+		if c, ok := s.peek(); ok && (s.indent == indent || s.indent == 0) && (c == '{' || c == '[' || c == ']') {
+			if s.indent < indent {
+				s.open = s.open[:0]
+			}
+			return s.rejectAt(line, why)
+		}
+	}
+	s.ended = s.pos == s.end
+	if s.line > line+1 {
+		why += "; nothing from this line to the end of the file can be read"
+	}
+	return s.rejectAt(line, why)
+}
+
+func (s *stream) rejectAt(line int, why string) error {
+	return &RejectError{Line: line, Reason: printable(why)}
+}
+
+func (s *stream) top() byte {
+	if len(s.open) == 0 {
+		return 0
+	}
+	return s.open[len(s.open)-1]
+}
+
+// step passes over one byte that is neither blank nor part of a record.
+func (s *stream) step() {
+	s.pos++
+	s.fresh = false
+}
+
+func (s *stream) lineIndent() int {
+	if s.fresh {
+		return s.indent
+	}
+	return 0
+}
+
+// skipBlank moves to the next byte that is not blank and returns it.
+func (s *stream) skipBlank() (byte, bool) {
+	for {
+		c, ok := s.peek()
+		if !ok {
+			return 0, false
+		}
+		switch c {
+		case '\n':
+			s.line++
+			s.fresh, s.indent = true, 0
+		case ' ', '\t', '\r':
+			s.indent++
+		default:
+			return c, true
+		}
+		s.pos++
+	}
+}
