@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/cairn-itdr/cairn/internal/activity"
@@ -58,18 +59,23 @@ func first(a, b uint32) uint32 {
 // Tables answers questions about addresses. It never changes once opened and
 // is safe for concurrent use; to see newly loaded lists, open again.
 type Tables struct {
-	countries    *table.Map
-	countryNames []string
-	networks     *table.Map
-	details      []detail
-	kinds        *table.Map // values are ranks
-	sources      []Source
+	places    *table.Map // values are pairs of an index of countries and one of networks, see pair
+	countries []string
+	networks  []network
+	kinds     *table.Map // values are ranks
+	sources   []Source
 }
 
-// detail is a network with the rank of its kind, 0 for CONSUMER and UNKNOWN.
-type detail struct {
-	network activity.Network
-	rank    uint32
+// pair puts two indexes into one value: there are fewer than 1,024 countries
+// and, a merger sees to it, fewer than four million networks.
+func pair(country, network uint32) uint32 { return country<<networkBits | network }
+
+const networkBits = 22
+
+// network is a network with the rank of its kind, 0 for CONSUMER and UNKNOWN.
+type network struct {
+	activity.Network
+	rank uint32
 }
 
 // Source is one table in use.
@@ -85,9 +91,10 @@ type Source struct {
 
 // Lookup says what the tables know of an address. It allocates nothing.
 func (t *Tables) Lookup(addr netip.Addr) Info {
-	d := &t.details[t.networks.Find(addr)]
-	info := Info{Country: t.countryNames[t.countries.Find(addr)], Network: d.network}
-	if rank := t.kinds.Find(addr); rank != 0 && (d.rank == 0 || rank < d.rank) {
+	place := t.places.Find(addr)
+	n := &t.networks[place&(1<<networkBits-1)]
+	info := Info{Country: t.countries[place>>networkBits], Network: n.Network}
+	if rank := t.kinds.Find(addr); rank != 0 && (n.rank == 0 || rank < n.rank) {
 		info.Network.Kind = kinds[rank-1]
 	}
 	return info
@@ -101,13 +108,23 @@ func (t *Tables) Sources() []Source { return slices.Clone(t.sources) }
 // owner, the one loaded last is right; kinds add up, and the first of them in
 // the order of lookup decides. A damaged file in dir is an error that names it.
 func Open(dir string) (*Tables, error) {
-	shipped, err := shippedFiles()
-	if err != nil {
-		return nil, fmt.Errorf("shipped address tables: %w", err)
-	}
 	loaded, err := loadedFiles(dir)
 	if err != nil {
 		return nil, err
+	}
+	if len(loaded) == 0 {
+		return shippedOnly()
+	}
+	return open(loaded)
+}
+
+// shippedOnly is what most installations and tests need; they share one.
+var shippedOnly = sync.OnceValues(func() (*Tables, error) { return open(nil) })
+
+func open(loaded []*table.File) (*Tables, error) {
+	shipped, err := shippedFiles()
+	if err != nil {
+		return nil, fmt.Errorf("shipped address tables: %w", err)
 	}
 	m := newMerger()
 	for _, f := range shipped {
@@ -116,22 +133,23 @@ func Open(dir string) (*Tables, error) {
 	for _, f := range loaded {
 		m.add(f, false)
 	}
-	return m.tables(), nil
+	return m.tables()
 }
 
 // merger lays files over one another.
 type merger struct {
-	countries, networks, kinds *table.Map
-	countryNames               dictionary
-	networkEntries             dictionary
-	ranks                      map[uint32]uint32 // network number → rank
-	sources                    []Source
+	countries, networks *overlay
+	kinds               *table.Map
+	ranks               map[uint32]uint32 // network number → rank
+	sources             []Source
 }
 
 func newMerger() *merger {
-	m := &merger{ranks: map[uint32]uint32{}}
 	var b table.Builder
-	m.countries, m.networks = b.Build(), b.Build()
+	m := &merger{
+		countries: &overlay{Map: b.Build()}, networks: &overlay{Map: b.Build()},
+		ranks: map[uint32]uint32{},
+	}
 	for kind, list := range ranges {
 		for _, text := range list {
 			// Smaller ranges decide in a builder, so that different kinds must
@@ -156,9 +174,9 @@ func (m *merger) add(f *table.File, shipped bool) {
 	})
 	switch h.Content {
 	case table.Countries:
-		m.countries = m.countryNames.over(m.countries, f)
+		m.countries.add(f)
 	case table.Networks:
-		m.networks = m.networkEntries.over(m.networks, f)
+		m.networks.add(f)
 	case table.Kinds:
 		translate := make([]uint32, len(f.Entries)+1)
 		for i, e := range f.Entries {
@@ -174,73 +192,80 @@ func (m *merger) add(f *table.File, shipped bool) {
 	}
 }
 
-func (m *merger) tables() *Tables {
+func (m *merger) tables() (*Tables, error) {
 	t := &Tables{
-		countries: m.countries, networks: m.networks, kinds: m.kinds, sources: m.sources,
-		countryNames: make([]string, 1, len(m.countryNames.entries)+1),
-		details:      make([]detail, 1, len(m.networkEntries.entries)+1),
+		countries: make([]string, 1, len(m.countries.entries)+1),
+		networks:  make([]network, 1, len(m.networks.entries)+1),
+		kinds:     m.kinds, sources: m.sources,
 	}
-	for _, e := range m.countryNames.entries {
-		t.countryNames = append(t.countryNames, e.Text)
+	for _, e := range m.countries.entries {
+		t.countries = append(t.countries, e.Text)
 	}
-	t.details[0].network.Kind = activity.NetworkUnknown
-	for _, e := range m.networkEntries.entries {
-		d := detail{network: activity.Network{Number: e.Number, Owner: e.Text}, rank: m.ranks[e.Number]}
-		switch {
-		case d.rank != 0:
-		case e.Number == 0:
-		case d.network.Microsoft():
-			// Microsoft's networks are HOSTING, not MICROSOFT: most of their
-			// addresses are Azure, where anybody rents a machine, and Azure's
-			// published ranges change every week, so that an address of
-			// Microsoft's in no table is more likely new Azure than a new
-			// service. What is surely a service is in serviceRanges.
-			// Detection does not lose by it: for records that are no
-			// interactive sign-in it asks activity.Network.Microsoft.
-			d.rank = rankOf(activity.NetworkHosting)
-		}
-		switch {
-		case d.rank != 0:
-			d.network.Kind = kinds[d.rank-1]
-		case e.Number == 0:
-			d.network.Kind = activity.NetworkUnknown
-		default:
-			d.network.Kind = activity.NetworkConsumer
-		}
-		t.details = append(t.details, d)
+	t.networks[0].Kind = activity.NetworkUnknown
+	for _, e := range m.networks.entries {
+		t.networks = append(t.networks, m.network(e))
 	}
-	return t
+	if len(t.countries) >= 1<<(32-networkBits) || len(t.networks) >= 1<<networkBits {
+		return nil, fmt.Errorf("the address tables name %d countries and %d networks, more than there can be",
+			len(t.countries), len(t.networks))
+	}
+	t.places = table.Merge(m.countries.Map, m.networks.Map, pair)
+	return t, nil
 }
 
-// dictionary numbers entries from 1.
-type dictionary struct {
+func (m *merger) network(e table.Entry) network {
+	n := network{Network: activity.Network{Number: e.Number, Owner: e.Text}, rank: m.ranks[e.Number]}
+	if n.rank == 0 && n.Microsoft() {
+		// Microsoft's networks are HOSTING, not MICROSOFT: most of their
+		// addresses are Azure, where anybody rents a machine, and Azure's
+		// published ranges change every week, so that an address of
+		// Microsoft's in no table is more likely new Azure than a new
+		// service. What is surely a service is in serviceRanges. Detection
+		// does not lose by it: for records that are no interactive sign-in it
+		// asks activity.Network.Microsoft.
+		n.rank = rankOf(activity.NetworkHosting)
+	}
+	switch {
+	case n.rank != 0:
+		n.Kind = kinds[n.rank-1]
+	case e.Number != 0:
+		n.Kind = activity.NetworkConsumer
+	default:
+		n.Kind = activity.NetworkUnknown
+	}
+	return n
+}
+
+// overlay is several files of one content as one: the latest that has a value decides.
+type overlay struct {
+	*table.Map
 	entries []table.Entry
 	values  map[table.Entry]uint32 // made when a second file comes
 }
 
-// over lays a file over what is there, in one numbering.
-func (d *dictionary) over(below *table.Map, f *table.File) *table.Map {
-	if d.entries == nil {
-		d.entries = f.Entries[:len(f.Entries):len(f.Entries)] // the numbering is the file's; appending copies
-		return f.Map
+func (o *overlay) add(f *table.File) {
+	if o.entries == nil {
+		// The first file's numbering is everybody's. Its entries are clipped, so that appending copies them.
+		o.Map, o.entries = f.Map, slices.Clip(f.Entries)
+		return
 	}
-	if d.values == nil {
-		d.values = make(map[table.Entry]uint32, len(d.entries))
-		for i, e := range d.entries {
-			d.values[e] = uint32(i + 1)
+	if o.values == nil {
+		o.values = make(map[table.Entry]uint32, len(o.entries))
+		for i, e := range o.entries {
+			o.values[e] = uint32(i + 1)
 		}
 	}
 	translate := make([]uint32, len(f.Entries)+1)
 	for i, e := range f.Entries {
-		value, known := d.values[e]
+		value, known := o.values[e]
 		if !known {
-			d.entries = append(d.entries, e)
-			value = uint32(len(d.entries))
-			d.values[e] = value
+			o.entries = append(o.entries, e)
+			value = uint32(len(o.entries))
+			o.values[e] = value
 		}
 		translate[i+1] = value
 	}
-	return table.Merge(below, f.Map, func(below, above uint32) uint32 {
+	o.Map = table.Merge(o.Map, f.Map, func(below, above uint32) uint32 {
 		if above == 0 {
 			return below
 		}

@@ -21,7 +21,7 @@ func BenchmarkLookup(b *testing.B) {
 	require.NoError(b, err)
 	random := rand.New(rand.NewPCG(1, 2))
 	var four, six []netip.Addr
-	for i := range t.networks.All() {
+	for i := range t.places.All() {
 		if random.IntN(20) == 0 {
 			if i.First.Is4() {
 				four = append(four, i.Last)
@@ -46,9 +46,9 @@ func BenchmarkLookup(b *testing.B) {
 	}
 }
 
-func BenchmarkRead(b *testing.B) {
+func BenchmarkOpenCold(b *testing.B) {
 	for b.Loop() {
-		_, err := readShipped()
+		_, err := open(nil)
 		require.NoError(b, err)
 	}
 	runtime.GC()

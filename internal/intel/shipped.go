@@ -22,21 +22,19 @@ var (
 // shown, as Markdown; Sources has them one by one.
 func Notice() string { return notice }
 
-// shippedFiles reads the shipped tables once; all Tables share them.
-var shippedFiles = sync.OnceValues(readShipped)
-
-func readShipped() ([]*table.File, error) {
-	var files [2]*table.File
-	var errs [2]error
+// shippedFiles reads the shipped tables.
+func shippedFiles() ([]*table.File, error) {
+	names := []string{"country", "network"}
+	files, errs := make([]*table.File, len(names)), make([]error, len(names))
 	var both sync.WaitGroup
 	for i, data := range [][]byte{countryTable, networkTable} {
 		both.Go(func() { files[i], errs[i] = table.Read(bytes.NewReader(data)) })
 	}
 	both.Wait()
-	for i, name := range []string{"country", "network"} {
-		if errs[i] != nil {
-			return nil, fmt.Errorf("%s: %w", name, errs[i])
+	for i, err := range errs {
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", names[i], err)
 		}
 	}
-	return files[:], nil
+	return files, nil
 }

@@ -113,8 +113,8 @@ func Read(r io.Reader) (*File, error) {
 	for i := range f.Entries {
 		f.Entries[i].Text = d.text()
 	}
-	v4 := d.line(point{lo: lastV4}, count)
-	v6 := d.line(point{^uint64(0), ^uint64(0)}, count)
+	v4 := d.line(true, count)
+	v6 := d.line(false, count)
 	if d.err == nil {
 		// Reading on to the end is what makes gzip compare its checksum.
 		if _, err := d.r.ReadByte(); !errors.Is(err, io.EOF) {
@@ -142,18 +142,18 @@ func (e encoder) text(s string) {
 }
 
 func (e encoder) line(l *line) {
-	e.number(uint64(len(l.starts)))
+	e.number(uint64(l.len()))
 	step := func(i int) (odd point, zeros int) {
 		if i == 0 {
 			return point{}, 0
 		}
-		return l.starts[i].minus(l.starts[i-1]).odd()
+		return l.start(i).minus(l.start(i - 1)).odd()
 	}
-	for i := range l.starts {
+	for i := range l.len() {
 		_, zeros := step(i)
 		_ = e.w.WriteByte(byte(zeros))
 	}
-	for i := range l.starts {
+	for i := range l.len() {
 		odd, _ := step(i)
 		for ; odd.hi != 0 || odd.lo >= 0x80; odd = odd.right(7) {
 			_ = e.w.WriteByte(byte(odd.lo) | 0x80)
@@ -248,8 +248,8 @@ func (d *decoder) text() string {
 	return string(b)
 }
 
-// line reads a line whose last address is end and whose values are at most most.
-func (d *decoder) line(end point, most int) line {
+// line reads the line of one family, whose values are at most most.
+func (d *decoder) line(is4 bool, most int) line {
 	n := d.count()
 	if n == 0 {
 		d.fail(errors.New("a line without segments"))
@@ -261,38 +261,52 @@ func (d *decoder) line(end point, most int) line {
 			return line{}
 		}
 	}
-	l := line{starts: make([]point, 0, n), values: make([]uint32, 0, n)}
-	at := point{}
-	for i := range n {
-		var step point
-		for shift := 0; ; shift += 7 {
-			b := d.byte()
-			if d.err != nil || shift > 126 {
-				d.fail(errors.New("a step without end"))
-				return line{}
-			}
-			part := point{lo: uint64(b & 0x7f)}.left(shift)
-			step = point{step.hi | part.hi, step.lo | part.lo}
-			if b < 0x80 {
-				break
-			}
+	end, starts := lastPoint(is4), make([]point, n)
+	for i := range starts {
+		step := d.point().left(int(zeros[i]))
+		if (step == point{}) != (i == 0) {
+			d.fail(errors.New("a segment without addresses"))
 		}
-		step = step.left(int(zeros[i]))
-		next, fits := at.plus(step)
-		if !fits || end.less(next) || (step == point{}) != (i == 0) {
-			d.fail(errors.New("segments out of order"))
+		if i == 0 {
+			continue
+		}
+		start, fits := starts[i-1].plus(step)
+		if !fits || end.less(start) {
+			d.fail(errors.New("a segment beyond the last address"))
+		}
+		if d.err != nil {
 			return line{}
 		}
-		at = next
-		l.starts = append(l.starts, at)
+		starts[i] = start
 	}
-	for range n {
+	l := newLine(is4, n)
+	for _, start := range starts {
 		v := d.number()
-		if d.err != nil || v > uint64(most) {
+		if v > uint64(most) {
 			d.fail(fmt.Errorf("a value of %d among %d entries", v, most))
+		}
+		if d.err != nil {
 			return line{}
 		}
-		l.values = append(l.values, uint32(v))
+		l.add(start, uint32(v))
 	}
 	return l
+}
+
+func (d *decoder) point() point {
+	var p point
+	for shift := 0; ; shift += 7 {
+		b := d.byte()
+		if shift > 126 {
+			d.fail(errors.New("a number without end"))
+		}
+		if d.err != nil {
+			return point{}
+		}
+		part := point{lo: uint64(b & 0x7f)}.left(shift)
+		p = point{p.hi | part.hi, p.lo | part.lo}
+		if b < 0x80 {
+			return p
+		}
+	}
 }

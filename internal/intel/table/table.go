@@ -8,6 +8,7 @@ package table
 import (
 	"cmp"
 	"container/heap"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
@@ -23,12 +24,62 @@ type Map struct {
 }
 
 // line is the whole of one address family cut into segments: segment i
-// reaches from starts[i] to just before starts[i+1] and has values[i].
-// starts[0] is the family's first address, neighbours differ in value.
+// reaches from start(i) to just before start(i+1) and has values[i]. start(0)
+// is the family's first address, neighbours differ in value. The halves of the
+// starts stand apart because a search is mostly waiting for memory, and hardly
+// ever needs the lower one.
 type line struct {
-	starts []point
+	keys   []uint64 // v4: the address; v6: its upper half
+	lows   []uint64 // v6: its lower half; v4: nil
 	values []uint32
-	coarse []uint32 // see find; only the v4 line and large v6 lines have one
+	coarse []uint32 // see find; large lines have one
+}
+
+func (l *line) len() int { return len(l.values) }
+
+func (l *line) start(i int) point {
+	if l.lows == nil {
+		return point{lo: l.keys[i]}
+	}
+	return point{l.keys[i], l.lows[i]}
+}
+
+// newLine returns an empty line of one family with room for n segments.
+func newLine(is4 bool, n int) line {
+	l := line{keys: make([]uint64, 0, n), values: make([]uint32, 0, n)}
+	if !is4 {
+		l.lows = make([]uint64, 0, n)
+	}
+	return l
+}
+
+// add appends a segment, joining it to the one before if the values are equal.
+func (l *line) add(start point, value uint32) {
+	if n := l.len(); n > 0 && l.values[n-1] == value {
+		return
+	}
+	if l.lows == nil {
+		l.keys = append(l.keys, start.lo)
+	} else {
+		l.keys, l.lows = append(l.keys, start.hi), append(l.lows, start.lo)
+	}
+	l.values = append(l.values, value)
+}
+
+// set is add for a sweep that may come back to the place it wrote last.
+func (l *line) set(start point, value uint32) {
+	if n := l.len(); n > 0 && l.start(n-1) == start {
+		l.keys, l.values = l.keys[:n-1], l.values[:n-1]
+		if l.lows != nil {
+			l.lows = l.lows[:n-1]
+		}
+	}
+	l.add(start, value)
+}
+
+// clip gives back the room a line was made with and did not need.
+func (l line) clip() line {
+	return line{keys: slices.Clone(l.keys), lows: slices.Clone(l.lows), values: slices.Clone(l.values)}
 }
 
 // point is an address as a number; the hi of a v4 address is 0.
@@ -59,28 +110,28 @@ func (p point) plus(q point) (point, bool) {
 
 const lastV4 = 1<<32 - 1
 
+func lastPoint(is4 bool) point {
+	if is4 {
+		return point{lo: lastV4}
+	}
+	return point{^uint64(0), ^uint64(0)}
+}
+
 func pointOf(addr netip.Addr) point {
 	if addr.Is4() {
 		b := addr.As4()
-		return point{lo: uint64(b[0])<<24 | uint64(b[1])<<16 | uint64(b[2])<<8 | uint64(b[3])}
+		return point{lo: uint64(binary.BigEndian.Uint32(b[:]))}
 	}
 	b := addr.As16()
-	var p point
-	for i := range 8 {
-		p.hi = p.hi<<8 | uint64(b[i])
-		p.lo = p.lo<<8 | uint64(b[i+8])
-	}
-	return p
+	return point{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
 }
 
 func (p point) addr(is4 bool) netip.Addr {
-	if is4 {
-		return netip.AddrFrom4([4]byte{byte(p.lo >> 24), byte(p.lo >> 16), byte(p.lo >> 8), byte(p.lo)})
-	}
 	var b [16]byte
-	for i := range 8 {
-		b[i] = byte(p.hi >> (56 - 8*i))
-		b[i+8] = byte(p.lo >> (56 - 8*i))
+	binary.BigEndian.PutUint64(b[:8], p.hi)
+	binary.BigEndian.PutUint64(b[8:], p.lo)
+	if is4 {
+		return netip.AddrFrom4([4]byte(b[12:]))
 	}
 	return netip.AddrFrom16(b)
 }
@@ -99,23 +150,28 @@ func (m *Map) Find(addr netip.Addr) uint32 {
 	if p.hi>>61 == 1 { // 2000::/3, all that is routed
 		return m.v6.find(p, p.hi>>45&0xffff)
 	}
-	return m.v6.search(p, 0, len(m.v6.starts))
+	return m.v6.search(p, 0, m.v6.len())
 }
 
 // find looks only at the segments that begin in the address's bucket, one of
 // 65536, and the one that reaches into it.
 func (l *line) find(p point, bucket uint64) uint32 {
 	if l.coarse == nil {
-		return l.search(p, 0, len(l.starts))
+		return l.search(p, 0, l.len())
 	}
 	return l.search(p, int(l.coarse[bucket]), int(l.coarse[bucket+1])+1)
 }
 
-// search finds the last of starts[from:to] that is not behind p; starts[from] is known not to be.
+// search finds the last of the segments from to to-1 that does not start
+// behind p; the first of them is known not to.
 func (l *line) search(p point, from, to int) uint32 {
+	key := p.hi
+	if l.lows == nil {
+		key = p.lo
+	}
 	for to-from > 1 {
 		middle := int(uint(from+to) >> 1)
-		if p.less(l.starts[middle]) {
+		if k := l.keys[middle]; k > key || k == key && l.lows != nil && l.lows[middle] > p.lo {
 			to = middle
 		} else {
 			from = middle
@@ -129,12 +185,12 @@ func (l *line) index(first func(bucket uint64) point) {
 	l.coarse = make([]uint32, 1<<16+1)
 	at := 0
 	for bucket := range uint64(1 << 16) {
-		for at+1 < len(l.starts) && !first(bucket).less(l.starts[at+1]) {
+		for at+1 < l.len() && !first(bucket).less(l.start(at+1)) {
 			at++
 		}
 		l.coarse[bucket] = uint32(at)
 	}
-	l.coarse[1<<16] = uint32(len(l.starts) - 1)
+	l.coarse[1<<16] = uint32(l.len() - 1)
 }
 
 // indexFrom is the number of segments from which an index is worth its 256 KB.
@@ -142,20 +198,13 @@ const indexFrom = 4096
 
 func newMap(v4, v6 line) *Map {
 	m := &Map{v4, v6}
-	if len(m.v4.starts) >= indexFrom {
+	if m.v4.len() >= indexFrom {
 		m.v4.index(func(bucket uint64) point { return point{lo: bucket << 16} })
 	}
-	if len(m.v6.starts) >= indexFrom {
+	if m.v6.len() >= indexFrom {
 		m.v6.index(func(bucket uint64) point { return point{hi: 1<<61 | bucket<<45} })
 	}
 	return m
-}
-
-// add appends a segment, joining it to the one before if the values are equal.
-func (l *line) add(start point, value uint32) {
-	if n := len(l.values); n == 0 || l.values[n-1] != value {
-		l.starts, l.values = append(l.starts, start), append(l.values, value)
-	}
 }
 
 // Len returns the number of ranges that have a value.
@@ -181,16 +230,16 @@ type Range struct {
 func (m *Map) All() iter.Seq[Range] {
 	return func(yield func(Range) bool) {
 		for _, is4 := range []bool{true, false} {
-			l, end := &m.v6, point{^uint64(0), ^uint64(0)}
+			l, end := &m.v6, lastPoint(is4)
 			if is4 {
-				l, end = &m.v4, point{lo: lastV4}
+				l = &m.v4
 			}
 			for i, value := range l.values {
 				last := end
-				if i+1 < len(l.starts) {
-					last = l.starts[i+1].minus(point{lo: 1})
+				if i+1 < l.len() {
+					last = l.start(i + 1).minus(point{lo: 1})
 				}
-				if value != 0 && !yield(Range{l.starts[i].addr(is4), last.addr(is4), value}) {
+				if value != 0 && !yield(Range{l.start(i).addr(is4), last.addr(is4), value}) {
 					return
 				}
 			}
@@ -204,24 +253,23 @@ func Merge(a, b *Map, choose func(a, b uint32) uint32) *Map {
 }
 
 func merge(a, b *line, choose func(a, b uint32) uint32) line {
-	var out line
+	out := newLine(a.lows == nil, a.len()+b.len())
 	i, j := 0, 0
-	start := point{}
-	for {
+	for start := (point{}); ; {
 		out.add(start, choose(a.values[i], b.values[j]))
-		moreA, moreB := i+1 < len(a.starts), j+1 < len(b.starts)
+		moreA, moreB := i+1 < a.len(), j+1 < b.len()
 		switch {
 		case !moreA && !moreB:
-			return out
-		case moreA && moreB && a.starts[i+1] == b.starts[j+1]:
-			i, j = i+1, j+1
-			start = a.starts[i]
-		case moreA && (!moreB || a.starts[i+1].less(b.starts[j+1])):
+			return out.clip()
+		case !moreB || moreA && a.start(i+1).less(b.start(j+1)):
 			i++
-			start = a.starts[i]
-		default:
+			start = a.start(i)
+		case !moreA || b.start(j+1).less(a.start(i+1)):
 			j++
-			start = b.starts[j]
+			start = b.start(j)
+		default:
+			i, j = i+1, j+1
+			start = a.start(i)
 		}
 	}
 }
@@ -279,17 +327,15 @@ func (b *Builder) AddPrefix(prefix netip.Prefix, value uint32) error {
 		addr, length = addr.Unmap(), length-96
 	}
 	first := netip.PrefixFrom(addr, length).Masked().Addr()
-	mask := ^uint64(0)
 	p := pointOf(first)
-	if first.Is4() {
+	switch {
+	case first.Is4():
 		p.lo |= lastV4 >> length
-	} else {
-		if length < 64 {
-			p.hi |= mask >> length
-			p.lo = mask
-		} else {
-			p.lo |= mask >> (length - 64)
-		}
+	case length < 64:
+		p.hi |= ^uint64(0) >> length
+		p.lo = ^uint64(0)
+	default:
+		p.lo |= ^uint64(0) >> (length - 64)
 	}
 	return b.Add(first, p.addr(first.Is4()), value)
 }
@@ -297,18 +343,18 @@ func (b *Builder) AddPrefix(prefix netip.Prefix, value uint32) error {
 // Build makes the map. Where ranges overlap, the smallest one decides; of two
 // equal ones, the one added last.
 func (b *Builder) Build() *Map {
-	return newMap(flatten(b.v4, point{lo: lastV4}), flatten(b.v6, point{^uint64(0), ^uint64(0)}))
+	return newMap(flatten(b.v4, true), flatten(b.v6, false))
 }
 
 // flatten sweeps over the ends of the spans and keeps the open ones in a heap,
 // the smallest on top.
-func flatten(spans []span, end point) line {
+func flatten(spans []span, is4 bool) line {
 	order := make([]int, len(spans))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(i, j int) int { return spans[i].first.compare(spans[j].first) })
-	var out line
+	out, end := newLine(is4, len(spans)), lastPoint(is4)
 	open := smallest{spans: spans}
 	at := point{} // the sweep's place: out says everything before it
 	out.add(at, 0)
@@ -334,20 +380,12 @@ func flatten(spans []span, end point) line {
 		case n < len(order) && !top.last.less(spans[order[n]].first):
 			at = spans[order[n]].first
 		case top.last == end:
-			return line{starts: slices.Clip(out.starts), values: slices.Clip(out.values)}
+			return out.clip()
 		default:
 			at = top.last.next()
 		}
 	}
-	return line{starts: slices.Clip(out.starts), values: slices.Clip(out.values)}
-}
-
-// set is add for a sweep that may come back to the place it wrote last.
-func (l *line) set(start point, value uint32) {
-	if n := len(l.starts); n > 0 && l.starts[n-1] == start {
-		l.starts, l.values = l.starts[:n-1], l.values[:n-1]
-	}
-	l.add(start, value)
+	return out.clip()
 }
 
 // smallest is a heap of spans by size, of equal ones the later first.

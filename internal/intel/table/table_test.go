@@ -131,13 +131,15 @@ func TestLargeLinesAreFoundThroughTheirIndex(t *testing.T) {
 	require.NotNil(t, m.v6.coarse)
 	try := func(p point, l *line, is4 bool) {
 		t.Helper()
-		require.Equal(t, l.search(p, 0, len(l.starts)), m.Find(p.addr(is4)), p.addr(is4))
+		require.Equal(t, l.search(p, 0, l.len()), m.Find(p.addr(is4)), p.addr(is4))
 	}
-	for _, start := range m.v4.starts {
+	for i := range m.v4.len() {
+		start := m.v4.start(i)
 		try(start, &m.v4, true)
 		try(point{lo: (start.lo - 1) & lastV4}, &m.v4, true)
 	}
-	for _, start := range m.v6.starts {
+	for i := range m.v6.len() {
+		start := m.v6.start(i)
 		try(start, &m.v6, false)
 		try(start.minus(point{lo: 1}), &m.v6, false)
 	}
