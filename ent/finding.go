@@ -55,6 +55,8 @@ type Finding struct {
 	Links []string `json:"links,omitempty"`
 	// DetectedAt holds the value of the "detected_at" field.
 	DetectedAt time.Time `json:"detected_at,omitempty"`
+	// seen within a day of happening
+	IsLive bool `json:"is_live,omitempty"`
 	// SupersededAt holds the value of the "superseded_at" field.
 	SupersededAt *time.Time `json:"superseded_at,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
@@ -103,6 +105,8 @@ func (*Finding) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case finding.FieldTargets, finding.FieldEvidence, finding.FieldLinks:
 			values[i] = new([]byte)
+		case finding.FieldIsLive:
+			values[i] = new(sql.NullBool)
 		case finding.FieldID, finding.FieldOrganizationID, finding.FieldTenantID, finding.FieldAccountID, finding.FieldIncidentID, finding.FieldNaturalKey, finding.FieldBook, finding.FieldRule, finding.FieldSeverity, finding.FieldConfidence, finding.FieldStage, finding.FieldExplanation:
 			values[i] = new(sql.NullString)
 		case finding.FieldOccurredAt, finding.FieldLastAt, finding.FieldDetectedAt, finding.FieldSupersededAt:
@@ -238,6 +242,12 @@ func (_m *Finding) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.DetectedAt = value.Time
 			}
+		case finding.FieldIsLive:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field is_live", values[i])
+			} else if value.Valid {
+				_m.IsLive = value.Bool
+			}
 		case finding.FieldSupersededAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
 				return fmt.Errorf("unexpected type %T for field superseded_at", values[i])
@@ -345,6 +355,9 @@ func (_m *Finding) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("detected_at=")
 	builder.WriteString(_m.DetectedAt.Format(time.ANSIC))
+	builder.WriteString(", ")
+	builder.WriteString("is_live=")
+	builder.WriteString(fmt.Sprintf("%v", _m.IsLive))
 	builder.WriteString(", ")
 	if v := _m.SupersededAt; v != nil {
 		builder.WriteString("superseded_at=")

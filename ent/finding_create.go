@@ -144,6 +144,12 @@ func (_c *FindingCreate) SetDetectedAt(v time.Time) *FindingCreate {
 	return _c
 }
 
+// SetIsLive sets the "is_live" field.
+func (_c *FindingCreate) SetIsLive(v bool) *FindingCreate {
+	_c.mutation.SetIsLive(v)
+	return _c
+}
+
 // SetSupersededAt sets the "superseded_at" field.
 func (_c *FindingCreate) SetSupersededAt(v time.Time) *FindingCreate {
 	_c.mutation.SetSupersededAt(v)
@@ -305,6 +311,9 @@ func (_c *FindingCreate) check() error {
 	if _, ok := _c.mutation.DetectedAt(); !ok {
 		return &ValidationError{Name: "detected_at", err: errors.New(`ent: missing required field "Finding.detected_at"`)}
 	}
+	if _, ok := _c.mutation.IsLive(); !ok {
+		return &ValidationError{Name: "is_live", err: errors.New(`ent: missing required field "Finding.is_live"`)}
+	}
 	if v, ok := _c.mutation.ID(); ok {
 		if err := finding.IDValidator(v); err != nil {
 			return &ValidationError{Name: "id", err: fmt.Errorf(`ent: validator failed for field "Finding.id": %w`, err)}
@@ -405,6 +414,10 @@ func (_c *FindingCreate) createSpec() (*Finding, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.DetectedAt(); ok {
 		_spec.SetField(finding.FieldDetectedAt, field.TypeTime, value)
 		_node.DetectedAt = value
+	}
+	if value, ok := _c.mutation.IsLive(); ok {
+		_spec.SetField(finding.FieldIsLive, field.TypeBool, value)
+		_node.IsLive = value
 	}
 	if value, ok := _c.mutation.SupersededAt(); ok {
 		_spec.SetField(finding.FieldSupersededAt, field.TypeTime, value)
@@ -631,6 +644,18 @@ func (u *FindingUpsert) SetLinks(v []string) *FindingUpsert {
 // UpdateLinks sets the "links" field to the value that was provided on create.
 func (u *FindingUpsert) UpdateLinks() *FindingUpsert {
 	u.SetExcluded(finding.FieldLinks)
+	return u
+}
+
+// SetIsLive sets the "is_live" field.
+func (u *FindingUpsert) SetIsLive(v bool) *FindingUpsert {
+	u.Set(finding.FieldIsLive, v)
+	return u
+}
+
+// UpdateIsLive sets the "is_live" field to the value that was provided on create.
+func (u *FindingUpsert) UpdateIsLive() *FindingUpsert {
+	u.SetExcluded(finding.FieldIsLive)
 	return u
 }
 
@@ -876,6 +901,20 @@ func (u *FindingUpsertOne) SetLinks(v []string) *FindingUpsertOne {
 func (u *FindingUpsertOne) UpdateLinks() *FindingUpsertOne {
 	return u.Update(func(s *FindingUpsert) {
 		s.UpdateLinks()
+	})
+}
+
+// SetIsLive sets the "is_live" field.
+func (u *FindingUpsertOne) SetIsLive(v bool) *FindingUpsertOne {
+	return u.Update(func(s *FindingUpsert) {
+		s.SetIsLive(v)
+	})
+}
+
+// UpdateIsLive sets the "is_live" field to the value that was provided on create.
+func (u *FindingUpsertOne) UpdateIsLive() *FindingUpsertOne {
+	return u.Update(func(s *FindingUpsert) {
+		s.UpdateIsLive()
 	})
 }
 
@@ -1291,6 +1330,20 @@ func (u *FindingUpsertBulk) SetLinks(v []string) *FindingUpsertBulk {
 func (u *FindingUpsertBulk) UpdateLinks() *FindingUpsertBulk {
 	return u.Update(func(s *FindingUpsert) {
 		s.UpdateLinks()
+	})
+}
+
+// SetIsLive sets the "is_live" field.
+func (u *FindingUpsertBulk) SetIsLive(v bool) *FindingUpsertBulk {
+	return u.Update(func(s *FindingUpsert) {
+		s.SetIsLive(v)
+	})
+}
+
+// UpdateIsLive sets the "is_live" field to the value that was provided on create.
+func (u *FindingUpsertBulk) UpdateIsLive() *FindingUpsertBulk {
+	return u.Update(func(s *FindingUpsert) {
+		s.UpdateIsLive()
 	})
 }
 

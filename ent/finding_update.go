@@ -185,6 +185,20 @@ func (_u *FindingUpdate) AppendLinks(v []string) *FindingUpdate {
 	return _u
 }
 
+// SetIsLive sets the "is_live" field.
+func (_u *FindingUpdate) SetIsLive(v bool) *FindingUpdate {
+	_u.mutation.SetIsLive(v)
+	return _u
+}
+
+// SetNillableIsLive sets the "is_live" field if the given value is not nil.
+func (_u *FindingUpdate) SetNillableIsLive(v *bool) *FindingUpdate {
+	if v != nil {
+		_u.SetIsLive(*v)
+	}
+	return _u
+}
+
 // SetSupersededAt sets the "superseded_at" field.
 func (_u *FindingUpdate) SetSupersededAt(v time.Time) *FindingUpdate {
 	_u.mutation.SetSupersededAt(v)
@@ -319,6 +333,9 @@ func (_u *FindingUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 		_spec.AddModifier(func(u *sql.UpdateBuilder) {
 			sqljson.Append(u, finding.FieldLinks, value)
 		})
+	}
+	if value, ok := _u.mutation.IsLive(); ok {
+		_spec.SetField(finding.FieldIsLive, field.TypeBool, value)
 	}
 	if value, ok := _u.mutation.SupersededAt(); ok {
 		_spec.SetField(finding.FieldSupersededAt, field.TypeTime, value)
@@ -529,6 +546,20 @@ func (_u *FindingUpdateOne) AppendLinks(v []string) *FindingUpdateOne {
 	return _u
 }
 
+// SetIsLive sets the "is_live" field.
+func (_u *FindingUpdateOne) SetIsLive(v bool) *FindingUpdateOne {
+	_u.mutation.SetIsLive(v)
+	return _u
+}
+
+// SetNillableIsLive sets the "is_live" field if the given value is not nil.
+func (_u *FindingUpdateOne) SetNillableIsLive(v *bool) *FindingUpdateOne {
+	if v != nil {
+		_u.SetIsLive(*v)
+	}
+	return _u
+}
+
 // SetSupersededAt sets the "superseded_at" field.
 func (_u *FindingUpdateOne) SetSupersededAt(v time.Time) *FindingUpdateOne {
 	_u.mutation.SetSupersededAt(v)
@@ -693,6 +724,9 @@ func (_u *FindingUpdateOne) sqlSave(ctx context.Context) (_node *Finding, err er
 		_spec.AddModifier(func(u *sql.UpdateBuilder) {
 			sqljson.Append(u, finding.FieldLinks, value)
 		})
+	}
+	if value, ok := _u.mutation.IsLive(); ok {
+		_spec.SetField(finding.FieldIsLive, field.TypeBool, value)
 	}
 	if value, ok := _u.mutation.SupersededAt(); ok {
 		_spec.SetField(finding.FieldSupersededAt, field.TypeTime, value)

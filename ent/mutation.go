@@ -3569,6 +3569,7 @@ type FindingMutation struct {
 	links           *[]string
 	appendlinks     []string
 	detected_at     *time.Time
+	is_live         *bool
 	superseded_at   *time.Time
 	clearedFields   map[string]struct{}
 	account         *string
@@ -4367,6 +4368,42 @@ func (m *FindingMutation) ResetDetectedAt() {
 	m.detected_at = nil
 }
 
+// SetIsLive sets the "is_live" field.
+func (m *FindingMutation) SetIsLive(b bool) {
+	m.is_live = &b
+}
+
+// IsLive returns the value of the "is_live" field in the mutation.
+func (m *FindingMutation) IsLive() (r bool, exists bool) {
+	v := m.is_live
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldIsLive returns the old "is_live" field's value of the Finding entity.
+// If the Finding object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FindingMutation) OldIsLive(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldIsLive is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldIsLive requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldIsLive: %w", err)
+	}
+	return oldValue.IsLive, nil
+}
+
+// ResetIsLive resets all changes to the "is_live" field.
+func (m *FindingMutation) ResetIsLive() {
+	m.is_live = nil
+}
+
 // SetSupersededAt sets the "superseded_at" field.
 func (m *FindingMutation) SetSupersededAt(t time.Time) {
 	m.superseded_at = &t
@@ -4504,7 +4541,7 @@ func (m *FindingMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *FindingMutation) Fields() []string {
-	fields := make([]string, 0, 18)
+	fields := make([]string, 0, 19)
 	if m.organization_id != nil {
 		fields = append(fields, finding.FieldOrganizationID)
 	}
@@ -4556,6 +4593,9 @@ func (m *FindingMutation) Fields() []string {
 	if m.detected_at != nil {
 		fields = append(fields, finding.FieldDetectedAt)
 	}
+	if m.is_live != nil {
+		fields = append(fields, finding.FieldIsLive)
+	}
 	if m.superseded_at != nil {
 		fields = append(fields, finding.FieldSupersededAt)
 	}
@@ -4601,6 +4641,8 @@ func (m *FindingMutation) Field(name string) (ent.Value, bool) {
 		return m.Links()
 	case finding.FieldDetectedAt:
 		return m.DetectedAt()
+	case finding.FieldIsLive:
+		return m.IsLive()
 	case finding.FieldSupersededAt:
 		return m.SupersededAt()
 	}
@@ -4646,6 +4688,8 @@ func (m *FindingMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldLinks(ctx)
 	case finding.FieldDetectedAt:
 		return m.OldDetectedAt(ctx)
+	case finding.FieldIsLive:
+		return m.OldIsLive(ctx)
 	case finding.FieldSupersededAt:
 		return m.OldSupersededAt(ctx)
 	}
@@ -4776,6 +4820,13 @@ func (m *FindingMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetDetectedAt(v)
 		return nil
+	case finding.FieldIsLive:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetIsLive(v)
+		return nil
 	case finding.FieldSupersededAt:
 		v, ok := value.(time.Time)
 		if !ok {
@@ -4903,6 +4954,9 @@ func (m *FindingMutation) ResetField(name string) error {
 		return nil
 	case finding.FieldDetectedAt:
 		m.ResetDetectedAt()
+		return nil
+	case finding.FieldIsLive:
+		m.ResetIsLive()
 		return nil
 	case finding.FieldSupersededAt:
 		m.ResetSupersededAt()

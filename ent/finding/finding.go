@@ -46,6 +46,8 @@ const (
 	FieldLinks = "links"
 	// FieldDetectedAt holds the string denoting the detected_at field in the database.
 	FieldDetectedAt = "detected_at"
+	// FieldIsLive holds the string denoting the is_live field in the database.
+	FieldIsLive = "is_live"
 	// FieldSupersededAt holds the string denoting the superseded_at field in the database.
 	FieldSupersededAt = "superseded_at"
 	// EdgeAccount holds the string denoting the account edge name in mutations.
@@ -90,6 +92,7 @@ var Columns = []string{
 	FieldExplanation,
 	FieldLinks,
 	FieldDetectedAt,
+	FieldIsLive,
 	FieldSupersededAt,
 }
 
@@ -200,6 +203,11 @@ func ByExplanation(opts ...sql.OrderTermOption) OrderOption {
 // ByDetectedAt orders the results by the detected_at field.
 func ByDetectedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldDetectedAt, opts...).ToFunc()
+}
+
+// ByIsLive orders the results by the is_live field.
+func ByIsLive(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldIsLive, opts...).ToFunc()
 }
 
 // BySupersededAt orders the results by the superseded_at field.

@@ -139,6 +139,11 @@ func DetectedAt(v time.Time) predicate.Finding {
 	return predicate.Finding(sql.FieldEQ(FieldDetectedAt, v))
 }
 
+// IsLive applies equality check predicate on the "is_live" field. It's identical to IsLiveEQ.
+func IsLive(v bool) predicate.Finding {
+	return predicate.Finding(sql.FieldEQ(FieldIsLive, v))
+}
+
 // SupersededAt applies equality check predicate on the "superseded_at" field. It's identical to SupersededAtEQ.
 func SupersededAt(v time.Time) predicate.Finding {
 	return predicate.Finding(sql.FieldEQ(FieldSupersededAt, v))
@@ -1054,6 +1059,16 @@ func DetectedAtLT(v time.Time) predicate.Finding {
 // DetectedAtLTE applies the LTE predicate on the "detected_at" field.
 func DetectedAtLTE(v time.Time) predicate.Finding {
 	return predicate.Finding(sql.FieldLTE(FieldDetectedAt, v))
+}
+
+// IsLiveEQ applies the EQ predicate on the "is_live" field.
+func IsLiveEQ(v bool) predicate.Finding {
+	return predicate.Finding(sql.FieldEQ(FieldIsLive, v))
+}
+
+// IsLiveNEQ applies the NEQ predicate on the "is_live" field.
+func IsLiveNEQ(v bool) predicate.Finding {
+	return predicate.Finding(sql.FieldNEQ(FieldIsLive, v))
 }
 
 // SupersededAtEQ applies the EQ predicate on the "superseded_at" field.

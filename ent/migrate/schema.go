@@ -149,6 +149,7 @@ var (
 		{Name: "explanation", Type: field.TypeString, Size: 2147483647},
 		{Name: "links", Type: field.TypeJSON},
 		{Name: "detected_at", Type: field.TypeTime},
+		{Name: "is_live", Type: field.TypeBool},
 		{Name: "superseded_at", Type: field.TypeTime, Nullable: true},
 		{Name: "account_id", Type: field.TypeString, Nullable: true, Size: 64},
 		{Name: "incident_id", Type: field.TypeString, Nullable: true, Size: 64},
@@ -161,13 +162,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "findings_accounts_findings",
-				Columns:    []*schema.Column{FindingsColumns[17]},
+				Columns:    []*schema.Column{FindingsColumns[18]},
 				RefColumns: []*schema.Column{AccountsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "findings_incidents_findings",
-				Columns:    []*schema.Column{FindingsColumns[18]},
+				Columns:    []*schema.Column{FindingsColumns[19]},
 				RefColumns: []*schema.Column{IncidentsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
@@ -191,12 +192,12 @@ var (
 			{
 				Name:    "finding_incident_id",
 				Unique:  false,
-				Columns: []*schema.Column{FindingsColumns[18]},
+				Columns: []*schema.Column{FindingsColumns[19]},
 			},
 			{
 				Name:    "finding_tenant_id_account_id",
 				Unique:  false,
-				Columns: []*schema.Column{FindingsColumns[2], FindingsColumns[17]},
+				Columns: []*schema.Column{FindingsColumns[2], FindingsColumns[18]},
 			},
 		},
 	}

@@ -39,6 +39,7 @@ func (Finding) Fields() []ent.Field {
 		field.Text("explanation"),
 		field.Strings("links").Comment("sessions, tokens and attacker addresses that tie it into an episode"),
 		field.Time("detected_at").Immutable(),
+		field.Bool("is_live").Comment("seen within a day of happening"),
 		field.Time("superseded_at").Optional().Nillable(),
 	}
 }

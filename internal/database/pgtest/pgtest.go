@@ -44,18 +44,18 @@ func URL(t testing.TB) string {
 	if os.Getenv(SkipVariable) == "1" {
 		t.Skip("SKIPPED: nothing was tried on PostgreSQL, because " + SkipVariable + "=1")
 	}
-	server, err := serverURL()
+	server, err := sharedServer()
 	require.NoError(t, err)
 
 	name := databaseName()
-	require.NoError(t, execute(t.Context(), server, "CREATE DATABASE "+name+" TEMPLATE template0"))
+	require.NoError(t, execute(t.Context(), server.url, "CREATE DATABASE "+name+" TEMPLATE template0"))
 	t.Cleanup(func() {
 		// The test's own context is over by now.
 		ctx := context.WithoutCancel(t.Context())
-		require.NoError(t, execute(ctx, server, "DROP DATABASE "+name+" WITH (FORCE)"))
+		require.NoError(t, execute(ctx, server.url, "DROP DATABASE "+name+" WITH (FORCE)"))
 	})
 
-	database, err := url.Parse(server)
+	database, err := url.Parse(server.url)
 	require.NoError(t, err)
 	database.Path = "/" + name
 	return database.String()
@@ -70,8 +70,8 @@ func databaseName() string {
 
 // execute runs one statement on a connection of its own: there is no pool
 // whose goroutines a test's leak check would find.
-func execute(ctx context.Context, server, statement string) error {
-	connection, err := pgx.Connect(ctx, server)
+func execute(ctx context.Context, url, statement string) error {
+	connection, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return fmt.Errorf("connect to the PostgreSQL server of the tests: %w", err)
 	}
@@ -81,49 +81,54 @@ func execute(ctx context.Context, server, statement string) error {
 	return connection.Close(ctx)
 }
 
-// serverURL returns the URL of the server all tests of this binary share.
-var serverURL = sync.OnceValues(func() (string, error) {
-	if server := os.Getenv(ServerVariable); server != "" {
-		return server, nil
+// server is a PostgreSQL server.
+type server struct {
+	url string
+	// life is the standard input of the process that keeps a private server.
+	// It closes when this process ends, in whatever way, and that is what stops
+	// the server.
+	life io.Closer
+}
+
+// sharedServer returns the server that all tests of this binary share.
+var sharedServer = sync.OnceValues(func() (server, error) {
+	if url := os.Getenv(ServerVariable); url != "" {
+		return server{url: url}, nil
 	}
 	return startServer()
 })
 
-// keepServer is the standard input of the process that keeps the private
-// server. It closes when this process ends, in whatever way, and that is what
-// stops the server.
-var keepServer io.WriteCloser
-
-func startServer() (string, error) {
+func startServer() (server, error) {
 	script, err := findScript("with-postgres.sh")
 	if err != nil {
-		return "", err
+		return server{}, err
 	}
 	complaints, err := os.CreateTemp("", "cairn-pgtest")
 	if err != nil {
-		return "", fmt.Errorf("make a file for the server's messages: %w", err)
+		return server{}, fmt.Errorf("make a file for the server's messages: %w", err)
 	}
 	defer func() { _, _ = complaints.Close(), os.Remove(complaints.Name()) }()
 
 	keeper := exec.Command(script, "sh", "-c", `echo "$`+ServerVariable+`"; exec cat`)
 	keeper.Stderr = complaints // a file, for a pipe would need a goroutine
-	if keepServer, err = keeper.StdinPipe(); err != nil {
-		return "", fmt.Errorf("start %s: %w", script, err)
+	life, err := keeper.StdinPipe()
+	if err != nil {
+		return server{}, fmt.Errorf("start %s: %w", script, err)
 	}
 	output, err := keeper.StdoutPipe()
 	if err != nil {
-		return "", fmt.Errorf("start %s: %w", script, err)
+		return server{}, fmt.Errorf("start %s: %w", script, err)
 	}
 	if err := keeper.Start(); err != nil {
-		return "", fmt.Errorf("start %s: %w", script, err)
+		return server{}, fmt.Errorf("start %s: %w", script, err)
 	}
-	server, err := bufio.NewReader(output).ReadString('\n')
+	url, err := bufio.NewReader(output).ReadString('\n')
 	if err != nil {
 		_ = keeper.Wait() // it has ended; what it wrote says why
 		said, _ := os.ReadFile(complaints.Name())
-		return "", fmt.Errorf("start a private PostgreSQL server: %s", said)
+		return server{}, fmt.Errorf("start a private PostgreSQL server: %s", said)
 	}
-	return strings.TrimSpace(server), nil
+	return server{url: strings.TrimSpace(url), life: life}, nil
 }
 
 // findScript looks for a script of the repository from the working directory

@@ -25,7 +25,7 @@ func TestDatabaseIsEmptyAndOnesOwn(t *testing.T) {
 	require.Equal(t, 1, tables)
 }
 
-func TestDatabaseIsDroppedUnderOpenConnections(t *testing.T) {
+func TestDatabaseIsDroppedUnderOpenConnections(t *testing.T) { //nolint:tparallel // its subtest must be over first
 	t.Parallel()
 
 	var url string

@@ -1,33 +1,26 @@
 -- The tables that are no entities: the activity log, the detection books and
 -- the position up to which a tenant's activity has been taken in.
 -- +goose Up
+-- What a search needs stands in columns; all the rest is read from raw again
+-- (shape names the parser).
 CREATE TABLE activities (
     id text COLLATE "C" NOT NULL PRIMARY KEY,
     organization_id text COLLATE "C" NOT NULL,
     tenant_id text COLLATE "C" NOT NULL,
     account_id text COLLATE "C" NOT NULL DEFAULT '',
     source text COLLATE "C" NOT NULL,
-    vendor_id text COLLATE "C" NOT NULL,
     shape text COLLATE "C" NOT NULL,
     occurred_at timestamptz NOT NULL,
     recorded_at timestamptz NOT NULL,
-    workload text COLLATE "C" NOT NULL,
-    record_type text COLLATE "C" NOT NULL,
     operation text COLLATE "C" NOT NULL,
     result text COLLATE "C" NOT NULL,
-    error_code integer NOT NULL,
-    principal text COLLATE "C" NOT NULL,
-    actor_kind text COLLATE "C" NOT NULL,
     address text COLLATE "C" NOT NULL,
     country text COLLATE "C" NOT NULL,
     network_number bigint NOT NULL,
     network_owner text COLLATE "C" NOT NULL,
     network_kind text COLLATE "C" NOT NULL,
-    user_agent text COLLATE "C" NOT NULL,
     session_id text COLLATE "C" NOT NULL,
     application_id text COLLATE "C" NOT NULL,
-    application_name text COLLATE "C" NOT NULL,
-    target text COLLATE "C" NOT NULL,
     subject text COLLATE "C" NOT NULL,
     sender text COLLATE "C" NOT NULL,
     digest bytea NOT NULL,

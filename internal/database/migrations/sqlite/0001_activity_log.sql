@@ -1,33 +1,26 @@
 -- The tables that are no entities: the activity log, the detection books and
 -- the position up to which a tenant's activity has been taken in.
 -- +goose Up
+-- What a search needs stands in columns; all the rest is read from raw again
+-- (shape names the parser).
 CREATE TABLE activities (
     id text NOT NULL PRIMARY KEY,
     organization_id text NOT NULL,
     tenant_id text NOT NULL,
     account_id text NOT NULL DEFAULT '',
     source text NOT NULL,
-    vendor_id text NOT NULL,
     shape text NOT NULL,
     occurred_at datetime NOT NULL,
     recorded_at datetime NOT NULL,
-    workload text NOT NULL,
-    record_type text NOT NULL,
     operation text NOT NULL,
     result text NOT NULL,
-    error_code integer NOT NULL,
-    principal text NOT NULL,
-    actor_kind text NOT NULL,
     address text NOT NULL,
     country text NOT NULL,
     network_number bigint NOT NULL,
     network_owner text NOT NULL,
     network_kind text NOT NULL,
-    user_agent text NOT NULL,
     session_id text NOT NULL,
     application_id text NOT NULL,
-    application_name text NOT NULL,
-    target text NOT NULL,
     subject text NOT NULL,
     sender text NOT NULL,
     digest BLOB NOT NULL,

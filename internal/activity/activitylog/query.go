@@ -1,0 +1,88 @@
+package activitylog
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/cairn-itdr/cairn/internal/access"
+	"github.com/cairn-itdr/cairn/internal/database"
+)
+
+var selectColumns = strings.Join(columns, ", ")
+
+// query gathers the conditions of a statement on activities, in either dialect.
+type query struct {
+	dialect    database.Dialect
+	conditions []string
+	args       []any
+}
+
+func newQuery(d database.Dialect) *query { return &query{dialect: d} }
+
+// scope narrows to the rows the scope may reach.
+func (q *query) scope(s access.Scope) {
+	if !s.EveryOrganization() {
+		q.where("organization_id = " + q.bind(s.OrganizationID))
+	}
+}
+
+func (q *query) where(condition string) { q.conditions = append(q.conditions, condition) }
+
+// bind adds an argument and returns its placeholder.
+func (q *query) bind(value any) string {
+	q.args = append(q.args, value)
+	if q.dialect == database.Postgres {
+		return "$" + strconv.Itoa(len(q.args))
+	}
+	return "?"
+}
+
+// in narrows a column to some values; none do not narrow.
+func (q *query) in(column string, values []string) {
+	if len(values) > 0 {
+		q.where(q.isOneOf(column, values))
+	}
+}
+
+func (q *query) isOneOf(column string, values []string) string {
+	if q.dialect == database.Postgres {
+		return column + " = ANY(" + q.bind(values) + ")"
+	}
+	if len(values) == 1 {
+		return column + " = " + q.bind(values[0])
+	}
+	for _, v := range values {
+		q.args = append(q.args, v)
+	}
+	return column + " IN (?" + strings.Repeat(",?", len(values)-1) + ")"
+}
+
+// contains narrows a column to texts with part in them. ASCII case is ignored
+// and no other: that is what SQLite's LIKE does, and both databases must agree.
+func (q *query) contains(column, part string) {
+	if part == "" {
+		return
+	}
+	pattern := "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(part) + "%"
+	if q.dialect == database.Postgres {
+		q.where(column + ` COLLATE "C" ILIKE ` + q.bind(pattern) + ` ESCAPE '\'`)
+		return
+	}
+	q.where(column + ` LIKE ` + q.bind(pattern) + ` ESCAPE '\'`)
+}
+
+// statement writes the SELECT; limit 0 means no limit.
+func (q *query) statement(selected, order string, limit int) string {
+	var b strings.Builder
+	b.WriteString("SELECT " + selected + " FROM activities")
+	if len(q.conditions) > 0 {
+		b.WriteString(" WHERE " + strings.Join(q.conditions, " AND "))
+	}
+	if order != "" {
+		b.WriteString(" ORDER BY " + order)
+	}
+	if limit > 0 {
+		b.WriteString(" LIMIT " + strconv.Itoa(limit))
+	}
+	return b.String()
+}
