@@ -13,7 +13,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -44,34 +43,27 @@ func URL(t testing.TB) string {
 	if os.Getenv(SkipVariable) == "1" {
 		t.Skip("SKIPPED: nothing was tried on PostgreSQL, because " + SkipVariable + "=1")
 	}
-	server, err := sharedServer()
+	shared, err := sharedServer()
 	require.NoError(t, err)
 
-	name := databaseName()
-	require.NoError(t, execute(t.Context(), server.url, "CREATE DATABASE "+name+" TEMPLATE template0"))
+	name := "cairn_test_" + strings.ToLower(rand.Text()) // free, whoever else uses the server
+	require.NoError(t, execute(t.Context(), shared.url, "CREATE DATABASE "+name+" TEMPLATE template0"))
 	t.Cleanup(func() {
 		// The test's own context is over by now.
 		ctx := context.WithoutCancel(t.Context())
-		require.NoError(t, execute(ctx, server.url, "DROP DATABASE "+name+" WITH (FORCE)"))
+		require.NoError(t, execute(ctx, shared.url, "DROP DATABASE "+name+" WITH (FORCE)"))
 	})
 
-	database, err := url.Parse(server.url)
+	database, err := url.Parse(shared.url)
 	require.NoError(t, err)
 	database.Path = "/" + name
 	return database.String()
 }
 
-// databaseName returns a name that is free whoever else uses the server.
-func databaseName() string {
-	random := make([]byte, 8)
-	_, _ = rand.Read(random) // never fails
-	return "cairn_test_" + hex.EncodeToString(random)
-}
-
 // execute runs one statement on a connection of its own: there is no pool
 // whose goroutines a test's leak check would find.
-func execute(ctx context.Context, url, statement string) error {
-	connection, err := pgx.Connect(ctx, url)
+func execute(ctx context.Context, server, statement string) error {
+	connection, err := pgx.Connect(ctx, server)
 	if err != nil {
 		return fmt.Errorf("connect to the PostgreSQL server of the tests: %w", err)
 	}
