@@ -20,7 +20,7 @@ type fileAct struct {
 	UserAgent                   string
 	WebID                       uuid.UUID `json:"WebId"`
 	FileSizeBytes               int       `json:",omitempty"`
-	HighPriorityMediaProcessing bool
+	HighPriorityMediaProcessing *bool     `json:",omitempty"` // on views and downloads only
 	SourceFileExtension         string
 	SiteURL                     string `json:"SiteUrl"`
 	SourceFileName              string
@@ -49,6 +49,10 @@ func (s *scribe) file(at time.Time, who presence, operation string) string {
 		ListID: d.uuid(), ListItemUniqueID: s.world.dice("file", s.tenant.Name, site, name).uuid(), Site: d.uuid(),
 		UserAgent: who.client.agent, WebID: d.uuid(), SourceFileExtension: extension, SiteURL: site,
 		SourceFileName: name, SourceRelativeURL: path,
+	}
+	if operation != "FileModified" {
+		no := false
+		f.HighPriorityMediaProcessing = &no
 	}
 	if operation == "FileDownloaded" {
 		f.FileSizeBytes = 9000 + s.IntN(900000)

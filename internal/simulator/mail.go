@@ -159,9 +159,11 @@ func (s *scribe) message(a *Account, path, subject string) item {
 	}
 }
 
-// readMail writes that messages were opened; many go into one record.
+// readMail writes that messages were opened; many go into one record. Records
+// of this type give the address in ClientIPAddress only.
 func (s *scribe) readMail(at time.Time, who presence, messages int) string {
 	m := s.mailbox(at, who, 50, "MailItemsAccessed")
+	m.ClientIP, m.ClientProcessName, m.ClientVersion = nil, "", ""
 	m.OperationProperties = []nameValue{{"MailAccessType", "Bind"}, {"IsThrottled", "False"}}
 	inbox := s.folder(who.account, `\Inbox`)
 	f := folder{ID: inbox.ID, Path: inbox.Path}
