@@ -61,7 +61,7 @@ type officeRow struct {
 	Parameters          pairs
 	ExtendedProperties  pairs
 	OperationProperties pairs
-	ModifiedProperties  embedded[[]struct{ Name, NewValue, OldValue string }]
+	ModifiedProperties  embedded[[]modification]
 	Item                embedded[struct{ Subject string }]
 	AffectedItems       embedded[[]struct{ Subject string }]
 }
@@ -84,7 +84,10 @@ func (o officeActivity) Parse(raw []byte) (activity.Activity, error) {
 		SessionID:        row.SessionID, CorrelationID: row.CorrelationID,
 		MailboxOwnerUPN: row.MailboxOwnerUPN, TargetUserOrGroupName: row.TargetUserOrGroupName,
 		Parameters: row.Parameters, ExtendedProperties: row.ExtendedProperties, OperationProperties: row.OperationProperties,
-		ModifiedProperties: row.ModifiedProperties.value, Item: row.Item.value, AffectedItems: row.AffectedItems.value,
+		Item: row.Item.value, AffectedItems: row.AffectedItems.value,
+	}
+	for _, m := range row.ModifiedProperties.value {
+		r.ModifiedProperties = append(r.ModifiedProperties, change{string(m.Name), string(m.NewValue), string(m.OldValue)})
 	}
 	if r.ID == "" {
 		return activity.Activity{}, reject("the row has no OfficeId and no SourceRecordId")

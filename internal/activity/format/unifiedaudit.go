@@ -90,7 +90,7 @@ type auditRecord struct {
 	ExtendedProperties  []activity.Parameter
 	OperationProperties []activity.Parameter
 	DeviceProperties    []activity.Parameter
-	ModifiedProperties  []struct{ Name, NewValue, OldValue string }
+	ModifiedProperties  []change
 	Actor               []directoryID
 	Target              []directoryID
 
@@ -288,6 +288,22 @@ func clientAgent(s string) string {
 	return s
 }
 
+// change is a property changed, as directory records list it.
+type change struct{ Name, NewValue, OldValue string }
+
+// modification is the same where values may be no texts, or where the record
+// lists the names alone (mailbox items).
+type modification struct{ Name, NewValue, OldValue text }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (m *modification) UnmarshalJSON(raw []byte) error {
+	if len(raw) > 0 && raw[0] == '"' {
+		return json.Unmarshal(raw, &m.Name)
+	}
+	type plain modification
+	return json.Unmarshal(raw, (*plain)(m))
+}
+
 // straighten rewrites what some exports hold in another form: lists of names
 // and values as text or object, objects and lists as JSON in a text, other
 // values as numbers or booleans. ok is false where raw is no object.
@@ -305,7 +321,7 @@ func straighten(raw []byte) (out []byte, ok bool) {
 			}
 			members[name], _ = json.Marshal([]activity.Parameter(p))
 		case "ModifiedProperties":
-			var list embedded[[]struct{ Name, NewValue, OldValue text }]
+			var list embedded[[]modification]
 			if json.Unmarshal(value, &list) != nil {
 				return nil, false
 			}
