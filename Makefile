@@ -58,6 +58,14 @@ generate: ## write the generated code again
 check-generated: ## fail where the generated code is not what generate writes
 	scripts/check-generated.sh
 
+.PHONY: explorer
+explorer: ## build the GraphQL explorer's embedded assets again (needs Node)
+	cd web/explorer && npm ci && npm run build
+
+.PHONY: generate-intel
+generate-intel: ## make the shipped address tables again (fetches them with npm)
+	go run ./internal/intel/gen
+
 .PHONY: migration
 migration: ## write the next migration: make migration name=what_changes
 	@[[ "$(name)" =~ ^[a-z0-9_]+$$ ]] || { echo 'usage: make migration name=what_changes' >&2; exit 2; }
