@@ -15,14 +15,19 @@ func recognise(w *window, limits Limits) (container, error) {
 	}
 	head := w.buf[:w.end]
 	start := bytes.TrimLeft(head, " \t\r\n")
+	probe := start[:min(len(start), 4<<10)]
+	isJSON := len(start) > 0 && (start[0] == '{' || start[0] == '[')
+	if isJSON { // garbage further down costs its own lines only
+		probe, _, _ = bytes.Cut(probe, []byte("\n"))
+	}
 	switch {
 	case len(start) == 0 && w.err != nil && isEOF(w.err):
 		return nil, ErrEmpty
 	case len(start) == 0 && w.err != nil:
 		return nil, w.err
-	case binary(head):
+	case binary(probe):
 		return nil, ErrBinary
-	case len(start) > 0 && (start[0] == '{' || start[0] == '['):
+	case isJSON:
 		return newStream(w, limits), nil
 	}
 	table, err := openTable(w)
@@ -36,12 +41,11 @@ func recognise(w *window, limits Limits) (container, error) {
 	return nil, err
 }
 
-// binary says whether text begins as no text does: zero bytes, or many other
+// binary says whether the probe is no text: it holds zero bytes, or many other
 // control characters or bytes that are no UTF-8.
-func binary(head []byte) bool {
-	head = head[:min(len(head), 4<<10)]
+func binary(probe []byte) bool {
 	odd, n := 0, 0
-	for rest := head; len(rest) > 0; n++ {
+	for rest := probe; len(rest) > 0; n++ {
 		r, size := utf8.DecodeRune(rest)
 		switch {
 		case r == 0:
