@@ -181,6 +181,11 @@ func (s *Service) ByName(ctx context.Context, name string) (*ent.Tenant, error) 
 	return t, nil
 }
 
+// Bind ties a tenant that has no directory yet to one. Refusals as with Update.
+func (s *Service) Bind(ctx context.Context, t *ent.Tenant, microsoftID string) (*ent.Tenant, error) {
+	return s.Update(ctx, t.ID, Update{MicrosoftTenantID: &microsoftID})
+}
+
 // CheckMicrosoftID returns a Microsoft tenant id as it is stored, or a refusal.
 func CheckMicrosoftID(s string) (string, error) {
 	id, err := uuid.Parse(strings.TrimSpace(s))

@@ -1,0 +1,307 @@
+// Package importer reads exported logs into a tenant: it opens files, has
+// their records parsed on all cores, keeps out what belongs to another
+// directory or lies in the future, and hands the rest to the intake in
+// batches. Memory stays flat whatever a file's size.
+//
+// What may not live here: knowledge of formats (activity/format), storing and
+// detection (intake).
+package importer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cairn-itdr/cairn/ent"
+	"github.com/cairn-itdr/cairn/internal/activity"
+	"github.com/cairn-itdr/cairn/internal/activity/format"
+	"github.com/cairn-itdr/cairn/internal/audit"
+	"github.com/cairn-itdr/cairn/internal/database"
+	"github.com/cairn-itdr/cairn/internal/intake"
+	"github.com/cairn-itdr/cairn/internal/tenant"
+)
+
+const (
+	// chunkRecords is how many records travel together to a parser.
+	chunkRecords = 256
+	// batchRecords and batchBytes bound what one transaction takes in.
+	batchRecords = 2000
+	batchBytes   = 16 << 20
+)
+
+// Importer imports files.
+type Importer struct {
+	db      *database.DB
+	intake  *intake.Intake
+	tenants *tenant.Service
+	now     func() time.Time
+}
+
+// New returns an importer.
+func New(db *database.DB, in *intake.Intake, tenants *tenant.Service, now func() time.Time) *Importer {
+	return &Importer{db: db, intake: in, tenants: tenants, now: now}
+}
+
+// Source is a file to import.
+type Source struct {
+	Name string
+	// Open starts reading; an import of a tenant not yet bound to a directory
+	// opens a rereadable source twice.
+	Open       func() (io.ReadCloser, error)
+	Rereadable bool
+}
+
+// Options say how to import.
+type Options struct {
+	// MicrosoftTenantID is the directory to bind the tenant to; empty for the
+	// one that most records name.
+	MicrosoftTenantID string
+	// AcceptForeign takes records of other directories as the tenant's own.
+	AcceptForeign bool
+	// Progress is told how many bytes of the sources, as they lie on the disk,
+	// have been read in all. May be nil.
+	Progress func(read int64)
+}
+
+// Import reads the sources into the tenant. A file that can't be read does not
+// stop the others: the summary names it (Summary.Refused). An error means that
+// the import stopped; what the summary counts as new is stored, and running
+// the same import again completes it without doing anything twice.
+func (im *Importer) Import(ctx context.Context, t *ent.Tenant, sources []Source, options Options) (Summary, error) {
+	run := &run{Importer: im, options: options, tenant: t, summary: newSummary(t)}
+	err := run.bind(ctx, sources)
+	if err == nil {
+		run.summary.MicrosoftTenantID = run.directory
+		for _, src := range sources {
+			if err = run.file(ctx, src); err != nil {
+				break
+			}
+		}
+	}
+	if auditErr := run.audit(ctx, sources); err == nil {
+		err = auditErr
+	}
+	return run.summary, err
+}
+
+// run is one import.
+type run struct {
+	*Importer
+
+	options   Options
+	tenant    *ent.Tenant
+	directory string // the Microsoft tenant whose records are taken; empty: any
+	read      int64
+	summary   Summary
+}
+
+// file imports one source. Only what stops the whole import is an error.
+func (r *run) file(ctx context.Context, src Source) error {
+	input, err := src.Open()
+	if err != nil {
+		r.summary.refuse(src.Name, openReason(err))
+		return nil
+	}
+	defer input.Close() //nolint:errcheck // read to its end or given up; nothing is lost
+	counted := &countingReader{r: input, progress: r.options.Progress, base: r.read}
+	defer func() { r.read += counted.n }()
+	reader, err := format.Open(src.Name, counted, format.Limits{})
+	if err != nil {
+		r.summary.refuse(src.Name, reasonOf(err))
+		return nil
+	}
+	// The pipeline: one goroutine reads, some parse, this one takes in, in the
+	// order of the file.
+	g, ctx := errgroup.WithContext(ctx)
+	work, ordered := make(chan *chunk), make(chan *chunk, 2*runtime.GOMAXPROCS(0))
+	g.Go(func() error {
+		defer close(work)
+		defer close(ordered)
+		return readChunks(ctx, reader, work, ordered)
+	})
+	for range max(1, runtime.GOMAXPROCS(0)-1) {
+		g.Go(func() error {
+			for c := range work {
+				c.parse(r)
+				close(c.parsed)
+			}
+			return nil
+		})
+	}
+	g.Go(func() error { return r.collect(ctx, src.Name, ordered) })
+	return g.Wait() //nolint:wrapcheck // our own errors
+}
+
+// chunk is a run of records on its way.
+type chunk struct {
+	records  []format.Record
+	rejected []rejection
+	fatal    error // the file ends here, for this reason
+
+	parsed     chan struct{} // closed when the fields below are set
+	activities []*activity.Activity
+	skipped    map[string]int
+}
+
+type rejection struct {
+	line    int
+	reason  string
+	foreign bool
+}
+
+func readChunks(ctx context.Context, reader *format.Reader, work, ordered chan<- *chunk) error {
+	for done := false; !done; {
+		c := &chunk{parsed: make(chan struct{})}
+		for len(c.records) < chunkRecords && len(c.rejected) < chunkRecords {
+			rec, err := reader.Next()
+			if err == nil {
+				c.records = append(c.records, rec)
+				continue
+			}
+			if rejected, ok := errors.AsType[*format.RejectError](err); ok {
+				c.rejected = append(c.rejected, rejection{line: rejected.Line, reason: rejected.Reason})
+				continue
+			}
+			done = true
+			if !errors.Is(err, io.EOF) {
+				c.fatal = err
+			}
+			break
+		}
+		for _, to := range []chan<- *chunk{ordered, work} {
+			select {
+			case to <- c:
+			case <-ctx.Done():
+				return ctx.Err() //nolint:wrapcheck // the import's own end
+			}
+		}
+	}
+	return nil
+}
+
+func (c *chunk) parse(r *run) {
+	latest := r.now().Add(activity.MaxFuture)
+	c.activities = make([]*activity.Activity, 0, len(c.records))
+	for _, rec := range c.records {
+		a, err := format.Parse(rec.Raw)
+		if err != nil {
+			if skip, ok := errors.AsType[*format.SkipError](err); ok {
+				if c.skipped == nil {
+					c.skipped = map[string]int{}
+				}
+				c.skipped[skip.Error()]++
+				continue
+			}
+			c.rejected = append(c.rejected, rejection{line: rec.Line, reason: reasonOf(err)})
+			continue
+		}
+		switch {
+		case a.OccurredAt.After(latest):
+			c.rejected = append(c.rejected, rejection{line: rec.Line, reason: fmt.Sprintf("the record lies in the future: %s", a.OccurredAt.Format(time.RFC3339))})
+		case r.foreign(a.MicrosoftTenantID):
+			c.rejected = append(c.rejected, rejection{line: rec.Line, foreign: true,
+				reason: fmt.Sprintf("the record is of another Microsoft tenant: %s", a.MicrosoftTenantID)})
+		default:
+			r.intake.Prepare(r.tenant, &a)
+			c.activities = append(c.activities, &a)
+		}
+	}
+	c.records = nil
+}
+
+func (r *run) foreign(directory string) bool {
+	return r.directory != "" && namesDirectory(directory) && directory != r.directory && !r.options.AcceptForeign
+}
+
+// collect takes parsed chunks in, batch by batch.
+func (r *run) collect(ctx context.Context, name string, ordered <-chan *chunk) error {
+	var batch []*activity.Activity
+	size := 0
+	flush := func() error {
+		if len(batch) == 0 {
+			return nil
+		}
+		result, err := r.intake.Take(ctx, r.tenant, batch)
+		if err != nil {
+			return err //nolint:wrapcheck // says it all
+		}
+		r.summary.add(batch, result)
+		batch, size = batch[:0:0], 0
+		return nil
+	}
+	for c := range ordered {
+		select {
+		case <-c.parsed:
+		case <-ctx.Done():
+			return ctx.Err() //nolint:wrapcheck // the import's own end
+		}
+		r.summary.Read += len(c.activities) + len(c.rejected)
+		for reason, n := range c.skipped {
+			r.summary.Read += n
+			r.summary.Skipped[reason] += n
+		}
+		r.summary.reject(name, c.rejected)
+		for _, a := range c.activities {
+			batch = append(batch, a)
+			if size += len(a.Raw); len(batch) >= batchRecords || size >= batchBytes {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
+		}
+		if c.fatal != nil {
+			r.summary.refuse(name, reasonOf(c.fatal))
+		}
+	}
+	return flush()
+}
+
+func (r *run) audit(ctx context.Context, sources []Source) error {
+	names := make([]string, len(sources))
+	for i, s := range sources {
+		names[i] = s.Name
+	}
+	return r.db.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
+		return audit.Write(ctx, tx, r.now(), audit.Entry{
+			Action: "importActivity", TenantID: r.tenant.ID, ObjectID: r.tenant.ID, Result: "OK",
+			Detail: fmt.Sprintf("%d new of %d read from %s", r.summary.New, r.summary.Read, strings.Join(names, ", ")),
+		})
+	})
+}
+
+// reasonOf takes the place (file, line) out of a format error's text, for the
+// summary names it apart.
+func reasonOf(err error) string {
+	if e, ok := errors.AsType[*format.FileError](err); ok {
+		if e.Line > 0 {
+			return fmt.Sprintf("%s (line %d)", e.Reason, e.Line)
+		}
+		return e.Reason
+	}
+	if e, ok := errors.AsType[*format.RejectError](err); ok {
+		return e.Reason
+	}
+	return err.Error()
+}
+
+// countingReader tells how far a source has been read.
+type countingReader struct {
+	r        io.Reader
+	n, base  int64
+	progress func(int64)
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	if c.progress != nil {
+		c.progress(c.base + c.n)
+	}
+	return n, err //nolint:wrapcheck // io.EOF must stay itself
+}

@@ -1,0 +1,74 @@
+package incident
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/cairn-itdr/cairn/ent"
+	"github.com/cairn-itdr/cairn/ent/incident"
+	"github.com/cairn-itdr/cairn/ent/incidentevent"
+	"github.com/cairn-itdr/cairn/internal/audit"
+	"github.com/cairn-itdr/cairn/internal/database"
+	"github.com/cairn-itdr/cairn/internal/refusal"
+)
+
+// maxReason is the longest reason for a change of status, in characters.
+const maxReason = 2000
+
+// SetStatus changes an incident's status by a person's word. Refusals: no such
+// incident (NOT_FOUND); no reason or an overlong one, or SUPERSEDED, which
+// only later records bring about (INVALID); an incident that is superseded
+// (CONFLICT). Setting the status an incident has changes nothing.
+func (s *Service) SetStatus(ctx context.Context, id string, status incident.Status, reason string) (*ent.Incident, error) {
+	reason = strings.TrimSpace(reason)
+	switch {
+	case status == incident.StatusSuperseded:
+		return nil, refusal.New(refusal.Invalid, []string{"status"}, "SUPERSEDED is set by later records only; FALSE_POSITIVE says that an incident was none")
+	case reason == "":
+		return nil, refusal.New(refusal.Invalid, []string{"reason"}, "say why: the reason stays in the incident's history")
+	case len([]rune(reason)) > maxReason:
+		return nil, refusal.New(refusal.Invalid, []string{"reason"}, "a reason has %d characters at most", maxReason)
+	}
+	var out *ent.Incident
+	err := s.db.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
+		i, err := tx.Client.Incident.Query().Where(incident.ID(id)).Only(ctx)
+		if ent.IsNotFound(err) {
+			return refusal.New(refusal.NotFound, []string{"id"}, "no incident has this id")
+		}
+		if err != nil {
+			return fmt.Errorf("read incident: %w", err)
+		}
+		if i.Status == incident.StatusSuperseded {
+			return refusal.New(refusal.Conflict, []string{"status"}, "incident #%d is superseded: %s", i.Number, i.StatusReason)
+		}
+		if i.Status == status {
+			out = i
+			return nil
+		}
+		now := s.now()
+		update := tx.Client.Incident.UpdateOne(i).SetStatus(status).SetStatusReason(reason).SetUpdatedAt(now)
+		switch status {
+		case incident.StatusOpen:
+			update.ClearContainedAt().ClearRemediatedAt().ClearClosedAt()
+		case incident.StatusContained:
+			update.SetContainedAt(now).ClearRemediatedAt().ClearClosedAt()
+		case incident.StatusRemediated:
+			if i.ContainedAt == nil {
+				update.SetContainedAt(now)
+			}
+			update.SetRemediatedAt(now).SetClosedAt(now)
+		case incident.StatusFalsePositive, incident.StatusSuperseded:
+			update.SetClosedAt(now)
+		}
+		if out, err = update.Save(ctx); err != nil {
+			return fmt.Errorf("update incident %s: %w", id, err)
+		}
+		text := string(status) + ": " + reason
+		if err := writeEvent(ctx, tx, i, now, incidentevent.KindStatusChanged, text, nil); err != nil {
+			return err
+		}
+		return audit.Write(ctx, tx, now, audit.Entry{Action: "updateIncident", TenantID: i.TenantID, ObjectID: id, Result: "OK", Detail: text})
+	})
+	return out, err
+}

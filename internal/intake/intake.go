@@ -1,0 +1,163 @@
+// Package intake takes batches of activity in: whichever door they come
+// through (an import, later a collector), one transaction holds the
+// activities, the detection books they changed, the findings and the
+// incidents they led to. Either all of a batch is in, or nothing of it.
+//
+// What may not live here: reading of files or vendors, rules, incidents' life.
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/cairn-itdr/cairn/ent"
+	"github.com/cairn-itdr/cairn/internal/access"
+	"github.com/cairn-itdr/cairn/internal/activity"
+	"github.com/cairn-itdr/cairn/internal/activity/activitylog"
+	"github.com/cairn-itdr/cairn/internal/database"
+	"github.com/cairn-itdr/cairn/internal/detect"
+	"github.com/cairn-itdr/cairn/internal/incident"
+	"github.com/cairn-itdr/cairn/internal/intel"
+)
+
+// Network says what is known of an address.
+type Network interface {
+	Lookup(addr netip.Addr) intel.Info
+}
+
+// Intake takes activity in.
+type Intake struct {
+	db        *database.DB
+	engine    *detect.Engine
+	incidents *incident.Service
+	log       *activitylog.Log
+	network   Network
+	now       func() time.Time
+
+	cache   *cache
+	mu      sync.Mutex
+	tenants map[string]*tenantState
+}
+
+// tenantState is what this process knows of a tenant's intake.
+type tenantState struct {
+	mu sync.Mutex // one batch of a tenant at a time
+	// position is the tenant's intake position after this process' last batch.
+	// Where the database says otherwise, another process has written since,
+	// and what is cached of the tenant is stale.
+	position   int64
+	generation uint64
+}
+
+// New returns an intake.
+func New(db *database.DB, engine *detect.Engine, incidents *incident.Service, log *activitylog.Log, network Network, now func() time.Time) *Intake {
+	return &Intake{
+		db: db, engine: engine, incidents: incidents, log: log, network: network, now: now,
+		cache: newCache(cacheBytes), tenants: map[string]*tenantState{},
+	}
+}
+
+// Result says what a batch led to.
+type Result struct {
+	New, Changed, Known int
+	Incidents           incident.Result
+}
+
+// Prepare makes a parsed record one of the tenant's: its identity, and what is
+// known of its address. It is safe to call from many goroutines.
+func (in *Intake) Prepare(t *ent.Tenant, a *activity.Activity) {
+	a.Identify(t.OrganizationID, t.ID)
+	if a.Address.IsValid() {
+		info := in.network.Lookup(a.Address)
+		a.Country, a.Network = info.Country, info.Network
+	}
+}
+
+// Take stores a batch of prepared records of one tenant and everything that
+// follows from it. After an error nothing of the batch is stored, and it may
+// be taken again; after success taking it again changes nothing.
+func (in *Intake) Take(ctx context.Context, t *ent.Tenant, batch []*activity.Activity) (Result, error) {
+	state := in.tenant(t.ID)
+	state.mu.Lock()
+	defer state.mu.Unlock()
+	var out Result
+	err := in.db.InTx(ctx, func(ctx context.Context, tx *database.Tx) (err error) {
+		out, err = in.take(ctx, tx, t, state, batch)
+		return err
+	})
+	if err != nil {
+		// Books may have been changed in memory and not in the database.
+		state.generation++
+		return Result{}, fmt.Errorf("take activity of tenant %s in: %w", t.ID, err)
+	}
+	return out, nil
+}
+
+func (in *Intake) take(ctx context.Context, tx *database.Tx, t *ent.Tenant, state *tenantState, batch []*activity.Activity) (Result, error) {
+	scope, err := access.From(ctx)
+	if err != nil {
+		return Result{}, err //nolint:wrapcheck // says it all
+	}
+	if scope.OrganizationID != t.OrganizationID {
+		return Result{}, errors.New("the tenant belongs to another organization")
+	}
+	position, err := advance(ctx, tx, t)
+	if err != nil {
+		return Result{}, err
+	}
+	if position != state.position+1 {
+		state.generation++
+	}
+	accounts := accounts{tx: tx, tenant: t, cache: in.cache, generation: state.generation, now: in.now}
+	if err := accounts.assign(ctx, batch); err != nil {
+		return Result{}, err
+	}
+	appended, err := in.log.Append(ctx, tx, batch, in.now())
+	if err != nil {
+		return Result{}, err //nolint:wrapcheck // says it all
+	}
+	out := Result{New: len(appended.New), Changed: len(appended.Changed), Known: appended.Known}
+	ledger := &ledger{tx: tx, tenant: t, cache: in.cache, generation: state.generation}
+	outcome, err := in.engine.Process(ctx, ledger, appended.New)
+	if err != nil {
+		return Result{}, fmt.Errorf("detect: %w", err)
+	}
+	if err := ledger.write(ctx, outcome.Changed); err != nil {
+		return Result{}, err
+	}
+	if len(outcome.Reviews) > 0 {
+		if out.Incidents, err = in.incidents.Apply(ctx, tx, t.ID, outcome.Reviews); err != nil {
+			return Result{}, err //nolint:wrapcheck // says it all
+		}
+	}
+	state.position = position
+	return out, nil
+}
+
+func (in *Intake) tenant(id string) *tenantState {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	state, ok := in.tenants[id]
+	if !ok {
+		state = &tenantState{}
+		in.tenants[id] = state
+	}
+	return state
+}
+
+// advance moves the tenant's intake position by one and returns it. The row it
+// changes stays locked until the transaction ends, so that batches of one
+// tenant follow each other whichever process takes them.
+func advance(ctx context.Context, tx *database.Tx, t *ent.Tenant) (position int64, err error) {
+	const statement = "INSERT INTO intake_positions (tenant_id, organization_id, position) VALUES ($1, $2, 1) " +
+		"ON CONFLICT (tenant_id) DO UPDATE SET position = intake_positions.position + 1 RETURNING position"
+	err = tx.SQL.QueryRowContext(ctx, statement, t.ID, t.OrganizationID).Scan(&position)
+	if err != nil {
+		return 0, fmt.Errorf("advance the intake position: %w", err)
+	}
+	return position, nil
+}

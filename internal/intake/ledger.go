@@ -1,0 +1,138 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cairn-itdr/cairn/ent"
+	"github.com/cairn-itdr/cairn/internal/database"
+	"github.com/cairn-itdr/cairn/internal/detect"
+)
+
+// ledger hands a tenant's books to the engine: from memory where they are
+// known there, else from the transaction. It is the engine's detect.Ledger.
+type ledger struct {
+	tx         *database.Tx
+	tenant     *ent.Tenant
+	cache      *cache
+	generation uint64
+}
+
+// Books returns the books with these keys.
+func (l *ledger) Books(ctx context.Context, keys []detect.BookKey) (map[detect.BookKey]*detect.Book, error) {
+	out := make(map[detect.BookKey]*detect.Book, len(keys))
+	var missing []detect.BookKey
+	for _, k := range keys {
+		entry, ok := l.cache.get(l.key(k))
+		switch {
+		case !ok:
+			missing = append(missing, k)
+		case entry.book != nil:
+			out[k] = entry.book
+		}
+	}
+	for part := range slices.Chunk(missing, bookChunk) {
+		if err := l.read(ctx, part, out); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (l *ledger) key(k detect.BookKey) cacheKey {
+	return cacheKey{tenant: l.tenant.ID, generation: l.generation, book: k}
+}
+
+// bookChunk is how many books one statement reads or writes.
+const bookChunk = 1000
+
+func (l *ledger) read(ctx context.Context, keys []detect.BookKey, into map[detect.BookKey]*detect.Book) (err error) {
+	args := []any{l.tenant.ID}
+	var wanted string
+	if l.tx.Dialect() == database.Postgres {
+		kinds, subjects, periods := make([]string, len(keys)), make([]string, len(keys)), make([]int32, len(keys))
+		for i, k := range keys {
+			kinds[i], subjects[i], periods[i] = string(k.Kind), k.Subject, int32(k.Period) //nolint:gosec // months
+		}
+		args = append(args, kinds, subjects, periods)
+		wanted = "SELECT * FROM unnest($2::text[], $3::text[], $4::int[])"
+	} else {
+		wanted = "VALUES (?,?,?)" + strings.Repeat(",(?,?,?)", len(keys)-1)
+		for _, k := range keys {
+			args = append(args, string(k.Kind), k.Subject, k.Period)
+		}
+	}
+	rows, err := l.tx.SQL.QueryContext(ctx,
+		"SELECT kind, subject, period, data FROM books WHERE tenant_id = $1 AND (kind, subject, period) IN ("+wanted+")", args...)
+	if err != nil {
+		return fmt.Errorf("read books: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var k detect.BookKey
+		var kind string
+		var data []byte
+		if err := rows.Scan(&kind, &k.Subject, &k.Period, &data); err != nil {
+			return fmt.Errorf("read books: %w", err)
+		}
+		k.Kind = detect.BookKind(kind)
+		book, err := detect.DecodeBook(k.Kind, data)
+		if err != nil {
+			return fmt.Errorf("book %s %s %d: %w", kind, k.Subject, k.Period, err)
+		}
+		into[k] = book
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read books: %w", err)
+	}
+	for _, k := range keys {
+		l.cache.put(cacheEntry{key: l.key(k), book: into[k]})
+	}
+	return nil
+}
+
+// write stores changed books.
+func (l *ledger) write(ctx context.Context, changed map[detect.BookKey]*detect.Book) error {
+	keys := make([]detect.BookKey, 0, len(changed))
+	for k := range changed {
+		keys = append(keys, k)
+	}
+	for part := range slices.Chunk(keys, bookChunk) {
+		if err := l.upsert(ctx, part, changed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *ledger) upsert(ctx context.Context, keys []detect.BookKey, changed map[detect.BookKey]*detect.Book) error {
+	kinds, subjects, periods, data := make([]string, len(keys)), make([]string, len(keys)), make([]int32, len(keys)), make([][]byte, len(keys))
+	for i, k := range keys {
+		encoded, err := detect.EncodeBook(changed[k])
+		if err != nil {
+			return fmt.Errorf("book %s %s %d: %w", k.Kind, k.Subject, k.Period, err)
+		}
+		kinds[i], subjects[i], periods[i], data[i] = string(k.Kind), k.Subject, int32(k.Period), encoded //nolint:gosec // months
+		l.cache.put(cacheEntry{key: l.key(k), book: changed[k]})
+	}
+	const head = "INSERT INTO books (tenant_id, organization_id, kind, subject, period, data) "
+	const tail = " ON CONFLICT (tenant_id, kind, subject, period) DO UPDATE SET data = excluded.data"
+	var err error
+	if l.tx.Dialect() == database.Postgres {
+		_, err = l.tx.SQL.ExecContext(ctx, head+"SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::int[], $6::bytea[])"+tail,
+			l.tenant.ID, l.tenant.OrganizationID, kinds, subjects, periods, data)
+	} else {
+		args := make([]any, 0, 6*len(keys))
+		for i := range keys {
+			args = append(args, l.tenant.ID, l.tenant.OrganizationID, kinds[i], subjects[i], periods[i], data[i])
+		}
+		_, err = l.tx.SQL.ExecContext(ctx, head+"VALUES (?,?,?,?,?,?)"+strings.Repeat(",(?,?,?,?,?,?)", len(keys)-1)+tail, args...)
+	}
+	if err != nil {
+		return fmt.Errorf("write books: %w", err)
+	}
+	return nil
+}
