@@ -1,0 +1,484 @@
+package detect
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/cairn-itdr/cairn/internal/activity"
+)
+
+// Engine runs the rules. It is safe for concurrent use; what it remembers is
+// in the books alone.
+type Engine struct {
+	rules    []Rule
+	records  map[string][]recordRule
+	accounts []accountRule
+	sources  []sourceRule
+	agents   agentCache
+}
+
+// New returns an engine with these rules, judged in this order.
+func New(rules ...Rule) *Engine {
+	e := &Engine{rules: rules, records: make(map[string][]recordRule)}
+	for _, r := range rules {
+		if r, ok := r.(recordRule); ok {
+			for _, op := range r.operations() {
+				e.records[op] = append(e.records[op], r)
+			}
+		}
+		if r, ok := r.(accountRule); ok {
+			e.accounts = append(e.accounts, r)
+		}
+		if r, ok := r.(sourceRule); ok {
+			e.sources = append(e.sources, r)
+		}
+	}
+	return e
+}
+
+// Rules describes the engine's rules.
+func (e *Engine) Rules() []Description {
+	all := make([]Description, 0, len(e.rules))
+	for _, r := range e.rules {
+		all = append(all, r.Describe())
+	}
+	return all
+}
+
+// Process folds the activities, all new and of one tenant, into its books and
+// judges what that may have changed. The order of the batch does not matter.
+// An error means that nothing of it may be stored: the ledger's books may have
+// been changed half-way and must be forgotten.
+func (e *Engine) Process(ctx context.Context, ledger Ledger, batch []*activity.Activity) (Outcome, error) {
+	p := &pass{ctx: ctx, engine: e, ledger: ledger, desk: make(map[BookKey]*page, len(batch)/4+8)}
+	if err := p.fold(batch); err != nil {
+		return Outcome{}, fmt.Errorf("fold activities: %w", err)
+	}
+	if err := p.spread(); err != nil {
+		return Outcome{}, fmt.Errorf("find books to judge: %w", err)
+	}
+	if err := p.judge(); err != nil {
+		return Outcome{}, fmt.Errorf("judge books: %w", err)
+	}
+	out := Outcome{Changed: make(map[BookKey]*Book), Reviews: p.reviews}
+	for key, page := range p.desk {
+		if page.changed {
+			out.Changed[key] = page.book
+		}
+	}
+	return out, nil
+}
+
+// pass is one run of Process.
+type pass struct {
+	ctx     context.Context //nolint:containedctx // lives as long as the call it was given to
+	engine  *Engine
+	ledger  Ledger
+	desk    map[BookKey]*page
+	tenant  *page
+	learned []string // domains first seen in this batch
+	reviews []Review
+}
+
+// page is a book that the pass has at hand; book is nil where there is none.
+type page struct {
+	key     BookKey
+	book    *Book
+	loaded  bool
+	changed bool
+	judge   bool
+	// released are the accounts a source's book listed until it was found shared.
+	released []string
+}
+
+// fetch brings books to the desk, in one query for all that are not there yet.
+func (p *pass) fetch(keys ...BookKey) error {
+	var missing []BookKey
+	for _, k := range keys {
+		g := p.page(k)
+		if !g.loaded {
+			g.loaded = true
+			missing = append(missing, k)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	books, err := p.ledger.Books(p.ctx, missing)
+	if err != nil {
+		return fmt.Errorf("read books: %w", err)
+	}
+	for k, b := range books {
+		if g, ok := p.desk[k]; ok {
+			g.book = b
+		}
+	}
+	return nil
+}
+
+func (p *pass) page(k BookKey) *page {
+	g, ok := p.desk[k]
+	if !ok {
+		g = &page{key: k}
+		p.desk[k] = g
+	}
+	return g
+}
+
+// tenantKey is the key of the tenant's book.
+var tenantKey = BookKey{Kind: BookTenant}
+
+// entry is an activity with the pages it belongs to.
+type entry struct {
+	activity *activity.Activity
+	account  *page
+	source   *page
+	rules    []recordRule
+}
+
+type sourceKey struct {
+	prefix netip.Prefix
+	period int
+}
+
+func (p *pass) fold(batch []*activity.Activity) error {
+	entries, err := p.open(batch)
+	if err != nil || len(entries) == 0 {
+		return err
+	}
+	for i := range entries {
+		if err := p.foldEntry(&entries[i]); err != nil {
+			return fmt.Errorf("activity %s: %w", entries[i].activity.ID, err)
+		}
+	}
+	return nil
+}
+
+// open finds the pages of every activity and brings their books, and for new
+// books those of the months beside them.
+func (p *pass) open(batch []*activity.Activity) ([]entry, error) {
+	entries := make([]entry, 0, len(batch))
+	sources := make(map[sourceKey]*page)
+	accounts := make(map[BookKey]*page)
+	var from, to moment
+	period := 0
+	keys := []BookKey{tenantKey}
+	for _, a := range batch {
+		if a.Actor.Kind == activity.ActorService {
+			continue
+		}
+		if t := at(a.OccurredAt); t < from || t >= to {
+			period = periodOf(a.OccurredAt)
+			from, to = periodStart(period), periodStart(period+1)
+		}
+		en := entry{activity: a, rules: p.engine.records[a.Operation]}
+		if a.AccountID != "" || len(en.rules) > 0 {
+			k := BookKey{Kind: BookAccount, Subject: a.AccountID, Period: period}
+			if en.account = accounts[k]; en.account == nil {
+				en.account = p.page(k)
+				accounts[k] = en.account
+				keys = append(keys, k)
+			}
+		}
+		if placed(a) && (a.AccountID != "" || a.SignIn) {
+			k := sourceKey{activity.Prefix(a.Address), period}
+			if en.source = sources[k]; en.source == nil {
+				en.source = p.page(BookKey{Kind: BookSource, Subject: k.prefix.String(), Period: period})
+				sources[k] = en.source
+				keys = append(keys, en.source.key)
+			}
+		}
+		if en.account != nil || en.source != nil {
+			entries = append(entries, en)
+		}
+	}
+	if len(entries) == 0 {
+		return nil, nil
+	}
+	if err := p.fetch(keys...); err != nil {
+		return nil, err
+	}
+	return entries, p.create(keys)
+}
+
+// create makes the books that are not there, and tells each month of its follower.
+func (p *pass) create(keys []BookKey) error {
+	var beside, created []BookKey
+	for _, k := range keys {
+		if p.desk[k].book == nil {
+			created = append(created, k)
+			if k.Kind != BookTenant {
+				beside = append(beside, shift(k, -1), shift(k, 1))
+			}
+		}
+	}
+	if err := p.fetch(beside...); err != nil {
+		return err
+	}
+	for _, k := range created {
+		p.desk[k].book = newBook(k.Kind)
+	}
+	for _, k := range created {
+		if k.Kind == BookTenant {
+			continue
+		}
+		if g := p.page(shift(k, -1)); g.book != nil && !*g.book.next() {
+			*g.book.next(), g.changed = true, true
+		}
+		if g := p.page(shift(k, 1)); g.book != nil {
+			*p.desk[k].book.next() = true
+		}
+	}
+	p.tenant = p.desk[tenantKey]
+	return nil
+}
+
+func shift(k BookKey, months int) BookKey {
+	k.Period += months
+	return k
+}
+
+// next is where the book keeps whether the following month has one.
+func (b *Book) next() *bool {
+	if b.Account != nil {
+		return &b.Account.Next
+	}
+	return &b.Source.Next
+}
+
+func (b *Book) reported() *bool {
+	if b.Account != nil {
+		return &b.Account.Reported
+	}
+	return &b.Source.Reported
+}
+
+func (p *pass) foldEntry(en *entry) error {
+	a := en.activity
+	agent := p.engine.agents.parse(a.UserAgent, a.Device.Browser, a.Device.OS)
+	if en.source != nil {
+		b := en.source.book.Source
+		users := b.Users
+		c, err := b.fold(a, agent)
+		if err != nil {
+			return err
+		}
+		if b.Shared && len(users) > 0 {
+			for i := range users {
+				en.source.released = append(en.source.released, users[i].Account)
+			}
+		}
+		en.source.note(c)
+	}
+	if en.account == nil {
+		return nil
+	}
+	marks, err := p.marks(en)
+	if err != nil {
+		return err
+	}
+	if a.AccountID != "" || len(marks) > 0 {
+		c, err := en.account.book.Account.fold(a, agent, marks)
+		if err != nil {
+			return err
+		}
+		en.account.note(c)
+	}
+	if d := p.tenant.book.Tenant.learn(a); d != "" {
+		p.tenant.changed = true
+		p.learned = append(p.learned, d)
+	}
+	return nil
+}
+
+func (g *page) note(c change) {
+	g.changed = g.changed || c != 0
+	g.judge = g.judge || c&judge != 0
+}
+
+// marks asks the record rules. What failed was not done.
+func (p *pass) marks(en *entry) ([]Mark, error) {
+	a := en.activity
+	if len(en.rules) == 0 || a.Result == activity.ResultFailure {
+		return nil, nil
+	}
+	var marks []Mark
+	for _, r := range en.rules {
+		facts, ok := r.note(a)
+		if !ok {
+			continue
+		}
+		id, err := parseActivityID(a.ID)
+		if err != nil {
+			return nil, err
+		}
+		m := Mark{At: at(a.OccurredAt), ID: id, Rule: r.Describe().ID, Session: compactID(a.SessionID), Facts: facts}
+		marks = append(marks, m)
+		if to := m.Fact(factOutside); to != "" {
+			for d := range strings.SplitSeq(to, " ") {
+				if p.tenant.book.Tenant.addForward(domainOf(d), en.account.key.Subject, en.account.key.Period) {
+					p.tenant.changed = true
+				}
+			}
+		}
+	}
+	return marks, nil
+}
+
+// spread extends judgement to what rests on the books that changed: the month
+// after; for a source that became a gateway, the accounts on it; for a domain
+// found to be the tenant's own, the accounts that send mail there.
+func (p *pass) spread() error {
+	var keys []BookKey
+	var touched []*page
+	for _, g := range p.desk {
+		if !g.judge {
+			continue
+		}
+		touched = append(touched, g)
+		keys = append(keys, shift(g.key, -1))
+		if *g.book.next() {
+			keys = append(keys, shift(g.key, 1))
+		}
+	}
+	if err := p.fetch(keys...); err != nil {
+		return err
+	}
+	var accounts []BookKey
+	for _, g := range touched {
+		after := p.page(shift(g.key, 1))
+		if after.book != nil {
+			after.judge = true
+		}
+		if g.key.Kind != BookSource {
+			continue
+		}
+		for _, q := range []*page{g, after} {
+			accounts = append(accounts, p.onGateway(q)...)
+			for _, account := range g.released {
+				accounts = append(accounts, BookKey{Kind: BookAccount, Subject: account, Period: q.key.Period})
+			}
+		}
+	}
+	for _, d := range p.learned {
+		for _, f := range p.tenant.book.Tenant.Forwards {
+			if f.Domain == d || strings.HasSuffix(f.Domain, "."+d) {
+				accounts = append(accounts, BookKey{Kind: BookAccount, Subject: f.Account, Period: f.Period})
+			}
+		}
+	}
+	if err := p.fetch(accounts...); err != nil {
+		return err
+	}
+	for _, k := range accounts {
+		if g := p.page(k); g.book != nil {
+			g.judge = true
+		}
+	}
+	return nil
+}
+
+// onGateway returns the account books whose judgement leans on a source's being a
+// gateway, where it is one. A new day of use may be what made it one.
+func (p *pass) onGateway(g *page) []BookKey {
+	before := p.page(shift(g.key, -1))
+	var prev, cur *SourceBook
+	if before.book != nil {
+		prev = before.book.Source
+	}
+	if g.book != nil {
+		cur = g.book.Source
+	}
+	if cur == nil && prev == nil || gatewaySince(prev, cur, g.key.Period) == neverShared {
+		return nil
+	}
+	var keys []BookKey
+	for _, b := range []*SourceBook{prev, cur} {
+		for i := range b.users() {
+			keys = append(keys, BookKey{Kind: BookAccount, Subject: b.Users[i].Account, Period: g.key.Period})
+		}
+	}
+	return keys
+}
+
+func (p *pass) judge() error {
+	var pages []*page
+	for _, g := range p.desk {
+		if g.judge && g.book != nil {
+			pages = append(pages, g)
+		}
+	}
+	slices.SortFunc(pages, func(a, b *page) int {
+		if c := strings.Compare(string(a.key.Kind), string(b.key.Kind)); c != 0 {
+			return c
+		}
+		if c := strings.Compare(a.key.Subject, b.key.Subject); c != 0 {
+			return c
+		}
+		return a.key.Period - b.key.Period
+	})
+	var keys []BookKey
+	for _, g := range pages {
+		keys = append(keys, shift(g.key, -1))
+	}
+	if err := p.fetch(keys...); err != nil {
+		return err
+	}
+	for _, g := range pages {
+		var r Review
+		var err error
+		switch prev := p.page(shift(g.key, -1)).book; {
+		case g.book.Account != nil && (g.book.Account.interesting() || prev != nil && g.book.Account.continues(prev.Account)):
+			r, err = p.judgeAccount(g, prev)
+		case g.book.Source != nil && (g.book.Source.interesting() || prev != nil && prev.Source.interesting()):
+			r = p.judgeSource(g, prev)
+		default:
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		p.review(g, r)
+	}
+	return nil
+}
+
+// review keeps what was found. A book that had nothing and has nothing is not worth a word.
+func (p *pass) review(g *page, r Review) {
+	found := len(r.Findings)+len(r.Failed) > 0
+	if reported := g.book.reported(); *reported != found {
+		*reported, g.changed = found, true
+	} else if !found {
+		return
+	}
+	r.Book = g.key
+	for i := range r.Findings {
+		r.Findings[i].finish(g.key)
+	}
+	slices.SortFunc(r.Findings, func(a, b Finding) int { return strings.Compare(a.Key, b.Key) })
+	slices.SortFunc(r.Failed, func(a, b FailedAttack) int {
+		if c := a.Day.Compare(b.Day); c != 0 {
+			return c
+		}
+		if c := strings.Compare(string(a.Tactic), string(b.Tactic)); c != 0 {
+			return c
+		}
+		return strings.Compare(a.AccountID, b.AccountID)
+	})
+	p.reviews = append(p.reviews, r)
+}
+
+// finish orders what the rules gathered.
+func (f *Finding) finish(book BookKey) {
+	f.Book = book
+	slices.Sort(f.Links)
+	f.Links = slices.Compact(f.Links)
+	slices.Sort(f.Targets)
+	f.Targets = slices.Compact(f.Targets)
+	if len(f.Evidence) > MaxEvidence {
+		f.Evidence = f.Evidence[:MaxEvidence]
+	}
+}

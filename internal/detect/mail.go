@@ -1,0 +1,121 @@
+package detect
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/cairn-itdr/cairn/internal/activity"
+)
+
+// What the rules about mail share: reading addresses and telling inside from outside.
+
+// factOutside names the fact that lists addresses outside of the domains the
+// record itself names; whether the tenant owns them by another domain is
+// known only when the mark is judged.
+const factOutside = "outside"
+
+var addressPattern = regexp.MustCompile(`(?i)[a-z0-9._%+'=-]{1,64}@[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+`)
+
+// addressLimit is how many addresses of one record a mark remembers.
+const addressLimit = 16
+
+// addresses returns the mail addresses in a parameter's value, lower case,
+// sorted, each once. Exchange writes them bare, "smtp:" before them, in
+// brackets after a name, or several joined by ";".
+func addresses(values ...string) []string {
+	var all []string
+	for _, v := range values {
+		for _, m := range addressPattern.FindAllString(v, addressLimit) {
+			m = strings.TrimPrefix(strings.ToLower(m), "smtp=")
+			all = append(all, m)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// outside drops the addresses that lie in the domains the record names as its
+// own: that of the actor, and that of the organisation in Exchange's records.
+func outside(a *activity.Activity, all []string) []string {
+	own := []string{domainOf(a.Actor.Principal), organizationDomain(a)}
+	return slices.DeleteFunc(slices.Clone(all), func(address string) bool {
+		d := domainOf(address)
+		return slices.ContainsFunc(own, func(o string) bool { return o != "" && (d == o || strings.HasSuffix(d, "."+o)) })
+	})
+}
+
+// organizationDomain is the tenant's first domain, which Exchange writes into its records.
+func organizationDomain(a *activity.Activity) string {
+	if name, ok := a.Parameter("OrganizationName"); ok {
+		return strings.ToLower(name)
+	}
+	var record struct{ OrganizationName string }
+	if json.Unmarshal(a.Raw, &record) != nil {
+		return ""
+	}
+	return strings.ToLower(record.OrganizationName)
+}
+
+// split parts a list of addresses into those outside the tenant and the rest.
+func (b *TenantBook) split(list string) (out, in []string) {
+	for _, address := range strings.Fields(list) {
+		if b.inside(domainOf(address)) {
+			in = append(in, address)
+		} else {
+			out = append(out, address)
+		}
+	}
+	return out, in
+}
+
+// isTrue reads a boolean the ways Exchange writes one.
+func isTrue(s string) bool {
+	return strings.EqualFold(s, "true") || s == "1" || strings.EqualFold(s, "$true")
+}
+
+func truth(a *activity.Activity, name string) bool {
+	v, _ := a.Parameter(name)
+	return isTrue(v)
+}
+
+// text returns the named parameter, "" where the record has none.
+func text(a *activity.Activity, name string) string {
+	v, _ := a.Parameter(name)
+	return strings.TrimSpace(v)
+}
+
+// nameless says that a rule's name hides: empty, at most two characters, or punctuation only (RULE-HIDE).
+func nameless(name string) bool {
+	name = strings.TrimSpace(name)
+	if len([]rune(name)) <= 2 {
+		return true
+	}
+	return !strings.ContainsFunc(name, func(r rune) bool {
+		return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= 0xc0
+	})
+}
+
+var (
+	// securityWords are what an intruder hides from the owner (RULE-HIDE).
+	securityWords = regexp.MustCompile(`(?i)\b(hack\w*|phish\w*|spam|scam|password|security|suspicious|unusual|help ?desk)\b|\bIT\b`)
+	// financeWords are what an intruder is after (RULE-HIDE, RULE-FWD).
+	financeWords = regexp.MustCompile(`(?i)\b(invoices?|payments?|wire|bank|banking|payroll|remit\w*)\b`)
+)
+
+// evidence adds a mark to a finding.
+func (f *Finding) evidence(m *Mark) { f.Evidence = append(f.Evidence, m.ID.String()) }
+
+// raise returns the next higher severity.
+func (s Severity) raise() Severity {
+	switch s {
+	case SeverityInfo:
+		return SeverityLow
+	case SeverityLow:
+		return SeverityMedium
+	case SeverityMedium:
+		return SeverityHigh
+	}
+	return SeverityCritical
+}

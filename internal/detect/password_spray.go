@@ -1,0 +1,299 @@
+package detect
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cairn-itdr/cairn/internal/activity"
+)
+
+// PasswordSpray finds one source trying few passwords on many accounts.
+type PasswordSpray struct{}
+
+// Thresholds of SPRAY.
+const (
+	sprayAccounts      = 5         // distinct accounts within spraySpan
+	sprayAccountsAgain = 3         // for a source that has sprayed before, with the same client
+	spraySpan          = hour      //
+	sprayTries         = 3         // each, in one round
+	sprayFollows       = daySpan   // a success within it belongs to the spray
+	sprayLeads         = hour / 6  // a success shortly before the first failure is one of the round
+	sprayRest          = 24 * hour // rounds closer than this are one campaign
+)
+
+// Describe says what the rule is.
+func (PasswordSpray) Describe() Description {
+	return Description{
+		ID: "password-spray", Title: "Password spray with success",
+		Behaviours: []string{"SPRAY"}, Techniques: []string{"T1110.003"},
+		Needs:  []activity.Source{activity.SourceSignIn, activity.SourceUnifiedAudit},
+		Benign: "An office after a password change: the users succeed soon, and the address is a known gateway. A spray without success is a failed attack.",
+		Lowest: SeverityHigh, Highest: SeverityHigh, Stage: StageEntry,
+	}
+}
+
+// failing is one account's failures of one day, with its absolute day.
+type failing struct {
+	account string
+	day     int
+	*FailureDay
+}
+
+// failures returns the failures of both months.
+func (v *sourceView) failures() []failing {
+	var all []failing
+	for i, b := range []*SourceBook{v.prev, v.cur} {
+		if b == nil {
+			continue
+		}
+		start := periodStart(v.period - 1 + i).day()
+		for j := range b.Failing {
+			for k := range b.Failing[j].Days {
+				d := &b.Failing[j].Days[k]
+				all = append(all, failing{b.Failing[j].Account, start + int(d.Day) - 1, d})
+			}
+		}
+	}
+	return all
+}
+
+// success is a first success of an account from the source.
+type success struct {
+	account string
+	*Success
+}
+
+func (v *sourceView) successes() []success {
+	var all []success
+	for _, b := range []*SourceBook{v.prev, v.cur} {
+		for i := range b.users() {
+			for j := range b.Users[i].First {
+				all = append(all, success{b.Users[i].Account, &b.Users[i].First[j]})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b success) int {
+		if a.At != b.At {
+			return int(min(max(a.At-b.At, -1), 1))
+		}
+		return strings.Compare(string(a.ID[:]), string(b.ID[:]))
+	})
+	return all
+}
+
+// dominant returns the agent most failures of the day came with.
+func (d *FailureDay) dominant() Agent {
+	var best AgentCount
+	for _, c := range d.Agents {
+		if c.Count > best.Count {
+			best = c
+		}
+	}
+	return best.Agent
+}
+
+// try is the wrong passwords of one account in one slot.
+type try struct {
+	slot    int // absolute
+	account string
+	count   uint32
+	agent   Agent
+}
+
+// campaign is the rounds of one spray.
+type campaign struct {
+	first, last moment // slots' starts
+	accounts    map[string]bool
+	agents      map[Agent]bool
+}
+
+// campaigns finds the sprays of both months.
+func (v *sourceView) campaigns() []*campaign {
+	var tries []try
+	for _, f := range v.failures() {
+		for _, s := range f.Slots {
+			if s.Count <= sprayTries {
+				tries = append(tries, try{f.day*int(daySpan/slotLength) + int(s.Number), f.account, s.Count, f.dominant()})
+			}
+		}
+	}
+	slices.SortFunc(tries, func(a, b try) int {
+		if a.slot != b.slot {
+			return a.slot - b.slot
+		}
+		return strings.Compare(a.account, b.account)
+	})
+	var found []*campaign
+	sprayer := make(map[Agent]bool) // clients that have sprayed from here
+	for i, last := 0, 0; i < len(tries); i++ {
+		j := i
+		all := make(map[string]bool)
+		again := make(map[string]bool)
+		for ; j < len(tries) && tries[j].slot-tries[i].slot < int(spraySpan/slotLength); j++ {
+			all[tries[j].account] = true
+			if sprayer[tries[j].agent] {
+				again[tries[j].account] = true
+			}
+		}
+		if len(all) < sprayAccounts && len(again) < sprayAccountsAgain {
+			continue
+		}
+		from, to := moment(tries[i].slot)*slotLength, moment(tries[j-1].slot)*slotLength
+		var c *campaign
+		if n := len(found); n > 0 && from-found[n-1].last < sprayRest {
+			c = found[n-1]
+		} else {
+			c = &campaign{first: from, accounts: make(map[string]bool), agents: make(map[Agent]bool)}
+			found = append(found, c)
+			last = i
+		}
+		c.last = max(c.last, to)
+		for _, t := range tries[max(i, last):j] {
+			c.accounts[t.account] = true
+			c.agents[t.agent] = true
+			if len(all) >= sprayAccounts {
+				sprayer[t.agent] = true
+			}
+		}
+	}
+	return found
+}
+
+// honest says that the source is a place of the tenant's people: a known
+// gateway, or as many get in as fail.
+func (v *sourceView) honest(c *campaign, successes []success) bool {
+	if v.since < c.first.day() {
+		return true
+	}
+	in := make(map[string]bool)
+	for _, s := range successes {
+		if s.At >= c.first-daySpan && s.At <= c.last+daySpan {
+			in[s.account] = true
+		}
+	}
+	return len(in) >= len(c.accounts)
+}
+
+// belongs says whether a success is the spray's.
+func (v *sourceView) belongs(c *campaign, s success) bool {
+	if s.At < c.first-sprayLeads || s.At > c.last+sprayFollows {
+		return false
+	}
+	before := v.daysUsed(s.account, s.At.day())
+	if before >= knownDays {
+		return false
+	}
+	return c.accounts[s.account] || before == 0 && c.agents[s.Agent]
+}
+
+func claim(account string, day int) string { return fmt.Sprintf("%s|%d", account, day) }
+
+func (rule PasswordSpray) judgeSource(v *sourceView) ([]Finding, []FailedAttack) {
+	id := rule.Describe().ID
+	var found []Finding
+	var failed []FailedAttack
+	successes := v.successes()
+	start, end := periodStart(v.period), periodStart(v.period+1)
+	for _, c := range v.campaigns() {
+		if v.honest(c, successes) {
+			continue
+		}
+		taken := make(map[string]bool)
+		for _, s := range successes {
+			if taken[s.account] || !v.belongs(c, s) {
+				continue
+			}
+			taken[s.account] = true
+			if s.At < start || s.At >= end {
+				continue // told in the book of its own month
+			}
+			f := v.entry(id, s, c.accounts[s.account])
+			f.Explanation = fmt.Sprintf("A password spray from %s tried %d accounts from %s on; on %s it got into this one with %s.",
+				v.describe(s.Address), len(c.accounts), when(c.first), when(s.At), s.Agent)
+			found = append(found, f)
+		}
+		for _, f := range v.failures() {
+			d := moment(f.day) * daySpan
+			if d < start || d >= end || f.day < c.first.day() || f.day > c.last.day() || f.wrong() == 0 {
+				continue
+			}
+			v.found[claim(f.account, f.day)] = true
+			if !taken[f.account] {
+				failed = append(failed, v.attack(f, TacticPasswordSpray))
+			}
+		}
+	}
+	return found, merged(failed)
+}
+
+// entry makes the finding of a success after failures from the same source.
+func (v *sourceView) entry(rule string, s success, tried bool) Finding {
+	f := Finding{
+		Key:  fmt.Sprintf("%s|%s|%s|%s", rule, s.account, v.prefix, s.At.time().Format(time.DateOnly)),
+		Rule: rule, Stage: StageEntry, AccountID: s.account, Severity: SeverityHigh, Confidence: ConfidenceMedium,
+		OccurredAt: s.At.time(), LastAt: s.Last.time(),
+	}
+	if tried {
+		f.Confidence = ConfidenceHigh
+	}
+	for _, x := range v.failures() {
+		if x.account != s.account || x.First > s.At || s.At-x.First > 2*daySpan {
+			continue
+		}
+		for _, a := range x.IDs {
+			if a.At <= s.At {
+				f.Evidence = append(f.Evidence, a.ID.String())
+			}
+		}
+		f.OccurredAt = x.First.time()
+		break
+	}
+	f.Evidence = append(f.Evidence, s.ID.String())
+	if s.Session != "" {
+		f.Links = append(f.Links, "session:"+fullID(s.Session))
+	}
+	if s.Address.IsValid() {
+		f.Links = append(f.Links, "address:"+s.Address.String())
+	}
+	return f
+}
+
+// attack makes the row of a failed attack.
+func (v *sourceView) attack(f failing, tactic Tactic) FailedAttack {
+	account := f.account
+	if strings.HasPrefix(account, "?") {
+		account = "" // nobody of the tenant
+	}
+	return FailedAttack{
+		Day: (moment(f.day) * daySpan).time(), Tactic: tactic, Source: v.prefix, Country: v.source().Country,
+		Network: v.network(), UserAgent: f.dominant().String(), AccountID: account,
+		Attempts: int(f.wrong() + f.Counts[classRight]), FirstAt: f.First.time(), LastAt: f.Last.time(),
+		PasswordKnown: f.Counts[classRight] > 0,
+	}
+}
+
+// merged joins rows of one day, tactic and account: names nobody has are one row.
+func merged(rows []FailedAttack) []FailedAttack {
+	var out []FailedAttack
+	for _, r := range rows {
+		i := slices.IndexFunc(out, func(o FailedAttack) bool {
+			return o.Day.Equal(r.Day) && o.Tactic == r.Tactic && o.AccountID == r.AccountID
+		})
+		if i < 0 {
+			out = append(out, r)
+			continue
+		}
+		o := &out[i]
+		o.Attempts += r.Attempts
+		if r.FirstAt.Before(o.FirstAt) {
+			o.FirstAt = r.FirstAt
+		}
+		if r.LastAt.After(o.LastAt) {
+			o.LastAt = r.LastAt
+		}
+		o.PasswordKnown = o.PasswordKnown || r.PasswordKnown
+	}
+	return out
+}
