@@ -56,6 +56,7 @@ func auditActor(userID, userKey, userType, organizationID string) activity.Actor
 		a.Kind = activity.ActorService
 	case isApplication:
 		a.Kind, a.ObjectID = activity.ActorApplication, guid(application)
+		a.Principal = application
 	case userType == "3" || userType == "4" || userType == "7" || userType == "8":
 		a.Kind = activity.ActorService
 	case isGUID(principal):

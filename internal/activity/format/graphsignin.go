@@ -30,8 +30,7 @@ type signIn struct {
 	HomeTenantID      string `json:"homeTenantId"`
 	ResourceTenantID  string `json:"resourceTenantId"`
 
-	ServicePrincipalID   string `json:"servicePrincipalId"`
-	ServicePrincipalName string `json:"servicePrincipalName"`
+	ServicePrincipalID string `json:"servicePrincipalId"`
 
 	AppID                   string   `json:"appId"`
 	AppDisplayName          string   `json:"appDisplayName"`
@@ -121,7 +120,7 @@ func (s *signIn) tenant() string {
 
 func (s *signIn) actor() activity.Actor {
 	if id := guid(s.ServicePrincipalID); id != "" && guid(s.UserID) == "" {
-		return activity.Actor{Kind: activity.ActorApplication, Principal: first(activity.Principal(s.ServicePrincipalName), id), ObjectID: id}
+		return activity.Actor{Kind: activity.ActorApplication, Principal: id, ObjectID: id}
 	}
 	a := activity.Actor{Kind: activity.ActorUser, Principal: activity.Principal(s.UserPrincipalName), ObjectID: guid(s.UserID)}
 	a.Principal = first(a.Principal, a.ObjectID)

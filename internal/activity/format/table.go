@@ -121,7 +121,7 @@ func (t *table) next() (Record, error) {
 		for i, column := range t.columns {
 			if column >= len(row) {
 				return Record{}, &RejectError{Line: line, Reason: fmt.Sprintf(
-					"the row has %d cells, the column %s is the %dth", len(row), t.kind.needs[i], column+1)}
+					"the row has %d cells, but %s is column %d", len(row), t.kind.needs[i], column+1)}
 			}
 			t.cells[i] = row[column]
 		}

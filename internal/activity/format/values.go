@@ -137,6 +137,9 @@ func commandLine(s string) []activity.Parameter {
 		if i := strings.IndexAny(name, " \t:"); i >= 0 {
 			name, value = name[:i], strings.TrimSpace(name[i+1:])
 		}
+		if value == "" { // a switch; an empty value has quotation marks
+			value = "True"
+		}
 		out = append(out, activity.Parameter{Name: name, Value: unquote(value)})
 	}
 	for i := 0; i < len(s); i++ {

@@ -1,0 +1,4 @@
+package format
+
+// Shapes gives tests the registry.
+func Shapes() []Shape { return shapes }
