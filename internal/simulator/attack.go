@@ -84,7 +84,7 @@ func (w *World) Attack(kind AttackKind, t *Tenant, at time.Time) Attack {
 	default:
 		panic(fmt.Sprintf("simulator: no attack of kind %q", kind))
 	}
-	a.Records = a.scribe.records
+	a.Records = a.records
 	slices.SortStableFunc(a.Records, func(x, y Record) int { return x.Time.Compare(y.Time) })
 	return a.Attack
 }
@@ -124,7 +124,7 @@ func (a *attack) tokenTheft(at time.Time) {
 
 	thief.client = intruder
 	at = at.Add(3 * time.Minute)
-	read := []string{a.readMail(at, thief, 12)}
+	read := append(make([]string, 0, 4), a.readMail(at, thief, 12))
 	at = at.Add(2*time.Minute + a.upTo(time.Minute))
 	rule := a.cmdlet(at, thief, exchange, "New-InboxRule", a.tenant.hosted("/"+victim.alias()+`\.`),
 		nameValue{"AlwaysDeleteOutlookRulesBlob", "False"}, nameValue{"Force", "False"}, nameValue{"Name", "."},
@@ -156,7 +156,7 @@ func (a *attack) spray(at time.Time, success bool) {
 	network := sourceSpray.pick(a.dice)
 	source := func() place {
 		bytes := network.address.As4()
-		bytes[3] = byte(1 + a.IntN(250)) //nolint:gosec // below 251
+		bytes[3] = byte(1 + a.IntN(250))
 		p := network
 		p.address = netip.AddrFrom4(bytes)
 		return p
@@ -166,7 +166,9 @@ func (a *attack) spray(at time.Time, success bool) {
 		for _, target := range targets {
 			at = at.Add(15*time.Second + a.upTo(25*time.Second))
 			who := presence{account: target, client: sprayer, place: source()}
-			tried[target] = append(tried[target], a.signIn(signIn{at: at, who: who, app: azureCLI, resource: directory, code: wrongPassword, proof: byPassword}))
+			tried[target] = append(tried[target], a.signIn(signIn{
+				at: at, who: who, app: azureCLI, resource: directory, code: wrongPassword, proof: byPassword,
+			}))
 		}
 	}
 	for i, target := range targets {
@@ -187,15 +189,17 @@ func (a *attack) spray(at time.Time, success bool) {
 	thief.client = intruder
 	a.signIn(signIn{at: at.Add(6 * time.Minute), who: thief, app: officeHome, resource: officeHome, proof: byPassword})
 	app := application{a.uuid().String(), "Mail Upgrade Assistant"}
-	consented := a.consent(at.Add(11*time.Minute), thief, app, "offline_access Mail.ReadWrite User.Read openid profile", "https://mail-upgrade.example/callback")
+	consented := a.consent(at.Add(11*time.Minute), thief, app,
+		"offline_access Mail.ReadWrite User.Read openid profile", "https://mail-upgrade.example/callback")
 	a.planted(RiskyConsent, victim, true, consented...)
 }
 
 func (a *attack) oldCompromise(at time.Time) {
 	victim := a.people(true)[0]
 	thief := presence{account: victim, client: intruder, place: sourceBrute.pick(a.dice)}
-	var tried []string
-	for i := range 26 {
+	const guesses = 26
+	tried := make([]string, 0, guesses+1)
+	for i := range guesses {
 		at = at.Add(12*time.Second + a.upTo(30*time.Second))
 		code := wrongPassword
 		if i == 15 || i == 16 {

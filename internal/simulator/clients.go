@@ -31,16 +31,22 @@ func (c client) of(d dice, owner string) client {
 }
 
 const (
-	edgeAgent    = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0.0.0 Safari/537.36 Edg/125.0.0.0"
-	chromeAgent  = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0.0.0 Safari/537.36"
-	macAgent     = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0.0.0 Safari/537.36"
-	iphoneAgent  = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_%d like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.%d Mobile/15E148 Safari/604.1"
+	edgeAgent   = chromeAgent + " Edg/125.0.0.0"
+	chromeAgent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0.0.0 Safari/537.36"
+	macAgent    = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0.0.0 Safari/537.36"
+	iphoneAgent = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_%d like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) " +
+		"Version/17.%d Mobile/15E148 Safari/604.1"
 	androidAgent = "Mozilla/5.0 (Linux; Android 1%d; %s) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0.0.0 Mobile Safari/537.36"
 )
 
+// companyLaptop is one the company manages; on the others people do as they like.
+var companyLaptop = client{
+	agent: edgeAgent, outlook: "OUTLOOK.EXE", os: "Windows10", auditOS: "Windows 10",
+	browser: "Edge 125.0.0", auditBrowser: "Edge", managed: true,
+}
+
 var laptops = []client{
-	{agent: edgeAgent, outlook: "OUTLOOK.EXE", os: "Windows10", auditOS: "Windows 10", browser: "Edge 125.0.0", auditBrowser: "Edge", managed: true},
-	{agent: edgeAgent, outlook: "OUTLOOK.EXE", os: "Windows10", auditOS: "Windows 10", browser: "Edge 125.0.0", auditBrowser: "Edge", managed: true},
+	companyLaptop, companyLaptop, // half of all
 	{agent: chromeAgent, os: "Windows10", auditOS: "Windows 10", browser: "Chrome 125.0.0", auditBrowser: "Chrome"},
 	{agent: macAgent, os: "MacOs", auditOS: "MacOs", browser: "Chrome 125.0.0", auditBrowser: "Chrome"},
 }

@@ -29,7 +29,7 @@ type fileAct struct {
 
 // file writes an act on a file, in the person's OneDrive or on the team site.
 // SharePoint writes names in lower case and gives no result.
-func (s *scribe) file(at time.Time, who presence, operation string) string {
+func (s *scribe) file(at time.Time, who presence, operation string) {
 	a := who.account
 	label, _, _ := strings.Cut(s.tenant.OnMicrosoftName, ".")
 	name := files[s.IntN(len(files))]
@@ -42,7 +42,7 @@ func (s *scribe) file(at time.Time, who presence, operation string) string {
 	h := s.header(at, workload, 6, operation)
 	h.AppAccessContext = s.tokenContext(at, who)
 	h.UserKey = "i:0h.f|membership|" + lower(a.PUID) + "@live.com"
-	h.ClientIP, h.ObjectID, h.UserID = text(who.place.address.String()), site+path+"/"+name, lower(a.UserPrincipalName)
+	h.ClientIP, h.ObjectID, h.UserID = new(who.place.address.String()), site+path+"/"+name, lower(a.UserPrincipalName)
 	d := s.world.dice("site", s.tenant.Name, site)
 	f := fileAct{
 		header: h, CorrelationID: s.uuid(), EventSource: "SharePoint", ItemType: "File",
@@ -57,7 +57,7 @@ func (s *scribe) file(at time.Time, who presence, operation string) string {
 	if operation == "FileDownloaded" {
 		f.FileSizeBytes = 9000 + s.IntN(900000)
 	}
-	return s.write(UnifiedAudit, at, h.ID, f)
+	s.write(UnifiedAudit, at, h.ID, f)
 }
 
 // chatAct is a unified audit record of type 25.
@@ -75,7 +75,7 @@ func (s *scribe) chat(at time.Time, who presence) {
 	a := who.account
 	h := s.header(at, "MicrosoftTeams", 25, "MessageSent")
 	h.AppAccessContext = s.tokenContext(at, who)
-	h.UserKey, h.UserID, h.ClientIP = a.ObjectID.String(), a.UserPrincipalName, text(who.place.address.String())
+	h.UserKey, h.UserID, h.ClientIP = a.ObjectID.String(), a.UserPrincipalName, new(who.place.address.String())
 	other := s.tenant.Accounts[s.IntN(len(s.tenant.Accounts))]
 	thread := "19:" + a.ObjectID.String() + "_" + other.ObjectID.String() + "@unq.gbl.spaces"
 	s.write(UnifiedAudit, at, h.ID, chatAct{

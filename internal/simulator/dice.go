@@ -24,7 +24,8 @@ func newDice(seed uint64, purpose ...string) dice {
 		h.Write([]byte{0})
 	}
 	sum := h.Sum(nil)
-	return dice{rand.New(rand.NewPCG(binary.BigEndian.Uint64(sum), binary.BigEndian.Uint64(sum[8:])))} //nolint:gosec // reproducible on purpose
+	source := rand.NewPCG(binary.BigEndian.Uint64(sum), binary.BigEndian.Uint64(sum[8:]))
+	return dice{rand.New(source)}
 }
 
 func (d dice) uuid() uuid.UUID {

@@ -46,11 +46,11 @@ func (s *scribe) directory(at time.Time, who presence, act directoryAct) string 
 	h.ResultStatus, h.UserKey, h.ObjectID, h.UserID = "Success", a.PUID+"@"+s.tenant.Domain, act.object, a.UserPrincipalName
 	switch s.IntN(4) {
 	case 0:
-		h.ClientIP = text("")
+		h.ClientIP = new("")
 	case 1:
-		h.ClientIP = text(who.place.address.String())
+		h.ClientIP = new(who.place.address.String())
 	case 2:
-		h.ClientIP = text(serviceHops[s.IntN(len(serviceHops))].pick(s.dice).address.String())
+		h.ClientIP = new(serviceHops[s.IntN(len(serviceHops))].pick(s.dice).address.String())
 	}
 	actor := append([]typedID{{a.UserPrincipalName, 5}, {a.PUID, 3}}, entity("User", a.ObjectID)...)
 	return s.directoryRecord(at, h, actor, act)
@@ -95,6 +95,14 @@ func (a *Account) target() []typedID {
 // listed is a value the way the directory writes a list of one text.
 func listed(value string) string { return fmt.Sprintf("[\r\n  %q\r\n]", value) }
 
+// replyAddress is an application's one reply address the way the directory writes it.
+func replyAddress(url string) string {
+	return strings.Join([]string{
+		"[", "  {", `    "AddressType": 0,`, `    "Address": "` + url + `",`, `    "ReplyAddressClientType": 1,`,
+		`    "ReplyAddressIndex": null,`, `    "IsReplyAddressDefault": false`, "  }", "]",
+	}, "\r\n")
+}
+
 // addToRole writes that who gives the account a role.
 func (s *scribe) addToRole(at time.Time, who presence, to *Account, role role) string {
 	return s.directory(at, who, directoryAct{
@@ -125,7 +133,10 @@ func (s *scribe) addUser(at time.Time, who presence, made *Account) string {
 			{Name: "StsRefreshTokensValidFrom", NewValue: listed(at.UTC().Format(time.RFC3339)), OldValue: "[]"},
 			{Name: "UserPrincipalName", NewValue: listed(made.UserPrincipalName), OldValue: "[]"},
 			{Name: "UserType", NewValue: listed("Member"), OldValue: "[]"},
-			{Name: "Included Updated Properties", NewValue: "AccountEnabled, DisplayName, MailNickname, StsRefreshTokensValidFrom, UserPrincipalName, UserType"},
+			{
+				Name:     "Included Updated Properties",
+				NewValue: "AccountEnabled, DisplayName, MailNickname, StsRefreshTokensValidFrom, UserPrincipalName, UserType",
+			},
 		},
 	})
 }
@@ -147,7 +158,7 @@ func (s *scribe) consent(at time.Time, who presence, app application, scope, rep
 	}
 	act("Add service principal.", "ServicePrincipal", app.id, target, []modified{
 		{Name: "AccountEnabled", NewValue: "[\r\n  true\r\n]", OldValue: "[]"},
-		{Name: "AppAddress", NewValue: "[\r\n  {\r\n    \"AddressType\": 0,\r\n    \"Address\": \"" + replyURL + "\",\r\n    \"ReplyAddressClientType\": 1,\r\n    \"ReplyAddressIndex\": null,\r\n    \"IsReplyAddressDefault\": false\r\n  }\r\n]", OldValue: "[]"},
+		{Name: "AppAddress", NewValue: replyAddress(replyURL), OldValue: "[]"},
 		{Name: "AppPrincipalId", NewValue: listed(app.id), OldValue: "[]"},
 		{Name: "DisplayName", NewValue: listed(app.name), OldValue: "[]"},
 		{Name: "ServicePrincipalName", NewValue: listed(app.id), OldValue: "[]"},
@@ -159,21 +170,29 @@ func (s *scribe) consent(at time.Time, who presence, app application, scope, rep
 			{Name: "DelegatedPermissionGrant.Scope", NewValue: " " + scope},
 			{Name: "DelegatedPermissionGrant.ConsentType", NewValue: "Principal"},
 			{Name: "ServicePrincipal.ObjectID", NewValue: principal.String()},
-			{Name: "ServicePrincipal.DisplayName"}, {Name: "ServicePrincipal.AppId"}, {Name: "ServicePrincipal.Name"},
+			{Name: "ServicePrincipal.DisplayName"},
+			{Name: "ServicePrincipal.AppId"},
+			{Name: "ServicePrincipal.Name"},
 			{Name: "TargetId.ServicePrincipalNames", NewValue: graphNames},
 		})
 	act("Add app role assignment grant to user.", "User", app.id, target, []modified{
-		{Name: "AppRole.Id", NewValue: uuid.Nil.String()}, {Name: "AppRole.Value"}, {Name: "AppRole.DisplayName"},
-		{Name: "User.ObjectID", NewValue: a.ObjectID.String()}, {Name: "User.UPN", NewValue: a.UserPrincipalName},
-		{Name: "User.PUID", NewValue: a.PUID}, {Name: "TargetId.ServicePrincipalNames", NewValue: app.id},
+		{Name: "AppRole.Id", NewValue: uuid.Nil.String()},
+		{Name: "AppRole.Value"},
+		{Name: "AppRole.DisplayName"},
+		{Name: "User.ObjectID", NewValue: a.ObjectID.String()},
+		{Name: "User.UPN", NewValue: a.UserPrincipalName},
+		{Name: "User.PUID", NewValue: a.PUID},
+		{Name: "TargetId.ServicePrincipalNames", NewValue: app.id},
 	})
 	grant := fmt.Sprintf("[] => [[Id: %s%s, ClientId: %s, PrincipalId: %s, ResourceId: %s, ConsentType: Principal, Scope:  %s]]; ",
 		s.token(), s.token(), principal, a.ObjectID, resource, scope)
 	consented := act("Consent to application.", "ServicePrincipal", app.id, target, []modified{
-		{Name: "ConsentContext.IsAdminConsent", NewValue: "False"}, {Name: "ConsentContext.IsAppOnly", NewValue: "False"},
+		{Name: "ConsentContext.IsAdminConsent", NewValue: "False"},
+		{Name: "ConsentContext.IsAppOnly", NewValue: "False"},
 		{Name: "ConsentContext.OnBehalfOfAll", NewValue: "False"},
 		{Name: "ConsentContext.Tags", NewValue: "WindowsAzureActiveDirectoryIntegratedApp"},
-		{Name: "ConsentAction.Permissions", NewValue: grant}, {Name: "TargetId.ServicePrincipalNames", NewValue: app.id},
+		{Name: "ConsentAction.Permissions", NewValue: grant},
+		{Name: "TargetId.ServicePrincipalNames", NewValue: app.id},
 	})
 	return []string{granted, consented}
 }

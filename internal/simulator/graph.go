@@ -125,7 +125,7 @@ func (s *scribe) graphSignIn(e signIn, id uuid.UUID) {
 		NetworkLocationDetails: []struct{}{}, AuthenticationDetails: e.authentications(stamp), SessionLifetimePolicies: []struct{}{},
 	}
 	if e.who.session != uuid.Nil {
-		r.SessionID = text(e.who.session.String())
+		r.SessionID = new(e.who.session.String())
 	}
 	if e.protocol() == "oAuth2" {
 		r.ClientAppUsed = "Mobile Apps and Desktop clients"

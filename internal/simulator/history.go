@@ -111,6 +111,7 @@ func (s *scribe) nightlyScript(a *Account, midnight time.Time) {
 	s.signIn(signIn{at: at, who: who, app: powerShell, resource: exchange, renewal: true})
 	for _, p := range s.tenant.Accounts[:min(5, len(s.tenant.Accounts))] {
 		at = at.Add(2 * time.Second)
-		s.cmdlet(at, who, powerShell, "Set-Mailbox", p.alias(), nameValue{"Identity", p.ObjectID.String()}, nameValue{"AuditEnabled", "True"})
+		s.cmdlet(at, who, powerShell, "Set-Mailbox", p.alias(),
+			nameValue{"Identity", p.ObjectID.String()}, nameValue{"AuditEnabled", "True"})
 	}
 }

@@ -29,8 +29,8 @@ func (s *scribe) cmdlet(at time.Time, who presence, app application, operation, 
 	h := s.header(at, "Exchange", 1, operation)
 	h.AppAccessContext = s.tokenContext(at, who)
 	h.ResultStatus, h.UserKey, h.UserType, h.ObjectID, h.UserID = "True", who.account.PUID, 2, object, who.account.UserPrincipalName
-	port := uint16(1024 + s.IntN(60000)) //nolint:gosec // below 61024
-	h.ClientIP = text(netip.AddrPortFrom(who.place.address, port).String())
+	port := uint16(1024 + s.IntN(60000))
+	h.ClientIP = new(netip.AddrPortFrom(who.place.address, port).String())
 	pool := "MSExchangeOWAAppPool"
 	if app == powerShell {
 		pool = "MSExchangeAdminApiNetCore"
@@ -137,7 +137,8 @@ func (s *scribe) mailbox(at time.Time, who presence, recordType int, operation s
 			m.ClientInfoString = "Client=OutlookService;Outlook-Android/2.0;"
 		}
 	case who.client.outlook != "":
-		m.AppID, m.ClientInfoString, m.ClientProcessName, m.ClientVersion = office.id, "Client=MSExchangeRPC", who.client.outlook, "16.0.17628.20144"
+		m.AppID, m.ClientInfoString = office.id, "Client=MSExchangeRPC"
+		m.ClientProcessName, m.ClientVersion = who.client.outlook, "16.0.17628.20144"
 	}
 	return m
 }
@@ -184,26 +185,26 @@ func (s *scribe) syncMail(at time.Time, who presence) {
 }
 
 // sendMail writes that a message left.
-func (s *scribe) sendMail(at time.Time, who presence, subject string) string {
+func (s *scribe) sendMail(at time.Time, who presence, subject string) {
 	m := s.mailbox(at, who, 2, "Send")
 	sent := s.message(who.account, `\Drafts`, subject)
 	m.Item = &sent
-	return s.write(UnifiedAudit, at, m.ID, m)
+	s.write(UnifiedAudit, at, m.ID, m)
 }
 
 // deleteMail writes that a message was thrown away.
-func (s *scribe) deleteMail(at time.Time, who presence, operation, subject string) string {
+func (s *scribe) deleteMail(at time.Time, who presence, operation, subject string) {
 	m := s.mailbox(at, who, 3, operation)
 	no, inbox := false, s.folder(who.account, `\Inbox`)
 	m.AffectedItems, m.CrossMailboxOperation, m.Folder = []item{s.message(who.account, `\Inbox`, subject)}, &no, &inbox
-	return s.write(UnifiedAudit, at, m.ID, m)
+	s.write(UnifiedAudit, at, m.ID, m)
 }
 
 // ownFolder writes what Outlook on the web does for its owner from within
 // Exchange: the address is the loopback one.
 func (s *scribe) ownFolder(at time.Time, who presence) {
 	m := s.mailbox(at, who, 2, "ModifyFolderPermissions")
-	m.AppAccessContext, m.ClientIP, m.ClientIPAddress, m.ClientInfoString = nil, text("::1"), "::1", "Client=OWA;Action=ViaProxy"
+	m.AppAccessContext, m.ClientIP, m.ClientIPAddress, m.ClientInfoString = nil, new("::1"), "::1", "Client=OWA;Action=ViaProxy"
 	m.AppID, m.ClientAppID, m.ClientProcessName, m.ClientVersion = exchange.id, "", "", ""
 	calendar := s.folder(who.account, `\Calendar\Public holidays`)
 	m.Item = &item{ID: calendar.ID, ParentFolder: calendar}

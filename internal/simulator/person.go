@@ -98,7 +98,12 @@ func (s *scribe) work(who presence, start time.Time, fresh, newPassword bool) {
 	}
 	during := func() time.Time { return start.Add(10*time.Minute + s.upTo(8*time.Hour)) }
 	for range w.times(s.dice, 7) {
-		to := []signIn{{app: office, resource: exchange}, {app: teams, resource: sharePoint}, {app: owa, resource: exchange}, {app: office, resource: graph}}[s.IntN(4)]
+		to := []signIn{
+			{app: office, resource: exchange},
+			{app: teams, resource: sharePoint},
+			{app: owa, resource: exchange},
+			{app: office, resource: graph},
+		}[s.IntN(4)]
 		to.at, to.who, to.renewal = during(), who, true
 		s.signIn(to)
 	}
@@ -136,7 +141,8 @@ func (s *scribe) seldom(who presence, during func() time.Time) {
 	if s.chance(0.012) {
 		s.cmdlet(during(), who, exchange, "New-InboxRule", s.tenant.hosted("/"+a.alias()+`\Newsletters`),
 			nameValue{"AlwaysDeleteOutlookRulesBlob", "False"}, nameValue{"Force", "False"}, nameValue{"Name", "Newsletters"},
-			nameValue{"From", "news@gardenweekly.example"}, nameValue{"MoveToFolder", "Newsletters"}, nameValue{"StopProcessingRules", "True"})
+			nameValue{"From", "news@gardenweekly.example"}, nameValue{"MoveToFolder", "Newsletters"},
+			nameValue{"StopProcessingRules", "True"})
 	}
 	if s.chance(0.006) {
 		name := signInApps[s.IntN(len(signInApps))]
@@ -156,7 +162,10 @@ func (s *scribe) onPhone(a *Account, phone client, generation int, midnight time
 		s.directory(at.Add(3*time.Minute), who, directoryAct{
 			operation: "Update user.", category: "User", object: a.UserPrincipalName, target: a.target(),
 			changes: []modified{
-				{Name: "StrongAuthenticationPhoneAppDetail", NewValue: "[\r\n  {\r\n    \"DeviceName\": " + fmt.Sprintf("%q", phone.os) + "\r\n  }\r\n]", OldValue: "[]"},
+				{
+					Name:     "StrongAuthenticationPhoneAppDetail",
+					NewValue: fmt.Sprintf("[\r\n  {\r\n    \"DeviceName\": %q\r\n  }\r\n]", phone.os), OldValue: "[]",
+				},
 				{Name: "Included Updated Properties", NewValue: "StrongAuthenticationPhoneAppDetail"},
 				{Name: "TargetId.UserType", NewValue: "Member"},
 			},
@@ -176,7 +185,9 @@ func (s *scribe) onPhone(a *Account, phone client, generation int, midnight time
 	if a.relay && s.chance(0.4) {
 		// Safari has a session of its own, and all of it goes through the relay.
 		at := midnight.Add(20*time.Hour + s.upTo(2*time.Hour))
-		safari := presence{account: a, client: phone, place: s.tenant.country.relay.pick(s.dice), session: w.session(a, "safari", generation)}
+		safari := presence{
+			account: a, client: phone, place: s.tenant.country.relay.pick(s.dice), session: w.session(a, "safari", generation),
+		}
 		s.signIn(signIn{at: at, who: safari, app: officeHome, resource: officeHome, proof: byClaim})
 		s.file(at.Add(time.Minute), safari, "FilePreviewed")
 	}
@@ -198,10 +209,12 @@ func (s *scribe) administer(who presence, during func() time.Time) {
 	other := s.tenant.Accounts[s.IntN(len(s.tenant.Accounts))]
 	if s.chance(0.3) {
 		s.directory(during(), who, directoryAct{
-			operation: "Update user.", category: "User", object: other.UserPrincipalName, target: other.target(), agent: "Microsoft Azure Graph Client Library 1.0",
+			operation: "Update user.", category: "User", object: other.UserPrincipalName, target: other.target(),
+			agent: "Microsoft Azure Graph Client Library 1.0",
 			changes: []modified{
 				{Name: "JobTitle", NewValue: listed("Coordinator"), OldValue: "[]"},
-				{Name: "Included Updated Properties", NewValue: "JobTitle"}, {Name: "TargetId.UserType", NewValue: "Member"},
+				{Name: "Included Updated Properties", NewValue: "JobTitle"},
+				{Name: "TargetId.UserType", NewValue: "Member"},
 			},
 		})
 	}
@@ -210,7 +223,8 @@ func (s *scribe) administer(who presence, during func() time.Time) {
 			operation: "Add member to group.", category: "Group", object: other.UserPrincipalName, target: other.target(),
 			changes: []modified{
 				{Name: "Group.ObjectID", NewValue: s.world.dice("group", s.tenant.Name).uuid().String()},
-				{Name: "Group.DisplayName", NewValue: "Everybody"}, {Name: "Group.WellKnownObjectName"},
+				{Name: "Group.DisplayName", NewValue: "Everybody"},
+				{Name: "Group.WellKnownObjectName"},
 			},
 		})
 	}

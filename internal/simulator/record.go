@@ -106,5 +106,3 @@ func (s *scribe) write(log Log, at time.Time, id uuid.UUID, record any) string {
 	})
 	return id.String()
 }
-
-func text(s string) *string { return &s }

@@ -107,7 +107,8 @@ func (w *World) tenant(index int, company company) *Tenant {
 	t.offset = t.country.offset
 	t.office = t.country.offices.pick(d).address
 	t.forest = fmt.Sprintf("%sPR%02dA%03d.PROD.OUTLOOK.COM", t.country.forest, 1+d.IntN(9), 1+d.IntN(20))
-	t.server = fmt.Sprintf("%s%dPR%02dMB%04d (15.20.%d.%03d)", d.letters(2), d.IntN(10), 1+d.IntN(9), d.IntN(10000), 7000+d.IntN(900), d.IntN(40))
+	t.server = fmt.Sprintf("%s%dPR%02dMB%04d (15.20.%d.%03d)",
+		d.letters(2), d.IntN(10), 1+d.IntN(9), d.IntN(10000), 7000+d.IntN(900), d.IntN(40))
 	if company.vpn {
 		t.vpn = companyVPN.pick(d).address
 	}

@@ -34,7 +34,7 @@ func history(w *World, from, to time.Time) []told {
 }
 
 func lines(all []told) []string {
-	var out []string
+	out := make([]string, 0, len(all))
 	for _, e := range all {
 		out = append(out, e.tenant.Domain+" "+string(e.record.Raw))
 	}
@@ -86,8 +86,8 @@ func TestHistoryIsOrderedValidAndUnique(t *testing.T) {
 		operations[checked(t, tenant, r)]++
 	}
 	for _, operation := range []string{
-		"UserLoggedIn", "UserLoginFailed", "MailItemsAccessed", "Send", "SoftDelete", "MoveToDeletedItems", "FileAccessed", "FileDownloaded",
-		"MessageSent", "New-InboxRule", "Set-Mailbox", "Set-AdminAuditLogConfig", "Add-MailboxPermission", "Add service principal.",
+		"UserLoggedIn", "UserLoginFailed", "MailItemsAccessed", "Send", "SoftDelete", "MoveToDeletedItems", "FileAccessed",
+		"FileDownloaded", "MessageSent", "New-InboxRule", "Set-Mailbox", "Set-AdminAuditLogConfig", "Add-MailboxPermission", "Add service principal.",
 		"Consent to application.", "Change user password.", "ModifyFolderPermissions", "Update user.", "signIn",
 	} {
 		require.NotZero(t, operations[operation], "a month without %s", operation)
@@ -176,11 +176,15 @@ func TestAttackManifestIsTruthful(t *testing.T) {
 	t.Parallel()
 	want := map[AttackKind]map[Behaviour]string{
 		TokenTheft: {
-			SessionOnTwoNetworks: "UserLoggedIn", MaliciousInboxRule: "New-InboxRule", MailboxForwarding: "Set-Mailbox", MailRead: "MailItemsAccessed",
+			SessionOnTwoNetworks: "UserLoggedIn", MaliciousInboxRule: "New-InboxRule",
+			MailboxForwarding: "Set-Mailbox", MailRead: "MailItemsAccessed",
 		},
-		Spray:         {PasswordSpray: "UserLog", RiskyConsent: ""},
-		OldCompromise: {BruteForce: "UserLog", MailboxForwarding: "Set-Mailbox", PrivilegedRole: "Add member to role.", LookAlikeAccount: "Add user."},
-		BlockedSpray:  {PasswordSpray: "UserLoginFailed"},
+		Spray: {PasswordSpray: "UserLog", RiskyConsent: ""},
+		OldCompromise: {
+			BruteForce: "UserLog", MailboxForwarding: "Set-Mailbox",
+			PrivilegedRole: "Add member to role.", LookAlikeAccount: "Add user.",
+		},
+		BlockedSpray: {PasswordSpray: "UserLoginFailed"},
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		w := New(Config{Seed: rapid.Uint64().Draw(t, "seed")})
@@ -232,7 +236,9 @@ func TestTokenTheftSharesTheVictimsSession(t *testing.T) {
 	at := start.Add(26 * time.Hour)
 	attack := w.Attack(TokenTheft, tenant, at)
 	session := func(raw []byte) string {
-		var r struct{ DeviceProperties []nameValue }
+		var r struct {
+			DeviceProperties []nameValue `json:"DeviceProperties"`
+		}
 		require.NoError(t, json.Unmarshal(raw, &r))
 		for _, p := range r.DeviceProperties {
 			if p.Name == "SessionId" {
@@ -246,7 +252,9 @@ func TestTokenTheftSharesTheVictimsSession(t *testing.T) {
 	for _, r := range attack.Records {
 		if id := session(r.Raw); id != "" {
 			stolen = id
-			var s struct{ ClientIP string }
+			var s struct {
+				ClientIP string `json:"ClientIP"`
+			}
 			require.NoError(t, json.Unmarshal(r.Raw, &s))
 			networks[s.ClientIP] = true
 		}

@@ -58,7 +58,8 @@ func TestServersWordsAreEscaped(t *testing.T) {
 // click and the names of XML namespaces are not loaded.
 func TestNothingIsLoadedFromElsewhere(t *testing.T) {
 	t.Parallel()
-	loads := regexp.MustCompile(`(?i)(?:\bsrc\s*[=:]\s*|@import\s*|\burl\(\s*|\bimport\s*\(\s*|\bfetch\(\s*|\bimportScripts\(\s*|new (?:Worker|WebSocket|EventSource)\(\s*|<link[^>]+href=)["'` + "`" + `]?(?:https?:)?//`)
+	loads := regexp.MustCompile(`(?i)(?:\bsrc\s*[=:]\s*|@import\s*|\b(?:url|import|fetch|importScripts)\s*\(\s*|` +
+		`new (?:Worker|WebSocket|EventSource)\(\s*|<link[^>]+href=)["'` + "`" + `]?(?:https?:)?//`)
 	require.True(t, loads.MatchString(`fetch("https://cdn.example/x")`), "the expression must find what it is for")
 	sourceMap := regexp.MustCompile(`sourceMappingURL`)
 	total := 0
