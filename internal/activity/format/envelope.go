@@ -7,11 +7,11 @@ import (
 	"io"
 )
 
-// envelopes are the objects in which exports wrap a record: the name of the
-// member that holds it, as an object or as JSON in a string.
-var envelopes = [][]byte{
-	[]byte(`"AuditData"`), // Search-UnifiedAuditLog | ConvertTo-Json
-	[]byte(`"auditData"`), // Graph audit log search
+// envelopes are the objects in which exports wrap a record: the name, in its
+// quotes, of the member that holds it, as an object or as JSON in a string.
+var envelopes = map[string]bool{
+	`"AuditData"`: true, // Search-UnifiedAuditLog | ConvertTo-Json
+	`"auditData"`: true, // Graph audit log search
 }
 
 // unwrap takes the record out of its envelope, if it is in one.
@@ -57,23 +57,14 @@ func quoted(raw []byte) ([]byte, error) {
 }
 
 // enveloped returns the wrapped value, and whether raw is an envelope at all.
-func enveloped(raw []byte) (json.RawMessage, bool) {
-	for _, name := range envelopes {
-		if !bytes.Contains(raw, name) {
-			continue
+func enveloped(raw []byte) (inner json.RawMessage, ok bool) {
+	eachMember(raw, func(name, value []byte) bool {
+		if ok = envelopes[`"`+string(name)+`"`]; ok {
+			inner = bytes.Clone(value)
 		}
-		var inner json.RawMessage
-		eachMember(raw, func(member, value []byte) bool {
-			if bytes.Equal(member, name[1:len(name)-1]) {
-				inner = value
-			}
-			return inner == nil
-		})
-		if inner != nil {
-			return bytes.Clone(inner), true
-		}
-	}
-	return nil, false
+		return !ok
+	})
+	return inner, ok
 }
 
 // eachMember calls visit with the name (as it stands between its quotes) and

@@ -109,6 +109,15 @@ func reject(format string, args ...any) error {
 	return &RejectError{Reason: printable(fmt.Sprintf(format, args...))}
 }
 
+// atLine says on which line a rejected record stands.
+func atLine(err error, line int) error {
+	var rejected *RejectError
+	if errors.As(err, &rejected) {
+		rejected.Line = line
+	}
+	return err
+}
+
 func place(file string, line int) string {
 	var b strings.Builder
 	if file != "" {
@@ -151,8 +160,9 @@ func printable(s string) string {
 
 // container is a way records are packaged in text.
 type container interface {
-	// next returns the next record, a *RejectError (reading goes on after it),
-	// or io.EOF, also where the text breaks off because the source failed.
+	// next returns the next record, a *RejectError with its line (reading goes
+	// on after it), or io.EOF, also where the text breaks off because the
+	// source failed.
 	next() (Record, error)
 }
 
@@ -162,7 +172,6 @@ type Reader struct {
 	source *source
 	window *window
 	inner  container
-	limits Limits
 	done   bool
 }
 
@@ -175,7 +184,7 @@ func Open(name string, r io.Reader, limits Limits) (*Reader, error) {
 		return nil, fileError(name, 0, err)
 	}
 	w := newWindow(src, limits.RecordBytes)
-	reader := &Reader{name: name, source: src, window: w, limits: limits}
+	reader := &Reader{name: name, source: src, window: w}
 	if reader.inner, err = recognise(w, limits); err != nil {
 		return nil, fileError(name, 0, err)
 	}
@@ -192,19 +201,11 @@ func (r *Reader) Next() (Record, error) {
 	rec, err := r.inner.next()
 	if err == nil {
 		r.source.progress()
-		rec.Raw, err = unwrap(rec.Raw)
-		if err == nil && len(rec.Raw) > r.limits.RecordBytes {
-			err = tooLarge(r.limits.RecordBytes)
-		}
-		if err == nil {
-			return rec, nil
-		}
+		return rec, nil
 	}
 	var rejected *RejectError
 	if errors.As(err, &rejected) {
-		if rejected.File = r.name; rejected.Line == 0 {
-			rejected.Line = rec.Line
-		}
+		rejected.File = r.name
 		return Record{}, rejected
 	}
 	r.done = true

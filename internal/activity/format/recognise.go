@@ -9,9 +9,10 @@ import (
 
 // recognise looks at the beginning of the text and returns the container it is in.
 func recognise(w *window, limits Limits) (container, error) {
-	w.fill()
-	// A short first read (a pipe) must not decide: look at a few kilobytes.
-	for w.end < 4<<10 && w.fill() { //nolint:revive // fill does the work
+	for w.end < 4<<10 { // a short first read, from a pipe, must not decide
+		if !w.fill() {
+			break
+		}
 	}
 	head := w.buf[:w.end]
 	start := bytes.TrimLeft(head, " \t\r\n")
@@ -21,7 +22,7 @@ func recognise(w *window, limits Limits) (container, error) {
 		probe, _, _ = bytes.Cut(probe, []byte("\n"))
 	}
 	switch {
-	case len(start) == 0 && w.err != nil && isEOF(w.err):
+	case len(start) == 0 && isEOF(w.err):
 		return nil, ErrEmpty
 	case len(start) == 0 && w.err != nil:
 		return nil, w.err

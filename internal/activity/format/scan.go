@@ -63,8 +63,11 @@ func (s *stream) scan(rest bool) (verdict, string) {
 			}
 			switch {
 			case name:
-				lists = nesting.depth == 1 && len(s.open) == 0 && !rest && s.mark >= 0 && listsRecords(s.buf[s.mark+from:s.pos])
-				want = wantColon
+				if want = wantColon; nesting.depth == 1 && !rest && s.mark >= 0 {
+					quoted := s.buf[s.mark+from : s.pos]
+					lists = len(s.open) == 0 && listsRecords(quoted)
+					s.enveloped = s.enveloped || envelopes[string(quoted)]
+				}
 				continue
 			case nesting.depth == 0:
 				return complete, ""

@@ -136,8 +136,13 @@ func TestInvictus(t *testing.T) {
 	require.Equal(t, 986, count["workload AzureActiveDirectory"])
 	// 327 with error 0; the 26 with 50140 are half-way pages.
 	require.Equal(t, 327, count["sign-in "+string(activity.ResultSuccess)])
+	require.Equal(t, 83, count["sign-in "+string(activity.ResultInterrupted)])
+	require.Equal(t, 159, count["sign-in "+string(activity.ResultFailure)])
 	require.Zero(t, count["sign-in "+string(activity.ResultUnknown)])
-	t.Log(count)
+	// The service's own 3,625 records under NT AUTHORITY and 112 under other names.
+	require.Equal(t, 3737, count["kind "+string(activity.ActorService)])
+	require.Equal(t, 57, count["kind "+string(activity.ActorApplication)])
+	require.Equal(t, 1579, count["kind "+string(activity.ActorUser)])
 }
 
 func TestOTRF(t *testing.T) {

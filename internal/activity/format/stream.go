@@ -25,7 +25,9 @@ type stream struct {
 	// fresh and indent tell how the line of pos begins: only blanks so far, and how many.
 	fresh  bool
 	indent int
-	ended  bool
+	// enveloped is set by scan where a member is one that holds a whole record.
+	enveloped bool
+	ended     bool
 }
 
 // maxOpen bounds arrays around records; exports have two.
@@ -48,7 +50,7 @@ func (s *stream) next() (Record, error) {
 		}
 		switch {
 		case c == '{' || c == '"':
-			if rec, err, ok := s.value(); ok {
+			if rec, ok, err := s.value(); ok {
 				return rec, err
 			}
 		case c == '[' && len(s.open) < maxOpen:
@@ -75,32 +77,38 @@ func (s *stream) next() (Record, error) {
 
 // value reads the object or string at pos. ok is false for a wrapper, whose
 // records come one by one.
-func (s *stream) value() (rec Record, err error, ok bool) {
+func (s *stream) value() (rec Record, ok bool, err error) {
 	line, offset, indent := s.line, s.offset(), s.lineIndent()
 	s.begin()
-	s.fresh = false
+	s.fresh, s.enveloped = false, false
 	v, why := s.scan(false)
 	switch {
 	case v == wrapper:
 		s.open = append(s.open, 'w', '[')
-		return Record{}, nil, false
+		return Record{}, false, nil
 	case v == cutOff && s.err == io.EOF:
 		s.ended = true
-		return Record{}, s.rejectAt(line, "the record is cut off at the end of the file"), true
+		return Record{}, true, s.rejectAt(line, "the record is cut off at the end of the file")
 	case v == cutOff:
 		s.ended = true
-		return Record{}, io.EOF, true
+		return Record{}, true, io.EOF
 	case v == faulty:
-		return Record{}, s.broken(line, indent, why), true
+		return Record{}, true, s.broken(line, indent, why)
 	}
 	raw := s.taken()
 	switch {
 	case raw == nil:
-		return Record{}, s.rejectAt(line, fmt.Sprintf("the record is larger than %d bytes", s.max)), true
+		return Record{}, true, s.rejectAt(line, fmt.Sprintf("the record is larger than %d bytes", s.max))
 	case why != "":
-		return Record{}, s.rejectAt(line, why), true
+		return Record{}, true, s.rejectAt(line, why)
 	}
-	return Record{Raw: Tidy(bytes.Clone(raw)), Line: line, Offset: offset}, nil, true
+	raw = Tidy(bytes.Clone(raw))
+	if s.enveloped || raw[0] == '"' {
+		if raw, err = unwrap(raw); err != nil {
+			return Record{}, true, atLine(err, line)
+		}
+	}
+	return Record{Raw: raw, Line: line, Offset: offset}, true, nil
 }
 
 // broken gets over a record that is no JSON: it goes on at the next line that

@@ -113,7 +113,7 @@ func (t *table) next() (Record, error) {
 			return Record{}, io.EOF
 		}
 		if err != nil {
-			return Record{Line: line}, t.recover(line, err)
+			return Record{}, t.recover(line, err)
 		}
 		if len(row) == 1 && strings.TrimSpace(row[0]) == "" {
 			continue // an empty line
@@ -127,7 +127,7 @@ func (t *table) next() (Record, error) {
 		}
 		raw, err := t.kind.record(t.cells)
 		if err != nil {
-			return Record{Line: line}, err
+			return Record{}, atLine(err, line)
 		}
 		return Record{Raw: Tidy(raw), Line: line, Offset: offset}, nil
 	}
@@ -140,11 +140,7 @@ func (t *table) recover(line int, err error) error {
 		t.pos, t.line, t.mark = t.mark, line, -1
 	}
 	t.skipLine()
-	var rejected *RejectError
-	if errors.As(err, &rejected) {
-		rejected.Line = line
-	}
-	return err
+	return atLine(err, line)
 }
 
 // row reads the cells of the row at pos. The caller has marked its beginning.

@@ -66,7 +66,7 @@ type auditRecord struct {
 	ApplicationDisplayName string
 	AppID                  string `json:"AppId"`
 	ClientAppID            string `json:"ClientAppId"`
-	AadAppID               string `json:"AadAppId"` //nolint:stylecheck // the vendor's word
+	AadAppID               string `json:"AadAppId"`
 	AppAccessContext       struct {
 		AADSessionID  string `json:"AADSessionId"`
 		UniqueTokenID string `json:"UniqueTokenId"`

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 )
@@ -87,14 +88,14 @@ func (w *window) offset() int64 { return w.base + int64(w.pos) }
 // skipLine moves to the start of the next line; false at the end of the text.
 func (w *window) skipLine() bool {
 	for {
-		c, ok := w.peek()
-		if !ok {
-			return false
-		}
-		w.pos++
-		if c == '\n' {
+		if i := bytes.IndexByte(w.buf[w.pos:w.end], '\n'); i >= 0 {
+			w.pos += i + 1
 			w.line++
 			return true
+		}
+		w.pos = w.end
+		if !w.fill() {
+			return false
 		}
 	}
 }
