@@ -12,11 +12,11 @@ import (
 	"github.com/cairn-itdr/cairn/internal/activity/format"
 )
 
-// TestMemoryStaysFlat streams 600 MB of records with lines of 50 MB among
+// TestMemoryStaysFlat streams 560 MB of records with lines of 50 MB among
 // them. It is not parallel: it looks at the heap of the whole test binary.
 func TestMemoryStaysFlat(t *testing.T) {
 	if testing.Short() {
-		t.Skip("SKIPPED: streams 600 MB, not in -short")
+		t.Skip("SKIPPED: streams 560 MB, not in -short")
 	}
 	block := strings.Repeat(audit(1)+"\n", 40_000)
 	parts := make([]io.Reader, 0, 64)

@@ -208,6 +208,23 @@ func TestBroken(t *testing.T) {
 	}
 }
 
+// TestBrokenManyTimes: lines cut where the next could go on cost no more than
+// themselves while they are few, and never the records behind them.
+func TestBrokenManyTimes(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 3, 5000} {
+		text := strings.Repeat(`{"a":`+"\n", n) + audit(1) + "\n" + audit(2) + "\n" + audit(3) + "\n"
+		out := readAll(t, "log", strings.NewReader(text), format.Limits{})
+		require.NoError(t, out.failed)
+		require.NotEmpty(t, out.rejected)
+		if n < 5 {
+			require.Equal(t, []string{"n1", "n2", "n3"}, subjects(out))
+			continue
+		}
+		require.Equal(t, []string{"n2", "n3"}, subjects(out)[len(subjects(out))-2:])
+	}
+}
+
 func TestBrokenPrettyArray(t *testing.T) {
 	t.Parallel()
 	text := pretty(t, "["+audit(1)+","+audit(2)+","+audit(3)+"]")

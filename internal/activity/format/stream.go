@@ -28,7 +28,15 @@ type stream struct {
 	// enveloped is set by scan where a member is one that holds a whole record.
 	enveloped bool
 	ended     bool
+	// faultAt is the furthest place at which something did not fit, retries how
+	// often the text before it was read again from a later line.
+	faultAt int64
+	retries int
 }
+
+// maxRetries keeps the reading of a hostile file linear: lines that each open
+// a bracket would be read again from every one of them.
+const maxRetries = 8
 
 // maxOpen bounds arrays around records; exports have two.
 const maxOpen = 32
@@ -117,9 +125,15 @@ func (s *stream) value() (rec Record, ok bool, err error) {
 // next line.
 func (s *stream) broken(line, indent int, why string) error {
 	s.loose = true
-	if s.mark >= 0 {
-		s.pos, s.line, s.mark = s.mark, line, -1
+	if at := s.offset(); at > s.faultAt {
+		s.faultAt, s.retries = at, 0
 	}
+	if s.retries++; s.mark >= 0 && s.retries <= maxRetries {
+		s.pos, s.line = s.mark, line
+	} else if s.pos > 0 && s.buf[s.pos-1] == '\n' {
+		s.pos, s.line = s.pos-1, s.line-1 // the line that did not fit may be a record
+	}
+	s.mark = -1
 	for s.skipLine() {
 		s.fresh, s.indent = true, 0
 		for s.indent < indent {
