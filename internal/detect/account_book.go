@@ -45,7 +45,10 @@ type Session struct {
 	Key   uint64   // hash of kind and id
 	Token bool
 	ID    string // compact: see compactID
-	Seen  []Sighting
+	// Carried says that a month beside this one has the session, too: what is
+	// learned of it here matters there.
+	Carried bool
+	Seen    []Sighting
 }
 
 // Sighting is the use of one session at one place.
@@ -216,7 +219,7 @@ func (b *AccountBook) foldSession(a *activity.Activity, token bool, id string, p
 		}
 		if t > x.Last {
 			x.Last = t
-			if len(s.Seen) > 1 {
+			if len(s.Seen) > 1 || s.Carried {
 				return changed | judge, nil
 			}
 			return changed, nil
@@ -272,29 +275,30 @@ func (b *AccountBook) interesting() bool {
 		return true
 	}
 	for i := range b.Sessions {
-		if len(b.Sessions[i].Seen) > 1 {
+		if len(b.Sessions[i].Seen) > 1 || b.Sessions[i].Carried {
 			return true
 		}
 	}
 	return false
 }
 
-// continues says that a session of the month before goes on.
-func (b *AccountBook) continues(prev *AccountBook) bool {
-	if prev == nil {
-		return false
-	}
+// carry marks the sessions that both months have, in both. changed says whether a mark is new.
+func (b *AccountBook) carry(prev *AccountBook) (changed bool) {
 	for i, j := 0, 0; i < len(b.Sessions) && j < len(prev.Sessions); {
-		switch x, y := b.Sessions[i].Key, prev.Sessions[j].Key; {
-		case x == y:
-			return true
-		case x < y:
+		x, y := &b.Sessions[i], &prev.Sessions[j]
+		switch {
+		case x.Key == y.Key:
+			changed = changed || !x.Carried || !y.Carried
+			x.Carried, y.Carried = true, true
+			i++
+			j++
+		case x.Key < y.Key:
 			i++
 		default:
 			j++
 		}
 	}
-	return false
+	return changed
 }
 
 func (b *AccountBook) place(key uint64) *Place {

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -101,18 +102,41 @@ func consentApp(a *activity.Activity) (app, principal string) {
 	}
 	app = guidIn(modified(a, "TargetId.ServicePrincipalNames"), a.Target, modified(a, "AppId"), modified(a, "AppAddress"))
 	if m := clientPattern.FindStringSubmatch(modified(a, "ConsentAction.Permissions")); m != nil {
-		principal = strings.ToLower(m[1])
+		principal = guidIn(m[1])
 	}
 	return app, principal
 }
+
+// noGUID stands where the directory has no id yet.
+const noGUID = "00000000-0000-0000-0000-000000000000"
 
 // guidIn returns the first GUID among texts that may join several values by ";".
 func guidIn(texts ...string) string {
 	for _, t := range texts {
 		for part := range strings.SplitSeq(strings.ToLower(t), ";") {
-			if part = strings.TrimSpace(part); guidPattern.MatchString(part) {
+			if part = strings.TrimSpace(part); guidPattern.MatchString(part) && part != noGUID {
 				return part
 			}
+		}
+	}
+	return ""
+}
+
+// targetName reads the name of what was acted on out of a unified audit
+// record, which lists it among the target's spellings with type 1.
+func targetName(a *activity.Activity) string {
+	var record struct {
+		Target []struct {
+			ID   string
+			Type int
+		}
+	}
+	if a.Source != activity.SourceUnifiedAudit || json.Unmarshal(a.Raw, &record) != nil {
+		return ""
+	}
+	for _, t := range record.Target {
+		if t.Type == 1 {
+			return t.ID
 		}
 	}
 	return ""
@@ -136,7 +160,7 @@ func (AppConsent) note(a *activity.Activity) ([]Fact, bool) {
 		return nil, false
 	}
 	facts := []Fact{{Name: "app", Value: app}, {Name: "principal", Value: principal}, {Name: "act", Value: a.CorrelationID}}
-	if name := text(a, "ApplicationDisplayName"); name != "" {
+	if name := targetName(a); name != "" && a.Operation != opGrant {
 		facts = append(facts, Fact{Name: "name", Value: quoteless(name)})
 	} else if a.Target != "" && a.Operation != opGrant && !guidPattern.MatchString(strings.ToLower(a.Target)) {
 		facts = append(facts, Fact{Name: "name", Value: quoteless(a.Target)})
@@ -177,21 +201,27 @@ func consents(marks []*Mark) []*consent {
 		}
 		c.add(m)
 	}
-	var joined []*consent
-	for _, c := range all {
-		i := slices.IndexFunc(joined, func(j *consent) bool {
-			return j.marks[0].At.day() == c.marks[0].At.day() &&
-				(c.app != "" && c.app == j.app || c.principal != "" && c.principal == j.principal)
-		})
-		if i < 0 {
-			joined = append(joined, c)
+	for i := 0; i < len(all); i++ {
+		j := i + 1
+		for j < len(all) && !all[i].same(all[j]) {
+			j++
+		}
+		if j == len(all) {
 			continue
 		}
-		for _, m := range c.marks {
-			joined[i].add(m)
+		for _, m := range all[j].marks {
+			all[i].add(m)
 		}
+		all = slices.Delete(all, j, j+1)
+		i = -1 // what was joined may know an id that joins it to another
 	}
-	return joined
+	return all
+}
+
+// same says that two acts are of one day and one application.
+func (c *consent) same(o *consent) bool {
+	return c.marks[0].At.day() == o.marks[0].At.day() &&
+		(c.app != "" && c.app == o.app || c.principal != "" && c.principal == o.principal)
 }
 
 func (c *consent) add(m *Mark) {

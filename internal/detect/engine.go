@@ -79,6 +79,7 @@ type pass struct {
 	ledger  Ledger
 	desk    map[BookKey]*page
 	tenant  *page
+	created []*page
 	learned []string // domains first seen in this batch
 	reviews []Review
 }
@@ -154,11 +155,11 @@ func (p *pass) fold(batch []*activity.Activity) error {
 			return fmt.Errorf("activity %s: %w", entries[i].activity.ID, err)
 		}
 	}
+	p.keepCreated()
 	return nil
 }
 
-// open finds the pages of every activity and brings their books, and for new
-// books those of the months beside them.
+// open finds the pages of every activity and brings their books.
 func (p *pass) open(batch []*activity.Activity) ([]entry, error) {
 	entries := make([]entry, 0, len(batch))
 	sources := make(map[sourceKey]*page)
@@ -204,12 +205,12 @@ func (p *pass) open(batch []*activity.Activity) ([]entry, error) {
 	return entries, p.create(keys)
 }
 
-// create makes the books that are not there, and tells each month of its follower.
+// create makes the books that are not there, and brings those of the months beside them.
 func (p *pass) create(keys []BookKey) error {
-	var beside, created []BookKey
+	var beside []BookKey
 	for _, k := range keys {
 		if p.desk[k].book == nil {
-			created = append(created, k)
+			p.created = append(p.created, p.desk[k])
 			if k.Kind != BookTenant {
 				beside = append(beside, shift(k, -1), shift(k, 1))
 			}
@@ -218,22 +219,31 @@ func (p *pass) create(keys []BookKey) error {
 	if err := p.fetch(beside...); err != nil {
 		return err
 	}
-	for _, k := range created {
-		p.desk[k].book = newBook(k.Kind)
-	}
-	for _, k := range created {
-		if k.Kind == BookTenant {
-			continue
-		}
-		if g := p.page(shift(k, -1)); g.book != nil && !*g.book.next() {
-			*g.book.next(), g.changed = true, true
-		}
-		if g := p.page(shift(k, 1)); g.book != nil {
-			*p.desk[k].book.next() = true
-		}
+	for _, g := range p.created {
+		g.book = newBook(g.key.Kind)
 	}
 	p.tenant = p.desk[tenantKey]
 	return nil
+}
+
+// keepCreated drops the new books nothing was written into, and tells each month of its follower.
+func (p *pass) keepCreated() {
+	for _, g := range p.created {
+		if !g.changed {
+			g.book = nil
+		}
+	}
+	for _, g := range p.created {
+		if g.book == nil || g.key.Kind == BookTenant {
+			continue
+		}
+		if before := p.page(shift(g.key, -1)); before.book != nil && !*before.book.next() {
+			*before.book.next(), before.changed = true, true
+		}
+		if after := p.page(shift(g.key, 1)); after.book != nil {
+			*g.book.next() = true
+		}
+	}
 }
 
 func shift(k BookKey, months int) BookKey {
@@ -363,7 +373,7 @@ func (p *pass) spread() error {
 			}
 		}
 	}
-	for _, d := range p.learned {
+	for _, d := range p.learned { // the tenant's book is at hand: it changed
 		for _, f := range p.tenant.book.Tenant.Forwards {
 			if f.Domain == d || strings.HasSuffix(f.Domain, "."+d) {
 				accounts = append(accounts, BookKey{Kind: BookAccount, Subject: f.Account, Period: f.Period})
@@ -430,8 +440,13 @@ func (p *pass) judge() error {
 	for _, g := range pages {
 		var r Review
 		var err error
-		switch prev := p.page(shift(g.key, -1)).book; {
-		case g.book.Account != nil && (g.book.Account.interesting() || prev != nil && g.book.Account.continues(prev.Account)):
+		before := p.page(shift(g.key, -1))
+		prev := before.book
+		if g.book.Account != nil && prev != nil && g.book.Account.carry(prev.Account) {
+			g.changed, before.changed = true, true
+		}
+		switch {
+		case g.book.Account != nil && g.book.Account.interesting():
 			r, err = p.judgeAccount(g, prev)
 		case g.book.Source != nil && (g.book.Source.interesting() || prev != nil && prev.Source.interesting()):
 			r = p.judgeSource(g, prev)

@@ -139,7 +139,9 @@ func failure(code int) func(*activity.Activity) {
 
 func agent(s string) func(*activity.Activity) { return func(a *activity.Activity) { a.UserAgent = s } }
 
-func session(s string) func(*activity.Activity) { return func(a *activity.Activity) { a.SessionID = s } }
+func session(s string) func(*activity.Activity) {
+	return func(a *activity.Activity) { a.SessionID = s }
+}
 
 func device(s string) func(*activity.Activity) { return func(a *activity.Activity) { a.Device.ID = s } }
 

@@ -158,7 +158,7 @@ func (InboxRule) note(a *activity.Activity) ([]Fact, bool) {
 	}
 	facts := []Fact{
 		{Name: "name", Value: quoteless(r.name)}, {Name: "score", Value: strconv.Itoa(score)},
-		{Name: "why", Value: strings.Join(why, ", ")}, {Name: "mailbox", Value: quoteless(a.Target)},
+		{Name: "why", Value: strings.Join(why, ", ")}, {Name: "mailbox", Value: objectName(a.Target)},
 	}
 	if len(to) > 0 {
 		facts = append(facts, Fact{Name: "to", Value: strings.Join(to, " ")})

@@ -70,6 +70,11 @@ func (b *TenantBook) split(list string) (out, in []string) {
 	return out, in
 }
 
+// objectName drops the path before the name of an Exchange object.
+func objectName(s string) string {
+	return quoteless(s[strings.LastIndexByte(s, '/')+1:])
+}
+
 // isTrue reads a boolean the ways Exchange writes one.
 func isTrue(s string) bool {
 	return strings.EqualFold(s, "true") || s == "1" || strings.EqualFold(s, "$true")

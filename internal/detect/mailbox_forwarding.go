@@ -37,7 +37,7 @@ func (MailboxForwarding) note(a *activity.Activity) ([]Fact, bool) {
 	if mailbox == "" {
 		mailbox = text(a, "Identity")
 	}
-	facts := []Fact{{Name: "mailbox", Value: strings.ToLower(quoteless(mailbox))}}
+	facts := []Fact{{Name: "mailbox", Value: strings.ToLower(objectName(mailbox))}}
 	if to := addresses(smtp, recipient); len(to) > 0 {
 		facts = append(facts, Fact{Name: "to", Value: strings.Join(to, " ")})
 		if out := outside(a, to); len(out) > 0 {
@@ -82,8 +82,8 @@ func (rule MailboxForwarding) judgeAccount(v *accountView) ([]Finding, error) {
 			f.Severity, f.Confidence = SeverityHigh, ConfidenceMedium
 			where = "an outside address"
 		}
-		f.Explanation = fmt.Sprintf("On %s the mailbox %s was set to forward to %s, %s%s.", when(m.At), quoted(m.Fact("mailbox")),
-			quoted(m.Fact("to")), where, v.from(m))
+		f.Explanation = fmt.Sprintf("On %s%s, the mailbox %s was set to forward to %s, %s.", when(m.At), v.from(m),
+			quoted(m.Fact("mailbox")), quoted(m.Fact("to")), where)
 		if n := mailboxesOn(out, marks, before); n >= forwardManyMailboxes {
 			f.Severity, f.Confidence = SeverityCritical, ConfidenceHigh
 			f.Explanation += fmt.Sprintf(" The same account sent %d mailboxes there.", n)

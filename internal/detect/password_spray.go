@@ -52,6 +52,10 @@ func (v *sourceView) failures() []failing {
 		for j := range b.Failing {
 			for k := range b.Failing[j].Days {
 				d := &b.Failing[j].Days[k]
+				if n := len(all); n > 0 && all[n-1].account == b.Failing[j].Account && all[n-1].day == start+int(d.Day)-1 {
+					all[n-1].FailureDay = all[n-1].merge(d)
+					continue
+				}
 				all = append(all, failing{b.Failing[j].Account, start + int(d.Day) - 1, d})
 			}
 		}
@@ -188,6 +192,25 @@ func (v *sourceView) belongs(c *campaign, s success) bool {
 	return c.accounts[s.account] || before == 0 && c.agents[s.Agent]
 }
 
+// broken returns the success that tells most of every account the spray got
+// into: the first with the spraying client, else the first.
+func (v *sourceView) broken(c *campaign, successes []success) []success {
+	var all []success
+	for _, s := range successes {
+		if !v.belongs(c, s) {
+			continue
+		}
+		i := slices.IndexFunc(all, func(o success) bool { return o.account == s.account })
+		switch {
+		case i < 0:
+			all = append(all, s)
+		case c.agents[s.Agent] && !c.agents[all[i].Agent]:
+			all[i] = s
+		}
+	}
+	return all
+}
+
 func claim(account string, day int) string { return fmt.Sprintf("%s|%d", account, day) }
 
 func (rule PasswordSpray) judgeSource(v *sourceView) ([]Finding, []FailedAttack) {
@@ -201,10 +224,7 @@ func (rule PasswordSpray) judgeSource(v *sourceView) ([]Finding, []FailedAttack)
 			continue
 		}
 		taken := make(map[string]bool)
-		for _, s := range successes {
-			if taken[s.account] || !v.belongs(c, s) {
-				continue
-			}
+		for _, s := range v.broken(c, successes) {
 			taken[s.account] = true
 			if s.At < start || s.At >= end {
 				continue // told in the book of its own month
@@ -225,7 +245,39 @@ func (rule PasswordSpray) judgeSource(v *sourceView) ([]Finding, []FailedAttack)
 			}
 		}
 	}
-	return found, merged(failed)
+	return found, merged(append(failed, v.beyond(failed)...))
+}
+
+// beyond counts the attempts of the days under attack on more accounts than a book lists.
+func (v *sourceView) beyond(failed []FailedAttack) []FailedAttack {
+	if len(v.cur.Failing) < maxFailingUsers {
+		return nil
+	}
+	var out []FailedAttack
+	for day := periodStart(v.period).day(); day < periodStart(v.period+1).day(); day++ {
+		i := slices.IndexFunc(failed, func(r FailedAttack) bool { return at(r.Day).day() == day })
+		if i < 0 {
+			continue
+		}
+		listed, total := 0, 0
+		for _, f := range v.failures() {
+			if f.day == day {
+				listed += int(f.wrong())
+			}
+		}
+		r := failed[i]
+		for _, d := range v.cur.Failures {
+			if periodStart(v.period).day()+int(d.Day)-1 == day && int(d.Count) > total {
+				total = int(d.Count)
+				r.FirstAt, r.LastAt = d.First.time(), d.Last.time()
+			}
+		}
+		if total > listed {
+			r.AccountID, r.Attempts, r.PasswordKnown = "", total-listed, false
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // entry makes the finding of a success after failures from the same source.

@@ -293,17 +293,19 @@ func burstOf(marks []*Mark, first, last moment) int {
 		if from.At > last || from.At < first-roleBurstSpan {
 			continue
 		}
-		n := 0
+		given := make(map[[2]string]bool) // two logs tell of one grant
+		last := from.At
 		for _, m := range marks[i:] {
 			if m.At-from.At > roleBurstSpan {
 				break
 			}
 			if m.Fact("activation") == "" {
-				n++
+				given[[2]string{m.Fact("to"), m.Fact("role")}] = true
+				last = m.At
 			}
 		}
-		if n > most && marks[i+max(n-1, 0)].At >= first {
-			most = n
+		if len(given) > most && last >= first {
+			most = len(given)
 		}
 	}
 	return most

@@ -138,6 +138,12 @@ func (v *accountView) unrelated(home, other *where) ([]string, error) {
 	if err != nil || known {
 		return nil, err
 	}
+	// Where nothing is known of the client, one earlier use of the network is enough:
+	// what was used a week before is not the theft of today.
+	if slices.Equal(differ, []string{differNetwork, differCountry}) &&
+		v.used(other.First-youngDays*daySpan, func(q *Place) bool { return q.Number == b.Number && q.Number != 0 }) > 0 {
+		return nil, nil
+	}
 	// Of two strange places the stranger one is the intruder's: the rented one, else the later.
 	homeKnown, err := v.familiar(a, home.First)
 	if err != nil {
@@ -155,14 +161,19 @@ func (v *accountView) unrelated(home, other *where) ([]string, error) {
 	return differ, nil
 }
 
+const (
+	differNetwork = "network"
+	differCountry = "country"
+)
+
 // differences names what is known to differ. What is unknown never differs.
 func differences(a, b *Place) []string {
 	var d []string
 	if a.Number != b.Number && a.Number != 0 && b.Number != 0 {
-		d = append(d, "network")
+		d = append(d, differNetwork)
 	}
 	if a.Country != b.Country && a.Country != "" && b.Country != "" {
-		d = append(d, "country")
+		d = append(d, differCountry)
 	}
 	if x, y := a.Agent.OS(), b.Agent.OS(); x != y && x != OSUnknown && y != OSUnknown {
 		d = append(d, "operating system")

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/bits"
 	"net/netip"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -76,11 +77,13 @@ type SourceFailures struct {
 	Days    []FailureDay
 }
 
-// FailureDay counts the failures of one day. All but Counts is about wrong
+// FailureDay counts the failures that one log holds of one day: the sign-in log
+// and the unified audit log tell of the same attempts. All but Counts is about wrong
 // passwords only: right ones stopped later are people's daily bread.
 type FailureDay struct {
 	_       struct{} `cbor:",toarray"`
 	Day     uint8    // of the month, from 1
+	SignIn  bool     // of the sign-in log
 	First   moment
 	Last    moment
 	Counts  [failureClasses]uint32
@@ -113,11 +116,21 @@ type Attempt struct {
 
 // DayTotal counts the wrong passwords of one day, also of accounts beyond maxFailingUsers.
 type DayTotal struct {
-	_     struct{} `cbor:",toarray"`
-	Day   uint8
-	Count uint32
-	First moment
-	Last  moment
+	_      struct{} `cbor:",toarray"`
+	Day    uint8
+	SignIn bool
+	Count  uint32
+	First  moment
+	Last   moment
+}
+
+// dayKey orders what is kept by day and log.
+func dayKey(day int, signIn bool) uint8 {
+	key := uint8(day) << 1 //nolint:gosec // a day of the month
+	if signIn {
+		key |= 1
+	}
+	return key
 }
 
 // failureClass says what a failed sign-in tells of the password.
@@ -350,12 +363,12 @@ func (d *FailureDay) wrong() uint32 {
 
 func (b *SourceBook) foldFailure(a *activity.Activity, agent Agent, class failureClass) (change, error) {
 	t := at(a.OccurredAt)
-	day := a.OccurredAt.UTC().Day()
+	day, log := a.OccurredAt.UTC().Day(), a.Source == activity.SourceSignIn
 	if class == classRight && day > b.gatewayDay() {
 		return 0, nil
 	}
 	if class != classRight {
-		b.addTotal(day, t)
+		b.addTotal(day, log, t)
 	}
 	account := a.AccountID
 	if account == "" {
@@ -370,9 +383,9 @@ func (b *SourceBook) foldFailure(a *activity.Activity, agent Agent, class failur
 		b.Failing = failing
 	}
 	f := &b.Failing[i]
-	j, ok := find(f.Days, uint8(day), func(d *FailureDay) uint8 { return d.Day }) //nolint:gosec // a day of the month
+	j, ok := find(f.Days, dayKey(day, log), func(d *FailureDay) uint8 { return dayKey(int(d.Day), d.SignIn) })
 	if !ok {
-		f.Days, _ = keep(f.Days, j, FailureDay{Day: uint8(day)}, 31) //nolint:gosec // a day of the month
+		f.Days, _ = keep(f.Days, j, FailureDay{Day: uint8(day), SignIn: log}, 2*31) //nolint:gosec // a day of the month
 	}
 	d := &f.Days[j]
 	d.Counts[class]++
@@ -413,14 +426,41 @@ func (b *SourceBook) foldFailure(a *activity.Activity, agent Agent, class failur
 	return changed | judge, nil
 }
 
-func (b *SourceBook) addTotal(day int, t moment) {
-	i, ok := find(b.Failures, uint8(day), func(d *DayTotal) uint8 { return d.Day }) //nolint:gosec // a day of the month
+func (b *SourceBook) addTotal(day int, log bool, t moment) {
+	i, ok := find(b.Failures, dayKey(day, log), func(d *DayTotal) uint8 { return dayKey(int(d.Day), d.SignIn) })
 	if !ok {
-		b.Failures, _ = keep(b.Failures, i, DayTotal{Day: uint8(day), First: t, Last: t}, 31) //nolint:gosec // a day of the month
+		total := DayTotal{Day: uint8(day), SignIn: log, First: t, Last: t} //nolint:gosec // a day of the month
+		b.Failures, _ = keep(b.Failures, i, total, 2*31)
 	}
 	d := &b.Failures[i]
 	d.Count++
 	d.First, d.Last = min(d.First, t), max(d.Last, t)
+}
+
+// merge joins what the two logs tell of one day: each may miss attempts, neither
+// invents any, so of every count the larger one is nearer the truth.
+func (d *FailureDay) merge(o *FailureDay) *FailureDay {
+	if d.wrong() == 0 || o.wrong() > d.wrong() {
+		d, o = o, d
+	}
+	m := *d
+	for i := range m.Counts {
+		m.Counts[i] = max(d.Counts[i], o.Counts[i])
+	}
+	if o.wrong() == 0 {
+		return &m
+	}
+	m.First, m.Last = min(d.First, o.First), max(d.Last, o.Last)
+	m.Slots = slices.Clone(d.Slots)
+	for _, s := range o.Slots {
+		i, ok := find(m.Slots, s.Number, func(s *Slot) uint16 { return s.Number })
+		if ok {
+			m.Slots[i].Count = max(m.Slots[i].Count, s.Count)
+		} else {
+			m.Slots = slices.Insert(m.Slots, i, s)
+		}
+	}
+	return &m
 }
 
 // gatewayDays and gatewayAccounts make a known gateway: two colleagues on it
