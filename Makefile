@@ -24,7 +24,7 @@ run: build ## build and start the demo: everything simulated, nothing to configu
 
 .PHONY: build
 build: ## build bin/cairn
-	go build -trimpath -o bin/cairn ./cmd/cairn
+	go build -o bin/cairn ./cmd/cairn
 
 .PHONY: test
 test: ## run the tests on SQLite and PostgreSQL (found, or installed where apt-get may)

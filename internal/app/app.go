@@ -1,0 +1,103 @@
+// Package app is the composition root: it builds the services over one
+// database, starts and stops them. Only cmd and tests import it.
+//
+// What may not live here: behaviour that a package of its own could have.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/cairn-itdr/cairn/internal/activity"
+	"github.com/cairn-itdr/cairn/internal/activity/activitylog"
+	"github.com/cairn-itdr/cairn/internal/activity/format"
+	"github.com/cairn-itdr/cairn/internal/apikey"
+	"github.com/cairn-itdr/cairn/internal/database"
+	"github.com/cairn-itdr/cairn/internal/detect"
+	"github.com/cairn-itdr/cairn/internal/importer"
+	"github.com/cairn-itdr/cairn/internal/incident"
+	"github.com/cairn-itdr/cairn/internal/intake"
+	"github.com/cairn-itdr/cairn/internal/intel"
+	"github.com/cairn-itdr/cairn/internal/organization"
+	"github.com/cairn-itdr/cairn/internal/tenant"
+)
+
+// Config is what an installation is told.
+type Config struct {
+	DataDir     string
+	DatabaseURL string
+
+	PublicURL      *url.URL
+	TrustedProxies []netip.Prefix
+	Explorer       bool // the API explorer and schema introspection
+	Retention      time.Duration
+
+	Logger *slog.Logger
+	Now    func() time.Time
+}
+
+// App is Cairn, built and not yet serving.
+type App struct {
+	cfg Config
+
+	db            *database.DB
+	log           *activitylog.Log
+	registry      *prometheus.Registry
+	APIKeys       *apikey.Service
+	Importer      *importer.Importer
+	Incidents     *incident.Service
+	Organizations *organization.Service
+	Tenants       *tenant.Service
+}
+
+// IntelDir is where an installation keeps the operator's address lists.
+func IntelDir(dataDir string) string { return filepath.Join(dataDir, "intel") }
+
+// Open opens the database, brings its schema up to date, and builds the
+// services. Close what it returns.
+func Open(ctx context.Context, cfg Config) (*App, error) {
+	networks, err := intel.Open(IntelDir(cfg.DataDir))
+	if err != nil {
+		return nil, fmt.Errorf("open the address tables: %w", err)
+	}
+	db, err := database.Open(ctx, database.Config{URL: cfg.DatabaseURL, DataDir: cfg.DataDir})
+	if err != nil {
+		return nil, err //nolint:wrapcheck // says it all
+	}
+	a := &App{cfg: cfg, db: db, registry: prometheus.NewRegistry()}
+	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	a.log = activitylog.New(db, func(shape string, raw []byte) (activity.Activity, error) {
+		s := format.ShapeByName(shape)
+		if s == nil {
+			return activity.Activity{}, fmt.Errorf("no parser named %q: it was stored by a newer cairn", shape)
+		}
+		return s.Parse(raw) //nolint:wrapcheck // the log wraps it
+	})
+	a.APIKeys = apikey.New(db, cfg.Now)
+	a.Incidents = incident.New(db, cfg.Now)
+	a.Organizations = organization.New(db, cfg.Now)
+	a.Tenants = tenant.New(db, cfg.Now)
+	in := intake.New(db, detect.Standard(), a.Incidents, a.log, networks, cfg.Now)
+	a.Importer = importer.New(db, in, a.Tenants, cfg.Now)
+	return a, nil
+}
+
+// Close closes the database.
+func (a *App) Close() error {
+	if err := a.db.Close(); err != nil {
+		return fmt.Errorf("close the database: %w", err)
+	}
+	return nil
+}
+
+// errStopped ends the parts of a running app when one of them ends.
+var errStopped = errors.New("stopped")

@@ -1,0 +1,212 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cairn-itdr/cairn/ent"
+	"github.com/cairn-itdr/cairn/internal/access"
+	"github.com/cairn-itdr/cairn/internal/importer"
+	"github.com/cairn-itdr/cairn/internal/simulator"
+	"github.com/cairn-itdr/cairn/internal/tenant"
+)
+
+// DemoStart is what a person or program needs to use the demo.
+type DemoStart struct {
+	Explorer string `json:"explorer"`
+	API      string `json:"api"`
+	APIKey   string `json:"apiKey"`
+	Query    string `json:"query"`
+	DataDir  string `json:"dataDir"`
+}
+
+const (
+	// demoHistory is how much benign life the demo's tenants begin with.
+	demoHistory = 12 * 24 * time.Hour
+	// demoOldCompromise is how long ago the compromise lies that was never cleaned up.
+	demoOldCompromise = 60 * 24 * time.Hour
+	// demoAttackSpan is how long the live attack takes in its own time; it is
+	// told in demoAttackPace steps, so that one can watch it.
+	demoAttackSpan = 40 * time.Minute
+	demoAttackPace = 700 * time.Millisecond
+	demoLifePace   = 10 * time.Second
+	demoSeed       = 20
+	demoMark       = "demo"
+)
+
+// ErrNotADemo refuses a data folder that holds something else.
+var ErrNotADemo = errors.New("the folder is not empty and holds no demo: the demo starts with an empty folder each time")
+
+// Demo runs Cairn over simulated tenants until ctx ends: some days of their
+// benign life, an old compromise, and an attack while one watches. It keeps
+// its data in dataDir, which it empties first where an earlier demo left it;
+// with dataDir empty it uses a temporary folder and removes it at the end.
+func Demo(ctx context.Context, cfg Config, listener net.Listener, start func(DemoStart) error) (err error) {
+	if cfg.DataDir == "" {
+		if cfg.DataDir, err = os.MkdirTemp("", "cairn-demo-"); err != nil {
+			return fmt.Errorf("make the demo's folder: %w", err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(cfg.DataDir)) }()
+	} else if err := emptyDemoFolder(cfg.DataDir); err != nil {
+		return err
+	}
+	a, err := Open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	organization, err := a.Organizations.Resolve(ctx, "")
+	if err != nil {
+		return err //nolint:wrapcheck // says it all
+	}
+	scoped := access.System(ctx, "demo", organization.ID)
+	key, err := a.APIKeys.Create(scoped, "demo", access.RoleAdmin)
+	if err != nil {
+		return err //nolint:wrapcheck // says it all
+	}
+	address := "http://" + listener.Addr().String()
+	if cfg.PublicURL != nil {
+		address = cfg.PublicURL.String()
+	}
+	err = start(DemoStart{Explorer: address + "/explorer/", API: address + "/graphql", APIKey: key, Query: FirstQuery, DataDir: cfg.DataDir})
+	if err != nil {
+		return err
+	}
+	g, scoped := errgroup.WithContext(scoped)
+	g.Go(func() error { return errors.Join(a.Serve(scoped, listener), errStopped) })
+	g.Go(func() error { return a.tell(scoped) })
+	if err := g.Wait(); !errors.Is(err, errStopped) && !errors.Is(err, context.Canceled) {
+		return err //nolint:wrapcheck // says it all
+	}
+	return nil
+}
+
+func emptyDemoFolder(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("look into the demo's folder: %w", err)
+	}
+	mark := filepath.Join(dir, demoMark)
+	if len(entries) > 0 {
+		if _, err := os.Stat(mark); err != nil {
+			return fmt.Errorf("%s: %w", dir, ErrNotADemo)
+		}
+		for _, e := range entries {
+			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+				return fmt.Errorf("empty the demo's folder: %w", err)
+			}
+		}
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the demo's folder: %w", err)
+	}
+	if err := os.WriteFile(mark, []byte("cairn demo empties this folder when it starts\n"), 0o600); err != nil {
+		return fmt.Errorf("mark the demo's folder: %w", err)
+	}
+	return nil
+}
+
+// tell tells the demo's story to the importer, as files one after another.
+func (a *App) tell(ctx context.Context) error {
+	world := simulator.New(simulator.Config{Seed: demoSeed})
+	tenants := map[string]*ent.Tenant{}
+	for _, t := range world.Tenants {
+		made, err := a.Tenants.Create(ctx, tenant.Create{Name: t.Name, MicrosoftTenantID: t.ID.String()})
+		if err != nil {
+			return err //nolint:wrapcheck // says it all
+		}
+		tenants[t.Name] = made
+	}
+	feed := func(t *simulator.Tenant, records ...simulator.Record) error {
+		var lines bytes.Buffer
+		for _, r := range records {
+			lines.Write(r.Raw)
+			lines.WriteByte('\n')
+		}
+		source := importer.Source{Name: "simulated", Open: func() (io.ReadCloser, error) { return io.NopCloser(&lines), nil }}
+		summary, err := a.Importer.Import(ctx, tenants[t.Name], []importer.Source{source}, importer.Options{})
+		if err == nil && (summary.Rejected > 0 || len(summary.Refused) > 0) {
+			err = fmt.Errorf("demo: records refused: %v %v", summary.Rejections, summary.Refused)
+		}
+		return err
+	}
+	now := a.cfg.Now()
+	attacked, old := world.Tenants[0], world.Tenants[1]
+	if err := feed(old, world.Attack(simulator.OldCompromise, old, now.Add(-demoOldCompromise)).Records...); err != nil {
+		return err
+	}
+	told := now.Add(-demoHistory)
+	life := func(to time.Time) error {
+		batches := map[*simulator.Tenant][]simulator.Record{}
+		for t, r := range world.History(told, to) {
+			batches[t] = append(batches[t], r)
+		}
+		for _, t := range world.Tenants {
+			if len(batches[t]) > 0 {
+				if err := feed(t, batches[t]...); err != nil {
+					return err
+				}
+			}
+		}
+		told = to
+		return nil
+	}
+	for to := told.Add(24 * time.Hour); to.Before(now); to = to.Add(24 * time.Hour) {
+		if err := life(to); err != nil {
+			return err
+		}
+	}
+	if err := life(now); err != nil {
+		return err
+	}
+	for _, r := range world.Attack(simulator.TokenTheft, attacked, now.Add(-demoAttackSpan)).Records {
+		if err := feed(attacked, r); err != nil {
+			return err
+		}
+		if err := wait(ctx, demoAttackPace); err != nil {
+			return err
+		}
+	}
+	for {
+		if err := wait(ctx, demoLifePace); err != nil {
+			return err
+		}
+		if err := life(a.cfg.Now()); err != nil {
+			return err
+		}
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err() //nolint:wrapcheck // the demo's own end
+	}
+}
+
+// WriteText prints the start as name: value lines.
+func (s DemoStart) WriteText(w io.Writer) error {
+	_, err := fmt.Fprintf(w, "explorer: %s\napi: %s\napi-key: %s\nquery: %s\ndata-dir: %s\n", s.Explorer, s.API, s.APIKey, s.Query, s.DataDir)
+	return err //nolint:wrapcheck // the writer's word
+}
+
+// WriteJSON prints the start as one JSON object on a line.
+func (s DemoStart) WriteJSON(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(s) //nolint:wrapcheck // the writer's word
+}

@@ -1,0 +1,185 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cairn-itdr/cairn/internal/access"
+	"github.com/cairn-itdr/cairn/internal/audit"
+	"github.com/cairn-itdr/cairn/internal/typeid"
+)
+
+type metrics struct{ duration *prometheus.HistogramVec }
+
+func newMetrics(registry *prometheus.Registry) metrics {
+	m := metrics{duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "cairn_http_request_duration_seconds", Help: "Time to answer HTTP requests.",
+		Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+	}, []string{"path", "method", "status"})}
+	registry.MustRegister(m.duration)
+	return m
+}
+
+// recorder notes what was answered.
+type recorder struct {
+	http.ResponseWriter
+
+	status int
+	bytes  int
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	n, err := r.ResponseWriter.Write(p)
+	r.bytes += n
+	return n, err //nolint:wrapcheck // a ResponseWriter's own error
+}
+
+// Unwrap lets http.ResponseController through.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// observed gives a request its id and address, and logs and measures it.
+func (s *server) observed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := s.Now()
+		id := typeid.New("request")
+		address := s.clientAddress(r)
+		ctx := audit.WithAddress(s.WithRequestID(r.Context(), id), address)
+		rec := &recorder{ResponseWriter: w}
+		header := w.Header()
+		header.Set("X-Request-Id", id)
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("X-Frame-Options", "DENY")
+		header.Set("Referrer-Policy", "no-referrer")
+		header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		if s.PublicURL != nil && s.PublicURL.Scheme == "https" {
+			header.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		defer func() {
+			if v := recover(); v != nil {
+				s.Logger.ErrorContext(ctx, "panic", "request", id, "panic", v, "stack", string(debug.Stack()))
+				if rec.status == 0 {
+					refuse(rec, http.StatusInternalServerError, "INTERNAL", "Internal error. The log holds the details under the request id.", id)
+				}
+			}
+			path := pathLabel(r.URL.Path, s.publicPath())
+			took := s.Now().Sub(start)
+			s.metrics.duration.WithLabelValues(path, methodLabel(r.Method), strconv.Itoa(rec.status)).Observe(took.Seconds())
+			level := slog.LevelInfo
+			if path == "health" {
+				level = slog.LevelDebug
+			}
+			s.Logger.Log(ctx, level, "request", "request", id, "method", methodLabel(r.Method), "path", path,
+				"status", rec.status, "bytes", rec.bytes, "address", address, "duration", took.Round(time.Microsecond).String())
+		}()
+		next.ServeHTTP(rec, r.WithContext(ctx))
+	})
+}
+
+// pathLabel keeps the number of label values small whatever clients ask for.
+func pathLabel(path, public string) string {
+	if rest, ok := cutPath(path, public); ok {
+		path = rest
+	}
+	switch {
+	case path == "/graphql", path == "/metrics":
+		return path
+	case path == "/healthz", path == "/readyz":
+		return "health"
+	case path == "/", strings.HasPrefix(path, "/explorer"):
+		return "explorer"
+	}
+	return "other"
+}
+
+func methodLabel(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodPost, http.MethodHead, http.MethodOptions:
+		return m
+	}
+	return "other"
+}
+
+// authenticated lets in who presents a known key.
+func (s *server) authenticated(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := w.Header().Get("X-Request-Id")
+		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		if !strings.EqualFold(scheme, "Bearer") || token == "" {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			refuse(w, http.StatusUnauthorized, "UNAUTHENTICATED",
+				`No API key given. Send it in the header "Authorization: Bearer cairn_key_…"; cairn admin create-api-key makes one.`, id)
+			return
+		}
+		scope, err := s.Authenticate(r.Context(), strings.TrimSpace(token))
+		if errors.Is(err, s.Unknown) {
+			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+			refuse(w, http.StatusUnauthorized, "UNAUTHENTICATED", "This API key is not valid here: it is mistyped, revoked, or of another installation.", id)
+			return
+		}
+		if err != nil {
+			s.Logger.ErrorContext(r.Context(), "authenticate", "request", id, "error", err)
+			refuse(w, http.StatusServiceUnavailable, "INTERNAL", "The API key could not be checked. Try again; the log holds the details under the request id.", id)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(access.With(r.Context(), scope)))
+	})
+}
+
+// refuse answers in the form GraphQL clients understand.
+func refuse(w http.ResponseWriter, status int, code, message, requestID string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{ // the client has gone where this fails
+		"data": nil,
+		"errors": []any{map[string]any{
+			"message": message, "extensions": map[string]any{"code": code, "requestId": requestID},
+		}},
+	})
+}
+
+// clientAddress is who called: the connection's other end or, where that is a
+// trusted proxy, the nearest address in X-Forwarded-For that is none.
+func (s *server) clientAddress(r *http.Request) string {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	addr := ap.Addr().Unmap()
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && s.trusted(addr); i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		addr = hop.Unmap()
+	}
+	return addr.String()
+}
+
+func (s *server) trusted(addr netip.Addr) bool {
+	for _, p := range s.TrustedProxies {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
