@@ -61,6 +61,9 @@ func (rule SessionHijack) judgeAccount(v *accountView) ([]Finding, error) {
 // session looks at one session. It returns the pair of networks that makes the
 // finding, "" where there is none.
 func (rule SessionHijack) session(v *accountView, s *Session) (Finding, string, error) {
+	if len(s.Seen) < 2 && !s.Carried {
+		return Finding{}, "", nil
+	}
 	seen := v.sightings(s)
 	if len(seen) < 2 {
 		return Finding{}, "", nil
@@ -90,8 +93,10 @@ func pairName(a, b *Place) string {
 }
 
 // sightings returns where the session was used in both months, oldest first.
+// The slice is good until the next call.
 func (v *accountView) sightings(s *Session) []where {
-	var all []where
+	all := v.scratch[:0]
+	defer func() { v.scratch = all }()
 	add := func(b *AccountBook, key uint64) {
 		if b == nil {
 			return
@@ -111,7 +116,9 @@ func (v *accountView) sightings(s *Session) []where {
 			}
 		}
 	}
-	add(v.prev, s.Key) // first, for the earlier month has the first use
+	if s.Carried {
+		add(v.prev, s.Key) // first, for the earlier month has the first use
+	}
 	add(v.cur, s.Key)
 	slices.SortFunc(all, func(a, b where) int {
 		if a.First != b.First {

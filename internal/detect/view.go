@@ -24,6 +24,7 @@ type accountView struct {
 	prev, cur *AccountBook
 	tenant    *TenantBook
 	findings  []Finding // of the rules before
+	scratch   []where
 }
 
 func (p *pass) judgeAccount(g *page, before *Book) (Review, error) {
