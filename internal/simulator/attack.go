@@ -156,7 +156,7 @@ func (a *attack) spray(at time.Time, success bool) {
 	network := sourceSpray.pick(a.dice)
 	source := func() place {
 		bytes := network.address.As4()
-		bytes[3] = byte(1 + a.IntN(250))
+		bytes[3] = byte(1 + a.IntN(250)) //nolint:gosec // below 251
 		p := network
 		p.address = netip.AddrFrom4(bytes)
 		return p
@@ -223,10 +223,12 @@ func (a *attack) oldCompromise(at time.Time) {
 
 // lookAlike is an account whose name differs from another's in what the eye skips.
 func (a *Account) lookAlike(d dice, t *Tenant) *Account {
-	name := a.alias()
-	double := strings.NewReplacer("m", "rn", "l", "I", "o", "0").Replace(name)
-	if double == name {
-		double = name + "1"
+	name, double := a.alias(), a.alias()+"1"
+	for _, swap := range [][2]string{{"m", "rn"}, {"l", "I"}, {"o", "0"}} {
+		if strings.Contains(name, swap[0]) {
+			double = strings.Replace(name, swap[0], swap[1], 1)
+			break
+		}
 	}
 	made := &Account{UserPrincipalName: double + "@" + t.Domain, DisplayName: a.DisplayName}
 	made.identify(d)
