@@ -36,6 +36,9 @@ func TestDatabaseIsDroppedUnderOpenConnections(t *testing.T) { //nolint:tparalle
 		require.NoError(t, connection.Ping(t.Context())) // and never closed
 	})
 
+	if url == "" {
+		t.Skip("SKIPPED: no database was made") // says why above
+	}
 	_, err := pgx.Connect(t.Context(), url)
 	require.ErrorContains(t, err, "does not exist")
 }
