@@ -301,6 +301,13 @@ func (b *AccountBook) carry(prev *AccountBook) (changed bool) {
 	return changed
 }
 
+func (b *AccountBook) places() []Place {
+	if b == nil {
+		return nil
+	}
+	return b.Places
+}
+
 func (b *AccountBook) place(key uint64) *Place {
 	if b == nil {
 		return nil

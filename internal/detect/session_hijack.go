@@ -15,6 +15,10 @@ type SessionHijack struct{}
 // family and device id must differ (SESS-HIJACK).
 const hijackDifferences = 2
 
+// bothDays is how many days running in two countries are no travel any more:
+// the days of departure and return show both.
+const bothDays = 3
+
 // travelGap is the least time a person needs between two countries.
 const travelGap = 2 * hour
 
@@ -75,7 +79,7 @@ func (rule SessionHijack) session(v *accountView, s *Session) (Finding, string, 
 			if i == j || max(home.First, other.First) < start {
 				continue // told in the month before
 			}
-			differ, err := v.unrelated(home, other)
+			differ, err := v.unrelated(home, other, seen)
 			if err != nil {
 				return Finding{}, "", err
 			}
@@ -132,7 +136,7 @@ func (v *accountView) sightings(s *Session) []where {
 // unrelated names what differs between the account's place and another at
 // which the same session was used, nil where an innocent story explains it:
 // other is then no stranger's place.
-func (v *accountView) unrelated(home, other *where) ([]string, error) {
+func (v *accountView) unrelated(home, other *where, seen []where) ([]string, error) {
 	a, b := home.place, other.place
 	if a.Number == b.Number && a.Number != 0 || a.Prefix == b.Prefix || innocent(a, b) {
 		return nil, nil
@@ -145,12 +149,6 @@ func (v *accountView) unrelated(home, other *where) ([]string, error) {
 	if err != nil || known {
 		return nil, err
 	}
-	// Where nothing is known of the client, one earlier use of the network is enough:
-	// what was used a week before is not the theft of today.
-	if slices.Equal(differ, []string{differNetwork, differCountry}) &&
-		v.used(other.First-youngDays*daySpan, func(q *Place) bool { return q.Number == b.Number && q.Number != 0 }) > 0 {
-		return nil, nil
-	}
 	// Of two strange places the stranger one is the intruder's: the rented one, else the later.
 	homeKnown, err := v.familiar(a, home.First)
 	if err != nil {
@@ -162,7 +160,7 @@ func (v *accountView) unrelated(home, other *where) ([]string, error) {
 			return nil, nil
 		}
 	}
-	if v.travelled(home, other) {
+	if slices.Equal(differ, []string{differNetwork, differCountry}) && v.moved(home, other, seen) {
 		return nil, nil
 	}
 	return differ, nil
@@ -226,14 +224,73 @@ func relayed(p *Place) bool {
 	return p.Kind.kind() == activity.NetworkRelay && p.Agent.OS().apple()
 }
 
-// travelled says that the same client moved on with its owner: home falls
-// silent, and long enough later the session goes on where people are.
-func (v *accountView) travelled(home, other *where) bool {
+// moved says that the owner may have taken the client along: nothing is known
+// to differ but network and country. That is travel, unless both countries are
+// in use at once; or a VPN, if the network shows the client known from home or
+// was used before.
+func (v *accountView) moved(home, other *where, seen []where) bool {
 	a, b := home.place, other.place
-	if a.Agent != b.Agent || a.Agent.Family() == FamilyUnknown || !peoples(a.Kind.kind()) || !peoples(b.Kind.kind()) {
-		return false
+	if !rented(a.Kind.kind()) && !rented(b.Kind.kind()) {
+		return !v.atOnce(a.Country, other, seen)
 	}
-	return other.First-home.Last >= travelGap || home.First-other.Last >= travelGap
+	if a.Agent == b.Agent && a.Agent.Family() != FamilyUnknown {
+		return true
+	}
+	earlier := other.First - youngDays*daySpan
+	return v.used(earlier, func(q *Place) bool { return q.Number == b.Number && q.Number != 0 }) > 0 ||
+		v.any(func(q *Place) bool {
+			return q.Prefix == b.Prefix && q.Agent.Family() != FamilyUnknown && v.any(func(h *Place) bool { return h.Prefix == a.Prefix && h.Agent == q.Agent })
+		})
+}
+
+// any says whether a place of the two months matches.
+func (v *accountView) any(match func(*Place) bool) bool {
+	for _, b := range []*AccountBook{v.prev, v.cur} {
+		for i := range b.places() {
+			if match(&b.Places[i]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// atOnce says that the session was used in the country within less time than
+// it takes to come from where other is, or that the account was used in both
+// countries on bothDays days running.
+func (v *accountView) atOnce(country string, other *where, seen []where) bool {
+	for i := range seen {
+		if seen[i].place.Country != country {
+			continue
+		}
+		for _, t := range []moment{seen[i].First, seen[i].Last} {
+			for _, u := range []moment{other.First, other.Last} {
+				if max(t-u, u-t) < travelGap {
+					return true
+				}
+			}
+		}
+	}
+	here, there := uint64(0), uint64(0) // days of both months
+	for i, b := range []*AccountBook{v.prev, v.cur} {
+		for j := range b.places() {
+			days := uint64(b.Places[j].Days)
+			if i == 1 {
+				days <<= periodStart(v.period).day() - periodStart(v.period-1).day()
+			}
+			switch b.Places[j].Country {
+			case country:
+				here |= days
+			case other.place.Country:
+				there |= days
+			}
+		}
+	}
+	both := here & there
+	for range bothDays - 1 {
+		both &= both >> 1
+	}
+	return both != 0
 }
 
 func (rule SessionHijack) finding(v *accountView, s *Session, seen []where, home, other *where, differ []string) Finding {
