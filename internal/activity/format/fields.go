@@ -2,6 +2,7 @@ package format
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/cairn-itdr/cairn/internal/activity"
@@ -26,7 +27,7 @@ func join(lists ...[]activity.Parameter) []activity.Parameter {
 		switch {
 		case len(list) == 0:
 		case out == nil:
-			out = list[:len(list):len(list)]
+			out = slices.Clip(list)
 		default:
 			out = append(out, list...)
 		}

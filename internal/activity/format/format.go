@@ -111,8 +111,7 @@ func reject(format string, args ...any) error {
 
 // atLine says on which line a rejected record stands.
 func atLine(err error, line int) error {
-	var rejected *RejectError
-	if errors.As(err, &rejected) {
+	if rejected, ok := errors.AsType[*RejectError](err); ok {
 		rejected.Line = line
 	}
 	return err
@@ -203,8 +202,7 @@ func (r *Reader) Next() (Record, error) {
 		r.source.progress()
 		return rec, nil
 	}
-	var rejected *RejectError
-	if errors.As(err, &rejected) {
+	if rejected, ok := errors.AsType[*RejectError](err); ok {
 		rejected.File = r.name
 		return Record{}, rejected
 	}
@@ -216,8 +214,7 @@ func (r *Reader) Next() (Record, error) {
 }
 
 func fileError(name string, line int, err error) error {
-	var already *FileError
-	if errors.As(err, &already) {
+	if already, ok := errors.AsType[*FileError](err); ok {
 		already.File = name
 		return already
 	}

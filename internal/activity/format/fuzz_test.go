@@ -84,7 +84,7 @@ func seeds(f *testing.F, pattern string) {
 	require.NotEmpty(f, files)
 	for _, file := range files {
 		for _, a := range readFile(f, file).activities {
-			f.Add([]byte(a.Raw))
+			f.Add(a.Raw)
 		}
 	}
 }
@@ -122,10 +122,22 @@ func fuzzShape(f *testing.F, name, pattern string) {
 	})
 }
 
-func FuzzParseUnifiedAudit(f *testing.F) { fuzzShape(f, "unified_audit", "*unified*.*son") }
-func FuzzParseGraphSignIn(f *testing.F)  { fuzzShape(f, "graph_sign_in", "graph_sign_in*.json") }
+func FuzzParseUnifiedAudit(f *testing.F) {
+	fuzzShape(f, "unified_audit", "*unified*.*son")
+}
+
+func FuzzParseGraphSignIn(f *testing.F) {
+	fuzzShape(f, "graph_sign_in", "graph_sign_in*.json")
+}
+
 func FuzzParseGraphDirectoryAudit(f *testing.F) {
 	fuzzShape(f, "graph_directory_audit", "graph_directory*.json")
 }
-func FuzzParseAzureMonitorAudit(f *testing.F) { fuzzShape(f, "azure_monitor_audit", "azure*.ndjson") }
-func FuzzParseOfficeActivity(f *testing.F)    { fuzzShape(f, "office_activity", "office*.ndjson") }
+
+func FuzzParseAzureMonitorAudit(f *testing.F) {
+	fuzzShape(f, "azure_monitor_audit", "azure*.ndjson")
+}
+
+func FuzzParseOfficeActivity(f *testing.F) {
+	fuzzShape(f, "office_activity", "office*.ndjson")
+}

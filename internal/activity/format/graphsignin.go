@@ -16,8 +16,11 @@ func (graphSignIn) Name() string { return "graph_sign_in" }
 
 func (graphSignIn) Signatures() [][]string {
 	return [][]string{
-		{"createdDateTime", "appId"}, {"createdDateTime", "ipAddress"}, {"createdDateTime", "clientAppUsed"},
-		{"appId", "ipAddress"}, {"appDisplayName", "clientAppUsed"},
+		{"createdDateTime", "appId"},
+		{"createdDateTime", "ipAddress"},
+		{"createdDateTime", "clientAppUsed"},
+		{"appId", "ipAddress"},
+		{"appDisplayName", "clientAppUsed"},
 	}
 }
 

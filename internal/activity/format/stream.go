@@ -94,7 +94,7 @@ func (s *stream) value() (rec Record, ok bool, err error) {
 	case v == wrapper:
 		s.open = append(s.open, 'w', '[')
 		return Record{}, false, nil
-	case v == cutOff && s.err == io.EOF:
+	case v == cutOff && isEOF(s.err):
 		s.ended = true
 		return Record{}, true, s.rejectAt(line, "the record is cut off at the end of the file")
 	case v == cutOff:

@@ -19,16 +19,17 @@ func (unifiedAudit) Name() string { return "unified_audit" }
 
 func (unifiedAudit) Signatures() [][]string {
 	return [][]string{
-		{"CreationTime", "Operation"}, {"CreationTime", "RecordType"},
-		{"Operation", "RecordType", "Workload"}, {"Operation", "RecordType", "UserKey", "Version"},
+		{"CreationTime", "Operation"},
+		{"CreationTime", "RecordType"},
+		{"Operation", "RecordType", "Workload"},
+		{"Operation", "RecordType", "UserKey", "Version"},
 	}
 }
 
 func (u unifiedAudit) Parse(raw []byte) (activity.Activity, error) {
 	var r auditRecord
 	if err := json.Unmarshal(raw, &r); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
+		if _, ok := errors.AsType[*json.SyntaxError](err); ok {
 			return activity.Activity{}, reject("%s", jsonReason(err))
 		}
 		// Rare records hold the same in another form. Decoding those twice
@@ -150,8 +151,8 @@ func (r *auditRecord) activity(shape string, raw []byte) (activity.Activity, err
 	}
 	a.Actor = r.actor(a.MicrosoftTenantID)
 	a.Result, a.ErrorCode = r.result(a.Operation)
-	switch {
-	case a.Operation == "UserLoggedIn" || a.Operation == "UserLoginFailed":
+	switch a.Operation {
+	case "UserLoggedIn", "UserLoginFailed":
 		a.SignIn = true
 		a.Interactive = interactive(properties)
 		a.Resource = guid(r.ObjectID)
@@ -319,13 +320,19 @@ func straighten(raw []byte) (out []byte, ok bool) {
 			if json.Unmarshal(value, &p) != nil {
 				return nil, false
 			}
-			members[name], _ = json.Marshal([]activity.Parameter(p))
+			var err error
+			if members[name], err = json.Marshal([]activity.Parameter(p)); err != nil {
+				return nil, false
+			}
 		case "ModifiedProperties":
 			var list embedded[[]modification]
 			if json.Unmarshal(value, &list) != nil {
 				return nil, false
 			}
-			members[name], _ = json.Marshal(list.value)
+			var err error
+			if members[name], err = json.Marshal(list.value); err != nil {
+				return nil, false
+			}
 		case "Actor", "Target", "Item", "AffectedItems", "AppAccessContext":
 			var inner embedded[json.RawMessage]
 			if json.Unmarshal(value, &inner) != nil {
