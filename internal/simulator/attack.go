@@ -156,7 +156,7 @@ func (a *attack) spray(at time.Time, success bool) {
 	network := sourceSpray.pick(a.dice)
 	source := func() place {
 		bytes := network.address.As4()
-		bytes[3] = byte(1 + a.IntN(250)) //nolint:gosec // below 251
+		bytes[3] = byte(1 + a.IntN(250))
 		p := network
 		p.address = netip.AddrFrom4(bytes)
 		return p

@@ -25,7 +25,7 @@ func newDice(seed uint64, purpose ...string) dice {
 	}
 	sum := h.Sum(nil)
 	source := rand.NewPCG(binary.BigEndian.Uint64(sum), binary.BigEndian.Uint64(sum[8:]))
-	return dice{rand.New(source)} //nolint:gosec // reproducible on purpose
+	return dice{rand.New(source)}
 }
 
 func (d dice) uuid() uuid.UUID {

@@ -101,8 +101,8 @@ func (l Load) Write(w io.Writer) (int64, error) {
 // addresses, sessions) follows from its number alone, so that no state grows
 // with the number of accounts.
 func (l Load) fill(line []byte, t *template, d dice, account int, at time.Time) []byte {
-	number := mix(l.Seed, uint64(account))               //nolint:gosec // not negative
-	session := mix(number, uint64(at.Unix()/(14*86400))) //nolint:gosec // any bits do
+	number := mix(l.Seed, uint64(account))
+	session := mix(number, uint64(at.Unix()/(14*86400)))
 	for i, text := range t.texts {
 		line = append(line, text...)
 		if i == len(t.holes) {
@@ -125,13 +125,13 @@ func (l Load) fill(line []byte, t *template, d dice, account int, at time.Time) 
 			bits := mix(number, 2)
 			first := byte(73)
 			if d.IntN(10) == 0 {
-				bits, first = mix(number, uint64(at.Unix()/3600)), 172 //nolint:gosec // any bits do
+				bits, first = mix(number, uint64(at.Unix()/3600)), 172
 			}
 			line = appendAddress(line, first, bits)
 		case holeSession:
 			line = appendUUID(line, session, mix(session, 3))
 		case holeToken:
-			line = appendUUID(line, session, mix(session, uint64(at.Unix()/3600))) //nolint:gosec // any bits do
+			line = appendUUID(line, session, mix(session, uint64(at.Unix()/3600)))
 		}
 	}
 	return append(line, '\n')
@@ -228,5 +228,5 @@ func appendAddress(line []byte, first byte, bits uint64) []byte {
 	if first == 172 {
 		second = 32 | byte(bits>>16&0x0f) // 172.32.0.0/12, a carrier
 	}
-	return fmt.Appendf(line, "%d.%d.%d.%d", first, second, byte(bits>>8), 1+byte(bits)%250) //nolint:gosec // the low bits are wanted
+	return fmt.Appendf(line, "%d.%d.%d.%d", first, second, byte(bits>>8), 1+byte(bits)%250)
 }

@@ -29,7 +29,7 @@ func (s *scribe) cmdlet(at time.Time, who presence, app application, operation, 
 	h := s.header(at, "Exchange", 1, operation)
 	h.AppAccessContext = s.tokenContext(at, who)
 	h.ResultStatus, h.UserKey, h.UserType, h.ObjectID, h.UserID = "True", who.account.PUID, 2, object, who.account.UserPrincipalName
-	port := uint16(1024 + s.IntN(60000)) //nolint:gosec // below 61024
+	port := uint16(1024 + s.IntN(60000))
 	h.ClientIP = new(netip.AddrPortFrom(who.place.address, port).String())
 	pool := "MSExchangeOWAAppPool"
 	if app == powerShell {
