@@ -69,7 +69,7 @@ var origins = []origin{
 			if err != nil {
 				return table.Entry{}, fmt.Errorf("network number: %w", err)
 			}
-			return table.Entry{Number: uint32(number), Text: row[3]}, nil
+			return table.Entry{Number: uint32(number), Text: table.CleanText(row[3])}, nil
 		},
 	},
 	{

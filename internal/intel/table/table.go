@@ -286,7 +286,7 @@ type span struct {
 
 // MaxRanges is how many ranges a Builder takes: several times the largest
 // public table, and still no danger to memory.
-const MaxRanges = 8_000_000
+const MaxRanges = 4_000_000
 
 // ErrTooLarge says that there were more than MaxRanges ranges.
 var ErrTooLarge = errors.New("too many ranges")
@@ -306,8 +306,7 @@ func (b *Builder) Add(first, last netip.Addr, value uint32) error {
 		spans = &b.v4
 	}
 	s := span{pointOf(first), pointOf(last), value}
-	if n := len(*spans); n > 0 && (*spans)[n-1].value == value && (*spans)[n-1].last.next() == s.first {
-		(*spans)[n-1].last = s.last
+	if n := len(*spans); n > 0 && (*spans)[n-1] == s {
 		return nil
 	}
 	if len(b.v4)+len(b.v6) >= MaxRanges {
