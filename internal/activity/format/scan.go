@@ -29,7 +29,7 @@ const (
 // says what is wrong: of a faulty value, or of one that is well formed and
 // still not acceptable.
 //
-//nolint:gocognit // one state machine, read top to bottom; in pieces its states would be harder to follow
+//nolint:funlen,gocognit // one state machine, read top to bottom; in pieces its states would be harder to follow
 func (s *stream) scan(rest bool) (verdict, string) {
 	var (
 		nesting nesting
