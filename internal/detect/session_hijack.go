@@ -226,20 +226,20 @@ func relayed(p *Place) bool {
 
 // moved says that the owner may have taken the client along: nothing is known
 // to differ but network and country. That is travel, unless both countries are
-// in use at once; or a VPN, if the network shows the client known from home or
-// was used before.
+// in use at once; or a VPN, if the account is young, the network was used before
+// or shows a system known from elsewhere.
 func (v *accountView) moved(home, other *where, seen []where) bool {
 	a, b := home.place, other.place
 	if !rented(a.Kind.kind()) && !rented(b.Kind.kind()) {
 		return !v.atOnce(a.Country, other, seen)
 	}
-	if a.Agent == b.Agent && a.Agent.Family() != FamilyUnknown {
+	if !rented(b.Kind.kind()) || a.Agent == b.Agent && a.Agent.Family() != FamilyUnknown || v.history(other.First) < youngDays {
 		return true
 	}
 	earlier := other.First - youngDays*daySpan
 	return v.used(earlier, func(q *Place) bool { return q.Number == b.Number && q.Number != 0 }) > 0 ||
 		v.any(func(q *Place) bool {
-			return q.Prefix == b.Prefix && q.Agent.Family() != FamilyUnknown && v.any(func(h *Place) bool { return h.Prefix == a.Prefix && h.Agent == q.Agent })
+			return q.Prefix == b.Prefix && q.Agent.OS() != OSUnknown && v.any(func(h *Place) bool { return h.Prefix != b.Prefix && h.Agent.OS() == q.Agent.OS() })
 		})
 }
 
@@ -255,12 +255,22 @@ func (v *accountView) any(match func(*Place) bool) bool {
 	return false
 }
 
+// roams says that the place may be a telephone's: abroad it keeps an address of
+// its carrier at home, so it doesn't say where its owner is.
+func (p *Place) roams() bool {
+	os := p.Agent.OS()
+	return os == OSiOS || os == OSAndroid || p.Kind.kind() == activity.NetworkMobile
+}
+
+// sedentary says that the place is surely where its user is.
+func (p *Place) sedentary() bool { return p.Agent.OS() != OSUnknown && !p.roams() }
+
 // atOnce says that the session was used in the country within less time than
 // it takes to come from where other is, or that the account was used in both
 // countries on bothDays days running.
 func (v *accountView) atOnce(country string, other *where, seen []where) bool {
 	for i := range seen {
-		if seen[i].place.Country != country {
+		if seen[i].place.Country != country || !seen[i].place.sedentary() || other.place.roams() {
 			continue
 		}
 		for _, t := range []moment{seen[i].First, seen[i].Last} {
@@ -278,10 +288,10 @@ func (v *accountView) atOnce(country string, other *where, seen []where) bool {
 			if i == 1 {
 				days <<= periodStart(v.period).day() - periodStart(v.period-1).day()
 			}
-			switch b.Places[j].Country {
-			case country:
+			switch p := &b.Places[j]; {
+			case p.Country == country && p.sedentary():
 				here |= days
-			case other.place.Country:
+			case p.Country == other.place.Country && !p.roams():
 				there |= days
 			}
 		}

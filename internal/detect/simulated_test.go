@@ -2,7 +2,6 @@ package detect_test
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -83,16 +82,16 @@ func TestSimulatedLife(t *testing.T) {
 	for tenant, r := range world.History(now.AddDate(0, 0, -45), now) {
 		c.add(tenant, r)
 	}
+	require.Greater(t, c.records, 50_000)
 	for _, tenant := range world.Tenants {
 		findings, failed := c.live(tenant)
 		for _, f := range findings {
-			t.Log(c.say(f))
+			t.Errorf("%s, who did nothing wrong: %s", tenant.Name, c.say(f))
 		}
 		for _, f := range failed {
-			t.Log(tenant.Name, f)
+			t.Errorf("%s was not attacked: %v", tenant.Name, f)
 		}
 	}
-	t.Log(c.records)
 }
 
 func TestSimulatedAttacks(t *testing.T) {
@@ -116,19 +115,39 @@ func TestSimulatedAttacks(t *testing.T) {
 	}
 	for _, a := range attacks {
 		findings, failed := c.live(a.Tenant)
-		t.Log("==", a.Kind)
-		for _, p := range a.Manifest {
-			t.Log("planted", p.Behaviour, p.Account, p.Succeeded, len(p.Records))
-		}
+		told := make(map[string]bool)
 		for _, f := range findings {
-			t.Log(c.say(f))
+			told[c.names[f.AccountID]+" "+f.Rule] = true
 		}
-		t.Log(len(failed), slices.Collect(func(yield func(string) bool) {
-			for _, f := range failed {
-				if !yield(fmt.Sprint(f.Tactic, c.names[f.AccountID], f.Attempts)) {
-					return
-				}
+		for _, f := range failed {
+			told[c.names[f.AccountID]+" "+string(f.Tactic)] = true
+		}
+		want := make(map[string]bool)
+		for _, p := range a.Manifest {
+			rules, ours := tells[p.Behaviour]
+			if !ours {
+				continue
 			}
-		}))
+			rule := rules.rule
+			if !p.Succeeded {
+				rule = string(rules.tactic)
+			}
+			want[activity.Principal(p.Account)+" "+rule] = true
+		}
+		require.Equal(t, want, told, a.Kind)
 	}
+}
+
+// tells says which rule speaks for what the simulator plants.
+var tells = map[simulator.Behaviour]struct {
+	rule   string
+	tactic detect.Tactic
+}{
+	simulator.SessionOnTwoNetworks: {rule: "session-hijack"},
+	simulator.MaliciousInboxRule:   {rule: "inbox-rule"},
+	simulator.MailboxForwarding:    {rule: "mailbox-forwarding"},
+	simulator.PasswordSpray:        {rule: "password-spray", tactic: detect.TacticPasswordSpray},
+	simulator.BruteForce:           {rule: "brute-force", tactic: detect.TacticBruteForce},
+	simulator.RiskyConsent:         {rule: "app-consent"},
+	simulator.PrivilegedRole:       {rule: "privileged-role"},
 }
