@@ -120,7 +120,7 @@ func record(user string, at time.Time, from place, edit ...func(*activity.Activi
 		f(a)
 	}
 	if a.VendorID == "" {
-		a.VendorID = fmt.Sprint(user, a.Operation, at.UnixNano(), from.address, a.UserAgent, a.SessionID, a.ErrorCode, a.Parameters, a.Modified)
+		a.VendorID = fmt.Sprint(user, a.Operation, at.UnixNano(), from.address, a.UserAgent, a.SessionID, a.ErrorCode, a.Target, a.Parameters, a.Modified)
 	}
 	a.Identify("org_1", "tenant_1")
 	return a

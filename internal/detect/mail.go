@@ -104,7 +104,7 @@ func nameless(name string) bool {
 
 var (
 	// securityWords are what an intruder hides from the owner (RULE-HIDE).
-	securityWords = regexp.MustCompile(`(?i)\b(hack\w*|phish\w*|spam|scam|password|security|suspicious|unusual|help ?desk)\b|\bIT\b`)
+	securityWords = regexp.MustCompile(`(?i:\b(hack\w*|phish\w*|spam|scam|password|security|suspicious|unusual|help ?desk)\b)|\bIT\b`)
 	// financeWords are what an intruder is after (RULE-HIDE, RULE-FWD).
 	financeWords = regexp.MustCompile(`(?i)\b(invoices?|payments?|wire|bank|banking|payroll|remit\w*)\b`)
 )
