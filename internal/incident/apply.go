@@ -30,7 +30,7 @@ func (s *Service) Apply(ctx context.Context, tx *database.Tx, tenantID string, r
 		return Result{}, fmt.Errorf("apply findings: %w", err)
 	}
 	a := applying{ctx: ctx, tx: tx, now: s.now(), organizationID: scope.OrganizationID, tenantID: tenantID,
-		accounts: map[string]bool{}, result: Result{NewFindings: map[string]int{}}}
+		accounts: map[string]bool{}, superseded: map[string]bool{}, result: Result{NewFindings: map[string]int{}}}
 	if err := a.findings(reviews); err != nil {
 		return Result{}, err
 	}
@@ -58,6 +58,7 @@ type applying struct {
 	organizationID string
 	tenantID       string
 	accounts       map[string]bool // whose findings changed; "" is the tenant itself
+	superseded     map[string]bool // ids of findings superseded in this run
 	result         Result
 }
 
@@ -115,6 +116,7 @@ func (a *applying) findings(reviews []detect.Review) error {
 			return fmt.Errorf("supersede finding %s: %w", f.ID, err)
 		}
 		a.touch(f.AccountID)
+		a.superseded[f.ID] = true
 		a.result.Superseded++
 	}
 	return nil

@@ -34,7 +34,7 @@ func (a *applying) regroup(accountID string) error {
 	for _, f := range all {
 		if f.SupersededAt == nil {
 			live = append(live, f)
-		} else if f.IncidentID != nil && f.SupersededAt.Equal(a.now) {
+		} else if f.IncidentID != nil && a.superseded[f.ID] {
 			g.lost[*f.IncidentID] = append(g.lost[*f.IncidentID], f)
 		}
 	}
