@@ -9,18 +9,7 @@ import (
 	"time"
 
 	"github.com/cairn-itdr/cairn/internal/activity"
-	"github.com/cairn-itdr/cairn/internal/typeid"
 )
-
-// activityID is an activity's id without its prefix.
-type activityID [16]byte
-
-func parseActivityID(id string) (activityID, error) {
-	u, err := typeid.Parse(activity.IDPrefix, id)
-	return activityID(u), err
-}
-
-func (id activityID) String() string { return typeid.FromUUID(activity.IDPrefix, [16]byte(id)) }
 
 // moment is a time in microseconds since 1970, UTC.
 type moment int64
