@@ -110,23 +110,11 @@ func (b *AccountBook) fold(a *activity.Activity, agent Agent, marks []Mark) (cha
 		}
 		place.key = place.computeKey()
 		if used(a) {
-			c |= b.foldPlace(&place, t, a.Network.Owner)
-			if a.SessionID != "" {
-				d, err := b.foldSession(a, false, a.SessionID, place.key, t)
-				if err != nil {
-					return c, err
-				}
-				c |= d
+			d, err := b.foldUse(a, &place, t)
+			if err != nil {
+				return d, err
 			}
-			// A token matters where it is the only tie, and at a person's sign-in,
-			// which ties it to the session; others come by the thousand.
-			if a.TokenID != "" && (a.SessionID == "" || a.SignIn && a.Interactive) {
-				d, err := b.foldSession(a, true, a.TokenID, place.key, t)
-				if err != nil {
-					return c, err
-				}
-				c |= d
-			}
+			c = d
 		}
 	}
 	for i := range marks {
@@ -148,8 +136,26 @@ func used(a *activity.Activity) bool {
 		(a.Actor.Kind == activity.ActorUser || a.Actor.Kind == activity.ActorGuest)
 }
 
-func (b *AccountBook) foldPlace(p *Place, t moment, owner string) change {
-	return b.addPlace(p, t, owner, true)
+// foldUse notes where, and under which session and token, the account was used.
+func (b *AccountBook) foldUse(a *activity.Activity, p *Place, t moment) (change, error) {
+	c := b.addPlace(p, t, a.Network.Owner, true)
+	if a.SessionID != "" {
+		d, err := b.foldSession(a, false, a.SessionID, p.key, t)
+		if err != nil {
+			return c, err
+		}
+		c |= d
+	}
+	// A token matters where it is the only tie, and at a person's sign-in, which
+	// ties it to the session; others come by the thousand.
+	if a.TokenID != "" && (a.SessionID == "" || a.SignIn && a.Interactive) {
+		d, err := b.foldSession(a, true, a.TokenID, p.key, t)
+		if err != nil {
+			return c, err
+		}
+		c |= d
+	}
+	return c, nil
 }
 
 func (b *AccountBook) addPlace(p *Place, t moment, owner string, use bool) change {

@@ -15,7 +15,7 @@ type Family uint8
 // OS is the operating system.
 type OS uint8
 
-// The families and systems. Their numbers are stored in books: add at the end, never renumber.
+// The families. Their numbers, and those of the systems, are stored in books: add at the end, never renumber.
 const (
 	FamilyUnknown Family = iota
 	FamilyChrome
@@ -33,8 +33,11 @@ const (
 	FamilyCurl
 	FamilyLegacy // basic authentication carried over (detections.md, LEGACY)
 	FamilyOther
+)
 
-	OSUnknown OS = iota - 16
+// The systems.
+const (
+	OSUnknown OS = iota
 	OSWindows
 	OSMac
 	OSiOS

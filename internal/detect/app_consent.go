@@ -81,7 +81,7 @@ func scopes(a *activity.Activity) (all []string, everybody bool) {
 		values = append(values, m[1])
 	}
 	for _, v := range values {
-		for _, s := range strings.Fields(v) {
+		for s := range strings.FieldsSeq(v) {
 			if !slices.Contains(all, s) && len(all) < 64 {
 				all = append(all, s)
 			}
@@ -257,6 +257,27 @@ func (rule AppConsent) judgeAccount(v *accountView) ([]Finding, error) {
 	return found, nil
 }
 
+// weigh says how bad the consent is, "" for not at all.
+func (c *consent) weigh(far, entry bool) (Severity, Confidence) {
+	rogue, known := rogueApps[c.app]
+	severity := SeverityMedium
+	switch {
+	case known && rogue.malicious:
+		return SeverityCritical, ConfidenceHigh
+	case known && entry:
+		return SeverityHigh, ConfidenceHigh
+	case far && c.fact("everybody") != "":
+		severity = SeverityHigh
+	case far && (c.fact("offline") != "" || entry || known):
+	default:
+		return "", ""
+	}
+	if entry {
+		return severity.raise(), ConfidenceHigh
+	}
+	return severity, ConfidenceMedium
+}
+
 func (rule AppConsent) finding(v *accountView, c *consent) (Finding, bool, error) {
 	id := rule.Describe().ID
 	first := c.marks[0]
@@ -285,21 +306,8 @@ func (rule AppConsent) finding(v *accountView, c *consent) (Finding, bool, error
 		}
 	}
 	rogue, known := rogueApps[c.app]
-	offline, everybody := c.fact("offline") != "", c.fact("everybody") != ""
-	switch {
-	case known && rogue.malicious:
-		f.Severity, f.Confidence = SeverityCritical, ConfidenceHigh
-	case known && entry != "":
-		f.Severity, f.Confidence = SeverityHigh, ConfidenceHigh
-	case len(far) > 0 && everybody:
-		f.Severity, f.Confidence = SeverityHigh, ConfidenceMedium
-	case len(far) > 0 && offline, len(far) > 0 && entry != "", known && len(far) > 0:
-		f.Severity, f.Confidence = SeverityMedium, ConfidenceMedium
-	default:
+	if f.Severity, f.Confidence = c.weigh(len(far) > 0, entry != ""); f.Severity == "" {
 		return f, false, nil
-	}
-	if entry != "" && !known {
-		f.Severity, f.Confidence = f.Severity.raise(), ConfidenceHigh
 	}
 	subject := c.app
 	if subject == "" {
@@ -321,13 +329,13 @@ func (rule AppConsent) finding(v *accountView, c *consent) (Finding, bool, error
 		f.Targets = append(f.Targets, c.app)
 	}
 	whom := "for the account"
-	if everybody {
+	if c.fact("everybody") != "" {
 		whom = "for everybody in the tenant"
 	}
 	f.Explanation = fmt.Sprintf("On %s consent was given to the application %s %s%s", when(first.At), quoted(name), whom, v.from(first))
 	if len(far) > 0 {
 		f.Explanation += ", with " + quoteless(strings.Join(far, ", "))
-		if offline {
+		if c.fact("offline") != "" {
 			f.Explanation += " also while nobody is signed in"
 		}
 	}

@@ -3,7 +3,9 @@ package detect_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
+	"strconv"
 	"testing"
 	"time"
 
@@ -44,7 +46,7 @@ func benign(accounts, records int) []*activity.Activity {
 		}
 		a := &activity.Activity{
 			AccountID: fmt.Sprintf("account_%026d", n), Source: activity.SourceUnifiedAudit, OccurredAt: at,
-			Operation: "MailItemsAccessed", Result: activity.ResultSuccess, VendorID: fmt.Sprint(i),
+			Operation: "MailItemsAccessed", Result: activity.ResultSuccess, VendorID: strconv.Itoa(i),
 			Actor:   activity.Actor{Kind: activity.ActorUser, Principal: fmt.Sprintf("user%d@contoso.example", n)},
 			Country: from.country, Network: activity.Network{Number: from.number, Owner: from.owner, Kind: from.kind},
 			Address: netip.MustParseAddr(from.address), UserAgent: chromeWindows,
@@ -77,9 +79,7 @@ func BenchmarkProcess(b *testing.B) {
 				}
 				out, err := e.Process(context.Background(), books, all[i:i+batch])
 				require.NoError(b, err)
-				for k, book := range out.Changed {
-					books[k] = book
-				}
+				maps.Copy(books, out.Changed)
 				i += batch
 			}
 			b.ReportMetric(float64(b.N)*batch/b.Elapsed().Seconds(), "records/s")

@@ -157,8 +157,10 @@ func (InboxRule) note(a *activity.Activity) ([]Fact, bool) {
 		return nil, false
 	}
 	facts := []Fact{
-		{Name: "name", Value: quoteless(r.name)}, {Name: "score", Value: strconv.Itoa(score)},
-		{Name: "why", Value: strings.Join(why, ", ")}, {Name: "mailbox", Value: objectName(a.Target)},
+		{Name: "name", Value: quoteless(r.name)},
+		{Name: "score", Value: strconv.Itoa(score)},
+		{Name: "why", Value: strings.Join(why, ", ")},
+		{Name: "mailbox", Value: objectName(a.Target)},
 	}
 	if len(to) > 0 {
 		facts = append(facts, Fact{Name: "to", Value: strings.Join(to, " ")})
@@ -184,7 +186,7 @@ func (rule InboxRule) judgeAccount(v *accountView) ([]Finding, error) {
 		if err != nil {
 			return nil, err
 		}
-		score, _ := strconv.Atoi(m.Fact("score")) //nolint:errcheck // written by note
+		score, _ := strconv.Atoi(m.Fact("score")) // written by note
 		out, _ := v.tenant.split(m.Fact(factOutside))
 		f := Finding{
 			Key: id + "|" + m.ID.String(), Rule: id, Stage: StageHold, AccountID: v.account,
@@ -194,7 +196,7 @@ func (rule InboxRule) judgeAccount(v *accountView) ([]Finding, error) {
 		if mailbox := m.Fact("mailbox"); mailbox != "" {
 			f.Targets = append(f.Targets, mailbox)
 		}
-		what := ""
+		var what string
 		switch {
 		case len(out) > 0:
 			f.Severity, f.Confidence = SeverityHigh, ConfidenceMedium

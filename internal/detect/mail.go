@@ -60,7 +60,7 @@ func organizationDomain(a *activity.Activity) string {
 
 // split parts a list of addresses into those outside the tenant and the rest.
 func (b *TenantBook) split(list string) (out, in []string) {
-	for _, address := range strings.Fields(list) {
+	for address := range strings.FieldsSeq(list) {
 		if b.inside(domainOf(address)) {
 			in = append(in, address)
 		} else {
@@ -121,6 +121,7 @@ func (s Severity) raise() Severity {
 		return SeverityMedium
 	case SeverityMedium:
 		return SeverityHigh
+	case SeverityHigh, SeverityCritical:
 	}
 	return SeverityCritical
 }

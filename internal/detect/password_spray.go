@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -82,7 +83,7 @@ func (v *sourceView) successes() []success {
 		if a.At != b.At {
 			return int(min(max(a.At-b.At, -1), 1))
 		}
-		return strings.Compare(string(a.ID[:]), string(b.ID[:]))
+		return bytes.Compare(a.ID[:], b.ID[:])
 	})
 	return all
 }

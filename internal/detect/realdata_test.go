@@ -62,8 +62,7 @@ func readLog(t *testing.T, path string) []*activity.Activity {
 		}
 		require.NoError(t, err)
 		a, err := format.Parse(rec.Raw)
-		var skip *format.SkipError
-		if errors.As(err, &skip) {
+		if _, skipped := errors.AsType[*format.SkipError](err); skipped {
 			continue
 		}
 		require.NoError(t, err)

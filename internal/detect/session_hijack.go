@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -128,7 +129,7 @@ func (v *accountView) sightings(s *Session) []where {
 		if a.First != b.First {
 			return int(min(max(a.First-b.First, -1), 1))
 		}
-		return strings.Compare(string(a.FirstID[:]), string(b.FirstID[:]))
+		return bytes.Compare(a.FirstID[:], b.FirstID[:])
 	})
 	return all
 }
@@ -239,7 +240,8 @@ func (v *accountView) moved(home, other *where, seen []where) bool {
 	earlier := other.First - youngDays*daySpan
 	return v.used(earlier, func(q *Place) bool { return q.Number == b.Number && q.Number != 0 }) > 0 ||
 		v.any(func(q *Place) bool {
-			return q.Prefix == b.Prefix && q.Agent.OS() != OSUnknown && v.any(func(h *Place) bool { return h.Prefix != b.Prefix && h.Agent.OS() == q.Agent.OS() })
+			return q.Prefix == b.Prefix && q.Agent.OS() != OSUnknown &&
+				v.any(func(h *Place) bool { return h.Prefix != b.Prefix && h.Agent.OS() == q.Agent.OS() })
 		})
 }
 

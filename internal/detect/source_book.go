@@ -129,7 +129,7 @@ func (b *SourceBook) foldSuccess(a *activity.Activity, agent Agent) (change, err
 // note keeps the success where it is one of the account's first here.
 func (u *SourceUser) note(a *activity.Activity, agent Agent, day int) (change, error) {
 	t := at(a.OccurredAt)
-	key := uint32(day)<<16 | uint32(agent)
+	key := uint32(day)<<16 | uint32(agent) //nolint:gosec // a day of the month
 	i, ok := find(u.First, key, func(s *Success) uint32 { return uint32(s.Day)<<16 | uint32(s.Agent) })
 	if ok {
 		s := &u.First[i]

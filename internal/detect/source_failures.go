@@ -85,7 +85,7 @@ const (
 // classify splits what Entra's error number says of the password.
 // ok is false for what says nothing about it.
 func classify(number int) (class failureClass, ok bool) {
-	switch activity.SignInError(number).Class {
+	switch activity.SignInError(number).Class { //nolint:exhaustive // the other classes say nothing about a password
 	case activity.SignInPasswordRight:
 		return classRight, true
 	case activity.SignInWrongPassword:
