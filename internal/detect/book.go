@@ -27,7 +27,7 @@ const bookVersion = 1
 var ErrBook = errors.New("unreadable book")
 
 var bookEncoding, bookDecoding = func() (cbor.EncMode, cbor.DecMode) {
-	enc, err := cbor.EncOptions{Sort: cbor.SortNone}.EncMode()
+	enc, err := cbor.EncOptions{NilContainers: cbor.NilContainerAsEmpty}.EncMode()
 	if err != nil {
 		panic(err) // the options are constants
 	}
