@@ -1,0 +1,83 @@
+// Package graph is the GraphQL API. The contract is written by hand in schema/;
+// resolvers read through ent and the activity log and act through a service,
+// nothing else. Scope comes from the context (package access) and is applied
+// below, so a resolver can't forget it.
+//
+// What may not live here: rules of the business, SQL of tables, authentication
+// (the server does that and puts a scope into the context).
+package graph
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+
+	"github.com/cairn-itdr/cairn/graph/generated"
+	"github.com/cairn-itdr/cairn/internal/activity/activitylog"
+	"github.com/cairn-itdr/cairn/internal/database"
+	"github.com/cairn-itdr/cairn/internal/incident"
+	"github.com/cairn-itdr/cairn/internal/tenant"
+)
+
+// Config is what the API stands on.
+type Config struct {
+	DB        *database.DB
+	Log       *activitylog.Log
+	Tenants   *tenant.Service
+	Incidents *incident.Service
+	Logger    *slog.Logger
+	Now       func() time.Time
+
+	// Introspection lets callers read the schema, and get suggestions for
+	// names they misspelt.
+	Introspection bool
+	// Timeout ends an operation that takes longer; 0 means 30 seconds.
+	Timeout time.Duration
+}
+
+const defaultTimeout = 30 * time.Second
+
+// NewHandler returns the API: POST with a JSON body, in a context that holds
+// an access.Scope and, for errors and logs, a request id (WithRequestID).
+func NewHandler(cfg Config) http.Handler {
+	if cfg.Timeout == 0 {
+		cfg.Timeout = defaultTimeout
+	}
+	h := handler.New(generated.NewExecutableSchema(generated.Config{
+		Resolvers:  &Resolver{Config: cfg},
+		Directives: generated.DirectiveRoot{Requires: requires},
+		Complexity: costs(),
+	}))
+	p := presenter{logger: cfg.Logger, timeout: cfg.Timeout}
+	h.AddTransport(transport{timeout: cfg.Timeout})
+	h.SetErrorPresenter(p.present)
+	h.SetRecoverFunc(p.recovered)
+	h.SetParserTokenLimit(maxTokens)
+	h.SetQueryCache(newQueryCache())
+	h.SetDisableSuggestion(!cfg.Introspection)
+	h.Use(limits{introspection: cfg.Introspection})
+	h.Use(extension.FixedComplexityLimit(maxCost))
+	if cfg.Introspection {
+		h.Use(extension.Introspection{})
+	}
+	h.AroundResponses(showCost)
+	h.AroundOperations(cfg.withLoaders)
+	h.AroundRootFields(cfg.withFreshLoaders)
+	return h
+}
+
+type requestIDKey struct{}
+
+// WithRequestID notes the request's id: errors show it, logs carry it.
+func WithRequestID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, requestIDKey{}, id)
+}
+
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}

@@ -1,0 +1,88 @@
+package graph
+
+import (
+	"time"
+
+	"github.com/cairn-itdr/cairn/ent"
+	"github.com/cairn-itdr/cairn/ent/account"
+	"github.com/cairn-itdr/cairn/ent/finding"
+	"github.com/cairn-itdr/cairn/ent/incident"
+	"github.com/cairn-itdr/cairn/ent/tenant"
+	"github.com/cairn-itdr/cairn/graph/model"
+)
+
+// The orders lists have; the zero order of the schema's input is the default.
+
+func tenantOrder(by model.TenantOrder) order[*ent.Tenant] {
+	if by.Field == model.TenantOrderFieldCreatedAt {
+		o := order[*ent.Tenant]{list: "tenants.created", column: tenant.FieldCreatedAt, kind: moment}
+		o.place = func(t *ent.Tenant) place { return place{t.CreatedAt, t.ID} }
+		return o.directed(by.Direction)
+	}
+	o := order[*ent.Tenant]{list: "tenants.name", column: tenant.FieldNameKey, kind: text}
+	o.place = func(t *ent.Tenant) place { return place{t.NameKey, t.ID} }
+	return o.directed(by.Direction)
+}
+
+func accountOrder(by model.AccountOrder) order[*ent.Account] {
+	if by.Field == model.AccountOrderFieldCreatedAt {
+		o := order[*ent.Account]{list: "accounts.created", column: account.FieldCreatedAt, kind: moment}
+		o.place = func(a *ent.Account) place { return place{a.CreatedAt, a.ID} }
+		return o.directed(by.Direction)
+	}
+	o := order[*ent.Account]{list: "accounts.principal", column: account.FieldPrincipal, kind: text}
+	o.place = func(a *ent.Account) place { return place{a.Principal, a.ID} }
+	return o.directed(by.Direction)
+}
+
+func incidentOrder(by model.IncidentOrder) order[*ent.Incident] {
+	if by.Direction == "" {
+		by.Direction = model.OrderDirectionDesc
+	}
+	var o order[*ent.Incident]
+	switch by.Field {
+	case model.IncidentOrderFieldOccurredAt:
+		o = order[*ent.Incident]{list: "incidents.occurred", column: incident.FieldOccurredAt, kind: moment}
+		o.place = func(i *ent.Incident) place { return place{i.OccurredAt, i.ID} }
+	case model.IncidentOrderFieldSeverity:
+		o = order[*ent.Incident]{list: "incidents.severity", column: incident.FieldSeverityRank, kind: number}
+		o.place = func(i *ent.Incident) place { return place{i.SeverityRank, i.ID} }
+	case model.IncidentOrderFieldNumber:
+		o = order[*ent.Incident]{list: "incidents.number", column: incident.FieldNumber, kind: number}
+		o.place = func(i *ent.Incident) place { return place{i.Number, i.ID} }
+	default:
+		o = order[*ent.Incident]{list: "incidents.detected", column: incident.FieldDetectedAt, kind: moment}
+		o.place = func(i *ent.Incident) place { return place{i.DetectedAt, i.ID} }
+	}
+	return o.directed(by.Direction)
+}
+
+var findingOrder = order[*ent.Finding]{
+	list: "findings", column: finding.FieldOccurredAt, kind: moment,
+	place: func(f *ent.Finding) place { return place{f.OccurredAt, f.ID} },
+}
+
+func activityOrder(by model.ActivityOrder) order[*model.Activity] {
+	if by.Direction == "" {
+		by.Direction = model.OrderDirectionDesc
+	}
+	return order[*model.Activity]{list: "activities", kind: moment, place: placeOfActivity}.directed(by.Direction)
+}
+
+var evidenceOrder = order[*model.Activity]{list: "evidence", kind: moment, place: placeOfActivity}
+
+func placeOfActivity(a *model.Activity) place { return place{a.OccurredAt, a.ID} }
+
+// dwellTime is how long the attacker was in, or nil for an incident that was
+// closed without being contained. Clocks differ: it is never negative.
+func dwellTime(i *ent.Incident, now time.Time) *time.Duration {
+	end := now
+	switch {
+	case i.ContainedAt != nil:
+		end = *i.ContainedAt
+	case i.Status != incident.StatusOpen:
+		return nil
+	}
+	d := max(end.Sub(i.OccurredAt), 0).Truncate(time.Second)
+	return &d
+}
