@@ -56,10 +56,13 @@ type Sighting struct {
 	_       struct{} `cbor:",toarray"`
 	Place   uint64   // key of the place
 	First   moment
-	Last    moment
+	Last    moment // as lastSeen rounds it: see last
 	FirstID activityID
 	Address netip.Addr // of the first use
 }
+
+// last is the last use, to the precision of lastSeen.
+func (x *Sighting) last() moment { return max(x.First, x.Last) }
 
 // Mark is what a record rule noted.
 type Mark struct {
@@ -220,11 +223,11 @@ func (b *AccountBook) foldSession(a *activity.Activity, token bool, id string, p
 	j, ok := find(s.Seen, place, func(x *Sighting) uint64 { return x.Place })
 	if ok {
 		x := &s.Seen[j]
-		if t > x.First && t <= x.Last {
-			return 0, nil
-		}
-		if t > x.Last {
-			x.Last = t
+		if t > x.First {
+			if lastSeen(t) <= x.Last {
+				return 0, nil
+			}
+			x.Last = lastSeen(t)
 			if len(s.Seen) > 1 || s.Carried {
 				return changed | judge, nil
 			}
@@ -236,7 +239,7 @@ func (b *AccountBook) foldSession(a *activity.Activity, token bool, id string, p
 		return 0, err
 	}
 	if !ok {
-		seen, kept := keep(s.Seen, j, Sighting{Place: place, First: t, Last: t, FirstID: activityID, Address: a.Address}, maxSightings)
+		seen, kept := keep(s.Seen, j, Sighting{Place: place, First: t, Last: lastSeen(t), FirstID: activityID, Address: a.Address}, maxSightings)
 		if !kept {
 			return 0, nil
 		}

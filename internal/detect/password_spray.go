@@ -286,7 +286,7 @@ func (v *sourceView) entry(rule string, s success, tried bool) Finding {
 	f := Finding{
 		Key:  fmt.Sprintf("%s|%s|%s|%s", rule, s.account, v.prefix, s.At.time().Format(time.DateOnly)),
 		Rule: rule, Stage: StageEntry, AccountID: s.account, Severity: SeverityHigh, Confidence: ConfidenceMedium,
-		OccurredAt: s.At.time(), LastAt: s.Last.time(),
+		OccurredAt: s.At.time(), LastAt: max(s.At, s.Last).time(),
 	}
 	if tried {
 		f.Confidence = ConfidenceHigh

@@ -24,6 +24,13 @@ const (
 	daySpan = 24 * hour
 )
 
+// coarse is how fine "last seen" is kept: a book in which nothing else changed
+// is then written once in that time, not with every batch.
+const coarse = hour
+
+// lastSeen rounds a moment down to what a book keeps of "last seen".
+func lastSeen(t moment) moment { return t - t%coarse }
+
 // day returns the absolute day.
 func (m moment) day() int { return int(m / daySpan) }
 

@@ -275,8 +275,8 @@ func (v *accountView) atOnce(country string, other *where, seen []where) bool {
 		if seen[i].place.Country != country || !seen[i].place.sedentary() || other.place.roams() {
 			continue
 		}
-		for _, t := range []moment{seen[i].First, seen[i].Last} {
-			for _, u := range []moment{other.First, other.Last} {
+		for _, t := range []moment{seen[i].First, seen[i].last()} {
+			for _, u := range []moment{other.First, other.last()} {
 				if max(t-u, u-t) < travelGap {
 					return true
 				}
@@ -314,7 +314,7 @@ func (rule SessionHijack) finding(v *accountView, s *Session, seen []where, home
 	name := fullID(s.ID)
 	f := Finding{
 		Key: fmt.Sprintf("%s|%s|%s|%d", id, v.account, name, v.period), Rule: id, Stage: StageEntry, AccountID: v.account,
-		OccurredAt: other.First.time(), LastAt: other.Last.time(), Links: []string{kind + ":" + name},
+		OccurredAt: other.First.time(), LastAt: other.last().time(), Links: []string{kind + ":" + name},
 		Severity: SeverityMedium, Confidence: ConfidenceMedium,
 	}
 	b := other.place
@@ -326,7 +326,7 @@ func (rule SessionHijack) finding(v *accountView, s *Session, seen []where, home
 			if w.Address.IsValid() {
 				f.Links = append(f.Links, "address:"+w.Address.String())
 			}
-			if t := w.Last.time(); t.After(f.LastAt) {
+			if t := w.last().time(); t.After(f.LastAt) {
 				f.LastAt = t
 			}
 			if t := w.First.time(); t.Before(f.OccurredAt) {

@@ -134,8 +134,8 @@ func (u *SourceUser) note(a *activity.Activity, agent Agent, day int) (change, e
 	if ok {
 		s := &u.First[i]
 		if t > s.At {
-			if t > s.Last {
-				s.Last = t
+			if lastSeen(t) > s.Last {
+				s.Last = lastSeen(t)
 				return changed, nil
 			}
 			return 0, nil
@@ -148,7 +148,7 @@ func (u *SourceUser) note(a *activity.Activity, agent Agent, day int) (change, e
 		return 0, err
 	}
 	s := Success{
-		Day: uint8(day), Agent: agent, At: t, Last: t, ID: id, Address: a.Address, Session: compactID(a.SessionID), //nolint:gosec // a day of the month
+		Day: uint8(day), Agent: agent, At: t, Last: lastSeen(t), ID: id, Address: a.Address, Session: compactID(a.SessionID), //nolint:gosec // a day of the month
 	}
 	if ok {
 		old := u.First[i]

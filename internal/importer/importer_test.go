@@ -33,7 +33,7 @@ func clock() time.Time { return now }
 
 // house is an organization's import, on one database.
 type house struct {
-	*testing.T
+	testing.TB
 
 	ctx     context.Context
 	db      *database.DB
@@ -46,7 +46,7 @@ func each(t *testing.T, test func(h house)) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) { test(newHouse(t, db)) })
 }
 
-func newHouse(t *testing.T, db *database.DB) house {
+func newHouse(t testing.TB, db *database.DB) house {
 	t.Helper()
 	ctx, _ := databasetest.Organization(t, db, "MSP")
 	networks, err := intel.Open("")

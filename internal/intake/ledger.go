@@ -51,22 +51,25 @@ const bookChunk = 1000
 
 func (l *ledger) read(ctx context.Context, keys []detect.BookKey, into map[detect.BookKey]*detect.Book) (err error) {
 	args := []any{l.tenant.ID}
-	var wanted string
+	// One index look-up a book, whatever the planner believes of a table that
+	// grows faster than its statistics.
+	var statement string
 	if l.tx.Dialect() == database.Postgres {
 		kinds, subjects, periods := make([]string, len(keys)), make([]string, len(keys)), make([]int32, len(keys))
 		for i, k := range keys {
 			kinds[i], subjects[i], periods[i] = string(k.Kind), k.Subject, int32(k.Period) //nolint:gosec // months
 		}
 		args = append(args, kinds, subjects, periods)
-		wanted = "SELECT * FROM unnest($2::text[], $3::text[], $4::int[])"
+		statement = "SELECT w.kind, w.subject, w.period, b.data FROM unnest($2::text[], $3::text[], $4::int[]) AS w(kind, subject, period) " +
+			"CROSS JOIN LATERAL (SELECT data FROM books WHERE tenant_id = $1 AND kind = w.kind COLLATE \"C\" AND subject = w.subject COLLATE \"C\" AND period = w.period LIMIT 1) AS b"
 	} else {
-		wanted = "VALUES (?,?,?)" + strings.Repeat(",(?,?,?)", len(keys)-1)
 		for _, k := range keys {
 			args = append(args, string(k.Kind), k.Subject, k.Period)
 		}
+		statement = "SELECT kind, subject, period, data FROM books WHERE tenant_id = ? AND (kind, subject, period) IN (VALUES (?,?,?)" +
+			strings.Repeat(",(?,?,?)", len(keys)-1) + ")"
 	}
-	rows, err := l.tx.SQL.QueryContext(ctx,
-		"SELECT kind, subject, period, data FROM books WHERE tenant_id = $1 AND (kind, subject, period) IN ("+wanted+")", args...)
+	rows, err := l.tx.SQL.QueryContext(ctx, statement, args...)
 	if err != nil {
 		return fmt.Errorf("read books: %w", err)
 	}
