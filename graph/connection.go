@@ -208,8 +208,10 @@ func (o order[T]) between(p page) func(*sql.Selector) {
 			if c.place == nil {
 				continue
 			}
+			// Written now: the query may get another name before it is run.
+			comparison := "(" + o.expression(s) + ", " + s.C("id") + ")" + c.operator + "("
 			s.Where(sql.P(func(b *sql.Builder) {
-				b.WriteString("(" + o.expression(s) + ", " + s.C("id") + ")" + c.operator + "(")
+				b.WriteString(comparison)
 				b.Args(c.place.key, c.place.id).WriteByte(')')
 			}))
 		}

@@ -3,6 +3,7 @@ package graph
 import (
 	"encoding/base64"
 	"errors"
+	"hash/crc32"
 	"strconv"
 	"strings"
 	"time"
@@ -54,7 +55,14 @@ func (p place) encode(list string) string {
 	case string:
 		key = k
 	}
-	return base64.RawURLEncoding.EncodeToString([]byte(strings.Join([]string{cursorVersion, list, p.id, key}, "|")))
+	payload := strings.Join([]string{list, p.id, key}, "|")
+	return base64.RawURLEncoding.EncodeToString([]byte(cursorVersion + "|" + checksum(payload) + "|" + payload))
+}
+
+// checksum tells a cursor that lost something on its way from a whole one. It
+// is no protection: a cursor gives nobody more than its list does.
+func checksum(payload string) string {
+	return strconv.FormatUint(uint64(crc32.ChecksumIEEE([]byte(payload))), 16)
 }
 
 // decodeCursor reads a cursor of the named list.
@@ -66,33 +74,37 @@ func decodeCursor(cursor, list string, kind keyKind) (place, error) {
 	if err != nil {
 		return place{}, errNoCursor
 	}
-	parts := strings.SplitN(string(raw), "|", 4) // the key comes last: it may hold anything
-	if len(parts) != 4 || parts[0] != cursorVersion {
+	envelope := strings.SplitN(string(raw), "|", 3)
+	if len(envelope) != 3 || envelope[0] != cursorVersion || envelope[1] != checksum(envelope[2]) {
 		return place{}, errNoCursor
 	}
-	if parts[1] != list {
+	parts := strings.SplitN(envelope[2], "|", 3) // the key comes last: it may hold anything
+	if len(parts) != 3 {
+		return place{}, errNoCursor
+	}
+	if parts[0] != list {
 		return place{}, errForeignCursor
 	}
-	p := place{id: parts[2]}
+	key, p := parts[2], place{id: parts[1]}
 	if typeid.Check(typeid.Prefix(p.id), p.id) != nil {
 		return place{}, errNoCursor
 	}
 	switch kind {
 	case moment:
-		micros, err := strconv.ParseInt(parts[3], 10, 64)
+		micros, err := strconv.ParseInt(key, 10, 64)
 		if t := time.UnixMicro(micros).UTC(); err == nil && t.Year() >= 1 && t.Year() <= 9999 {
 			p.key = t
 			return p, nil
 		}
 	case number:
-		if n, err := strconv.ParseInt(parts[3], 10, 32); err == nil {
+		if n, err := strconv.ParseInt(key, 10, 32); err == nil {
 			p.key = int(n)
 			return p, nil
 		}
 	case text:
 		// PostgreSQL takes neither; no name of ours has them.
-		if !strings.Contains(parts[3], "\x00") && strings.ToValidUTF8(parts[3], "") == parts[3] {
-			p.key = parts[3]
+		if !strings.Contains(key, "\x00") && strings.ToValidUTF8(key, "") == key {
+			p.key = key
 			return p, nil
 		}
 	}

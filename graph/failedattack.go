@@ -110,7 +110,12 @@ func (r *Resolver) failedAttackAccounts(ctx context.Context, s *model.FailedAtta
 	if first < 1 || first > maxPage {
 		return nil, badInput("first: %d is not between 1 and %d", first, maxPage)
 	}
-	var rows []*model.FailedAttackAccount
+	var rows []struct {
+		AccountID     string `sql:"account_id"`
+		Attempts      int    `sql:"attempts"`
+		PasswordKnown int    `sql:"password_known"`
+		LastAt        latest `sql:"last_at"`
+	}
 	known := func(s *sql.Selector) string {
 		return sql.As("MAX(CASE WHEN "+s.C(failedattack.FieldPasswordKnown)+" THEN 1 ELSE 0 END)", "password_known")
 	}
@@ -120,9 +125,29 @@ func (r *Resolver) failedAttackAccounts(ctx context.Context, s *model.FailedAtta
 	if err != nil {
 		return nil, fmt.Errorf("failed attacks by account: %w", err)
 	}
-	l := loadersOf(ctx)
-	for _, row := range rows {
-		l.accounts.expect(row.AccountID)
+	out := make([]*model.FailedAttackAccount, len(rows))
+	for i, row := range rows {
+		loadersOf(ctx).accounts.expect(row.AccountID)
+		out[i] = &model.FailedAttackAccount{
+			AccountID: row.AccountID, Attempts: row.Attempts, PasswordKnown: row.PasswordKnown > 0, LastAt: time.Time(row.LastAt),
+		}
 	}
-	return rows, nil
+	return out, nil
+}
+
+// latest is the result of MAX over times, which SQLite no longer knows to be a
+// time: it gives the microseconds it stores.
+type latest time.Time
+
+// Scan reads a time or microseconds.
+func (l *latest) Scan(v any) error {
+	switch v := v.(type) {
+	case time.Time:
+		*l = latest(v.UTC())
+	case int64:
+		*l = latest(time.UnixMicro(v).UTC())
+	default:
+		return fmt.Errorf("latest time: unexpected %T", v)
+	}
+	return nil
 }

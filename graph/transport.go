@@ -21,6 +21,9 @@ import (
 // maxBody is the longest request taken, in bytes.
 const maxBody = 1 << 20
 
+// maxErrors is how many errors of an operation that could not start are shown.
+const maxErrors = 10
+
 // transport takes one operation as a JSON body by POST, and nothing else: a
 // browser can't be made to send that from another site without asking first.
 type transport struct{ timeout time.Duration }
@@ -49,6 +52,7 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 	}
 	operation, errs := exec.CreateOperationContext(ctx, params)
 	if len(errs) > 0 {
+		errs = errs[:min(len(errs), maxErrors)]
 		respond(w, refused, exec.DispatchError(graphql.WithOperationContext(ctx, operation), errs))
 		return
 	}
