@@ -131,13 +131,18 @@ func (o order[T]) connect(p page, items []T, count func(context.Context) (int, e
 		},
 	}
 	for i, item := range items {
-		c.Edges[i] = &model.Edge[T]{Cursor: o.place(item).encode(o.cursorName()), Node: item}
+		c.Edges[i] = &model.Edge[T]{Cursor: cursorOf(o, item), Node: item}
 	}
 	if len(items) > 0 {
 		c.PageInfo.StartCursor = &c.Edges[0].Cursor
 		c.PageInfo.EndCursor = &c.Edges[len(items)-1].Cursor
 	}
 	return c
+}
+
+func cursorOf[T any](o order[T], item T) string {
+	p := o.place(item)
+	return p.encode(o.cursorName())
 }
 
 // entityQuery is what ent's queries have in common.

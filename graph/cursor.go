@@ -19,7 +19,7 @@ type place struct {
 }
 
 // moment is the key of a list ordered by time.
-func (p place) moment() time.Time {
+func (p *place) moment() time.Time {
 	t, _ := p.key.(time.Time)
 	return t
 }
@@ -45,7 +45,7 @@ var (
 )
 
 // encode writes the cursor of a place in the named list.
-func (p place) encode(list string) string {
+func (p *place) encode(list string) string {
 	var key string
 	switch k := p.key.(type) {
 	case time.Time:

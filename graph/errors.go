@@ -47,7 +47,7 @@ type presenter struct {
 
 func (p presenter) present(ctx context.Context, err error) *gqlerror.Error {
 	shown := &gqlerror.Error{Path: graphql.GetPath(ctx)}
-	var cause error = err
+	cause := err
 	// The outermost gqlerror has path and location; an error of ours or a
 	// fault may lie inside.
 	if g, ok := errors.AsType[*gqlerror.Error](err); ok {
@@ -113,7 +113,7 @@ func (p presenter) recovered(ctx context.Context, v any) error {
 // where it is none.
 func userErrors(err error) ([]*refusal.Error, error) {
 	if r := refusal.From(err); r != nil {
-		return []*refusal.Error{r}, nil
+		return []*refusal.Error{r}, nil //nolint:nilerr // it is in the payload
 	}
 	return nil, err
 }

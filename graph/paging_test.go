@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -65,11 +66,11 @@ func TestPages(t *testing.T) {
 		}
 		var cited []*activity.Activity
 		for n := range 11 {
-			cited = append(cited, w.activity(tn, nil, fmt.Sprint(n), now.Add(time.Duration(n/3)*time.Second), nil))
+			cited = append(cited, w.activity(tn, nil, strconv.Itoa(n), now.Add(time.Duration(n/3)*time.Second), nil))
 		}
 		var f *ent.Finding
 		for n := range 11 {
-			f = w.finding(shown, fmt.Sprint(n), now.Add(time.Duration(n/3)*time.Second), cited...)
+			f = w.finding(shown, strconv.Itoa(n), now.Add(time.Duration(n/3)*time.Second), cited...)
 		}
 		lists := map[string][]string{
 			`{activities(filter:{} %s)%s}`:                                           {"activities"},

@@ -3,6 +3,8 @@ package graph_test
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 
 	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/internal/activity"
+	"github.com/cairn-itdr/cairn/internal/detect"
 )
 
 const microsoftID = "0f3c6a4e-1b2d-4c5e-8f90-123456789abc"
@@ -34,11 +37,7 @@ func TestTenantsAndAccounts(t *testing.T) {
 		})
 		names := func(filter string, want ...string) {
 			w.Helper()
-			nodes := ""
-			for i, n := range want {
-				nodes += map[bool]string{true: "", false: ","}[i == 0] + fmt.Sprintf(`{"name":%q}`, n)
-			}
-			w.expect(fmt.Sprintf(`{"tenants":{"nodes":[%s],"totalCount":%d}}`, nodes, len(want)), `{tenants`+filter+`{nodes{name} totalCount}}`)
+			w.expect(listed("tenants", `{"name":"%s"}`, want), `{tenants`+filter+`{nodes{name} totalCount}}`)
 		}
 		names(``, "contoso", "fabrikam")
 		names(`(orderBy:{field:NAME,direction:DESC})`, "fabrikam", "contoso")
@@ -125,16 +124,24 @@ func (w world) expectNumbers(want, arguments string) {
 	if arguments == `(filter:{})` {
 		arguments = ``
 	}
-	nodes, n := "", 0
-	for _, c := range want {
-		if c == ',' {
-			nodes += ","
-			continue
-		}
-		nodes += `{"number":` + string(c) + `}`
-		n++
+	w.expect(listed("incidents", `{"number":%s}`, split(want)), `{incidents`+arguments+`{nodes{number} totalCount}}`)
+}
+
+// split parts a list written with commas.
+func split(list string) []string {
+	if list == "" {
+		return nil
 	}
-	w.expect(fmt.Sprintf(`{"incidents":{"nodes":[%s],"totalCount":%d}}`, nodes, n), `{incidents`+arguments+`{nodes{number} totalCount}}`)
+	return strings.Split(list, ",")
+}
+
+// listed is the answer that has these nodes and no others.
+func listed(field, node string, values []string) string {
+	nodes := make([]string, len(values))
+	for i, v := range values {
+		nodes[i] = fmt.Sprintf(node, v)
+	}
+	return fmt.Sprintf(`{%q:{"nodes":[%s],"totalCount":%d}}`, field, strings.Join(nodes, ","), len(values))
 }
 
 // Ensure findings, evidence and timeline tell what happened, oldest first.
@@ -193,16 +200,7 @@ func TestActivities(t *testing.T) {
 			`addresses:["2001:0db8:0::1"]`: `a`, `addresses:[]`: ``, `sessionIds:["s1"]`: `a`, `subject:"INVOICE"`: `a`, `sender:"ceo@"`: `a`,
 			`text:"\"b\""`: `b`,
 		} {
-			nodes, n := "", 0
-			for _, c := range want {
-				if c == ',' {
-					nodes += ","
-					continue
-				}
-				nodes += `{"userAgent":"` + string(c) + `"}`
-				n++
-			}
-			w.expect(fmt.Sprintf(`{"activities":{"nodes":[%s],"totalCount":%d}}`, nodes, n),
+			w.expect(listed("activities", `{"userAgent":"%s"}`, split(want)),
 				`{activities(filter:{`+filter+`}){nodes{userAgent} totalCount}}`)
 		}
 		w.expect(`{"activities":{"nodes":[
@@ -228,21 +226,21 @@ func TestFailedAttacks(t *testing.T) {
 		add := func(tn *ent.Tenant, account string, at time.Time, tactic, country string, attempts int, known bool) {
 			n++
 			w.write(func(ctx context.Context, c *ent.Client) error {
-				return c.FailedAttack.Create().SetOrganizationID(w.org.ID).SetTenantID(tn.ID).SetBook(fmt.Sprint(n)).SetDay(at).
-					SetTactic("PASSWORD_SPRAY").SetSource("192.0.2.0/24").SetCountry(country).SetNetworkNumber(64500).SetNetworkOwner("x").
+				return c.FailedAttack.Create().SetOrganizationID(w.org.ID).SetTenantID(tn.ID).SetBook(strconv.Itoa(n)).SetDay(at).
+					SetTactic(detect.Tactic(tactic)).SetSource("192.0.2.0/24").SetCountry(country).SetNetworkNumber(64500).SetNetworkOwner("x").
 					SetNetworkKind(activity.NetworkHosting).SetUserAgent("x").SetAccountID(account).SetAttempts(attempts).SetPasswordKnown(known).
 					SetFirstAt(at).SetLastAt(at.Add(time.Hour)).Exec(ctx)
 			})
 		}
 		add(a, mary.ID, day, "PASSWORD_SPRAY", "NL", 3, false)
 		add(a, mary.ID, day.AddDate(0, 0, -1), "PASSWORD_SPRAY", "", 4, true)
-		add(b, bob.ID, day.AddDate(0, 0, -29), "PASSWORD_SPRAY", "NL", 2, false)
+		add(b, bob.ID, day.AddDate(0, 0, -29), "BRUTE_FORCE", "NL", 2, false)
 		add(b, "", day.AddDate(0, 0, -29), "PASSWORD_SPRAY", "DE", 1, false)
 		add(b, bob.ID, day.AddDate(0, 0, -30), "PASSWORD_SPRAY", "DE", 100, false)
 		w.expect(`{"failedAttacks":{"from":"2026-02-09T00:00:00Z","to":"2026-03-11T00:00:00Z","total":10,
 			"byDay":[{"day":"2026-02-09T00:00:00Z","attempts":3},{"day":"2026-03-09T00:00:00Z","attempts":4},{"day":"2026-03-10T00:00:00Z","attempts":3}],
 			"byCountry":[{"country":"NL","attempts":5},{"country":null,"attempts":4},{"country":"DE","attempts":1}],
-			"byTactic":[{"tactic":"PASSWORD_SPRAY","attempts":10}],
+			"byTactic":[{"tactic":"PASSWORD_SPRAY","attempts":8},{"tactic":"BRUTE_FORCE","attempts":2}],
 			"topAccounts":[{"account":{"principal":"mary@contoso.example"},"attempts":7,"passwordKnown":true,"lastAt":"2026-03-10T01:00:00Z"},
 			{"account":{"principal":"bob@fabrikam.example"},"attempts":2,"passwordKnown":false,"lastAt":"2026-02-09T01:00:00Z"}]}}`,
 			`{failedAttacks{from to total byDay{day attempts} byCountry{country attempts} byTactic{tactic attempts}

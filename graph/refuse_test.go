@@ -60,11 +60,11 @@ func TestOperationRefusals(t *testing.T) {
 	t.Parallel()
 	each(t, func(w world) {
 		deep := strings.Repeat("{findings{nodes{incident", 6) + "{id}" + strings.Repeat("}}}", 6)
-		bomb := "{...fa0}"
+		fragments := []string{"{...fa0}"}
 		for i := range 40 {
-			bomb += strings.ReplaceAll(strings.ReplaceAll(" fragment fN on Query{...fM ...fM}", "N", num(i)), "M", num(i+1))
+			fragments = append(fragments, strings.NewReplacer("N", num(i), "M", num(i+1)).Replace("fragment fN on Query{...fM ...fM}"))
 		}
-		bomb += " fragment fe0 on Query{__typename}"
+		bomb := strings.Join(fragments, " ") + " fragment fe0 on Query{__typename}"
 		for query, want := range map[string][2]string{
 			`{`:                                {"BAD_USER_INPUT", "Expected Name"},
 			``:                                 {"BAD_USER_INPUT", "no operation"},

@@ -42,6 +42,8 @@ func (c *Connection[T]) Nodes() []T {
 func (c *Connection[T]) TotalCount(ctx context.Context) (int, error) { return c.Count(ctx) }
 
 // The connections by their names in the schema.
+//
+//nolint:revive // one comment for names that say it themselves
 type (
 	TenantConnection        = Connection[*ent.Tenant]
 	TenantEdge              = Edge[*ent.Tenant]

@@ -89,7 +89,7 @@ func formatDuration(d time.Duration) string {
 }
 
 // JSON is a JSON value as it was stored.
-type JSON json.RawMessage
+type JSON json.RawMessage //nolint:recvcheck // reading fills it, writing takes it as it is
 
 // MarshalGQL writes the value; one that is no JSON goes out as a string, so
 // that it can't break the answer around it.
