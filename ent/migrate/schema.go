@@ -49,14 +49,14 @@ var (
 		},
 		Indexes: []*schema.Index{
 			{
-				Name:    "account_organization_id_tenant_id",
-				Unique:  false,
-				Columns: []*schema.Column{AccountsColumns[1], AccountsColumns[5]},
-			},
-			{
 				Name:    "account_tenant_id_principal",
 				Unique:  true,
 				Columns: []*schema.Column{AccountsColumns[5], AccountsColumns[2]},
+			},
+			{
+				Name:    "account_organization_id_id",
+				Unique:  false,
+				Columns: []*schema.Column{AccountsColumns[1], AccountsColumns[0]},
 			},
 		},
 	}
@@ -115,11 +115,6 @@ var (
 		PrimaryKey: []*schema.Column{FailedAttacksColumns[0]},
 		Indexes: []*schema.Index{
 			{
-				Name:    "failedattack_organization_id_tenant_id",
-				Unique:  false,
-				Columns: []*schema.Column{FailedAttacksColumns[1], FailedAttacksColumns[2]},
-			},
-			{
 				Name:    "failedattack_tenant_id_book_day_tactic_account_id",
 				Unique:  true,
 				Columns: []*schema.Column{FailedAttacksColumns[2], FailedAttacksColumns[3], FailedAttacksColumns[4], FailedAttacksColumns[5], FailedAttacksColumns[12]},
@@ -175,11 +170,6 @@ var (
 		},
 		Indexes: []*schema.Index{
 			{
-				Name:    "finding_organization_id_tenant_id",
-				Unique:  false,
-				Columns: []*schema.Column{FindingsColumns[1], FindingsColumns[2]},
-			},
-			{
 				Name:    "finding_tenant_id_natural_key",
 				Unique:  true,
 				Columns: []*schema.Column{FindingsColumns[2], FindingsColumns[3]},
@@ -198,6 +188,11 @@ var (
 				Name:    "finding_tenant_id_account_id",
 				Unique:  false,
 				Columns: []*schema.Column{FindingsColumns[2], FindingsColumns[18]},
+			},
+			{
+				Name:    "finding_organization_id_occurred_at",
+				Unique:  false,
+				Columns: []*schema.Column{FindingsColumns[1], FindingsColumns[10]},
 			},
 		},
 	}
@@ -260,11 +255,6 @@ var (
 		},
 		Indexes: []*schema.Index{
 			{
-				Name:    "incident_organization_id_tenant_id",
-				Unique:  false,
-				Columns: []*schema.Column{IncidentsColumns[1], IncidentsColumns[22]},
-			},
-			{
 				Name:    "incident_organization_id_number",
 				Unique:  true,
 				Columns: []*schema.Column{IncidentsColumns[1], IncidentsColumns[2]},
@@ -312,11 +302,6 @@ var (
 			},
 		},
 		Indexes: []*schema.Index{
-			{
-				Name:    "incidentevent_organization_id_tenant_id",
-				Unique:  false,
-				Columns: []*schema.Column{IncidentEventsColumns[1], IncidentEventsColumns[2]},
-			},
 			{
 				Name:    "incidentevent_incident_id_at_id",
 				Unique:  false,

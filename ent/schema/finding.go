@@ -59,5 +59,6 @@ func (Finding) Indexes() []ent.Index {
 		index.Fields("tenant_id", "book"),
 		index.Fields("incident_id"),
 		index.Fields("tenant_id", "account_id"),
+		index.Fields("organization_id", "occurred_at"),
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/field"
-	"entgo.io/ent/schema/index"
 	"entgo.io/ent/schema/mixin"
 
 	"github.com/cairn-itdr/cairn/internal/typeid"
@@ -46,9 +45,4 @@ func (tenantOwned) Fields() []ent.Field {
 		field.String("organization_id").MaxLen(64).NotEmpty().Immutable(),
 		field.String("tenant_id").MaxLen(64).NotEmpty().Immutable(),
 	}
-}
-
-// Indexes of the mixin.
-func (tenantOwned) Indexes() []ent.Index {
-	return []ent.Index{index.Fields("organization_id", "tenant_id")}
 }

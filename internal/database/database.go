@@ -113,7 +113,7 @@ func openSQLite(ctx context.Context, dir string) (*DB, error) {
 // batch survive a power cut, at one fsync a batch.
 func dsn(path, extra string) string {
 	pragmas := []string{
-		"_pragma=page_size(8192)", "_pragma=journal_mode(WAL)", "_pragma=wal_autocheckpoint(8192)",
+		"_pragma=journal_mode(WAL)", "_pragma=wal_autocheckpoint(16384)",
 		"_pragma=synchronous(FULL)", "_pragma=foreign_keys(1)",
 		"_pragma=busy_timeout(10000)", "_pragma=cache_size(-32768)", "_pragma=temp_store(2)",
 		"_pragma=journal_size_limit(67108864)",

@@ -122,7 +122,7 @@ func bareInsert(b *testing.B, db *database.DB, rows [][]any) {
 		}
 		return nil
 	}))
-	const batch, perStatement = 2000, 40
+	const batch, perStatement = 4000, 40
 	tuple := "(" + strings.TrimSuffix(strings.Repeat("?,", len(bareColumns)), ",") + ")"
 	statement := "INSERT INTO bare (" + strings.Join(bareColumns, ",") + ") VALUES " + strings.TrimSuffix(strings.Repeat(tuple+",", perStatement), ",")
 	for len(rows) > 0 {

@@ -31,7 +31,7 @@ const (
 	// chunkRecords is how many records travel together to a parser.
 	chunkRecords = 256
 	// batchRecords and batchBytes bound what one transaction takes in.
-	batchRecords = 2000
+	batchRecords = 4000
 	batchBytes   = 16 << 20
 )
 

@@ -121,11 +121,12 @@ func (l Load) fill(line []byte, t *template, d dice, account int, at time.Time) 
 		case holeObject:
 			line = appendUUID(line, number, mix(number, 1))
 		case holeAddress:
-			// Nine of ten from home, the rest from a carrier that changes by the hour.
+			// Nine of ten from home, the rest from a carrier, whose addresses
+			// change by the hour and come from a few networks.
 			bits := mix(number, 2)
 			first := byte(73)
 			if d.IntN(10) == 0 {
-				bits, first = mix(number, uint64(at.Unix()/3600)), 172
+				bits, first = mix(number, uint64(at.Unix()/3600))&0x0000_3f_ff|0x0020_00_00, 172
 			}
 			line = appendAddress(line, first, bits)
 		case holeSession:

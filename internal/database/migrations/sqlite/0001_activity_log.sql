@@ -40,7 +40,7 @@ CREATE TABLE books (
     organization_id text NOT NULL,
     data BLOB NOT NULL,
     PRIMARY KEY (tenant_id, kind, subject, period)
-);
+) WITHOUT ROWID;
 
 CREATE TABLE intake_positions (
     tenant_id text NOT NULL PRIMARY KEY,
