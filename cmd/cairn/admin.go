@@ -53,8 +53,17 @@ type intelCommand struct {
 }
 
 type intelUpdateCommand struct {
-	Kind  string   `placeholder:"KIND" help:"What a plain list is of: ${kinds}."`
+	Kind  string   `placeholder:"KIND" help:"What a plain list is of: ${kinds}. Azure ranges are hosting."`
 	Files []string `arg:"" name:"file" help:"The files, plain or gzip."`
+}
+
+// kindNames lists the kinds for the help text.
+func kindNames() string {
+	names := make([]string, 0, len(intel.Kinds()))
+	for _, k := range intel.Kinds() {
+		names = append(names, strings.ToLower(string(k)))
+	}
+	return strings.Join(names, ", ")
 }
 
 // Run loads the files, all or none.

@@ -64,7 +64,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	exit := -1
 	parser, err := kong.New(&c, kong.Name("cairn"),
 		kong.Description("Identity threat detection and response for Microsoft 365, for managed service providers."),
-		kong.Vars{"data_dir": defaultDataDir()},
+		kong.Vars{"data_dir": defaultDataDir(), "kinds": kindNames()},
 		kong.Writers(stdout, stderr), kong.Exit(func(code int) { exit = code }),
 		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
