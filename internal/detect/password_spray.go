@@ -3,6 +3,7 @@ package detect
 import (
 	"bytes"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -86,6 +87,20 @@ func (v *sourceView) successes() []success {
 		return bytes.Compare(a.ID[:], b.ID[:])
 	})
 	return all
+}
+
+// lastUse is when the account was last let in from the source, to the day
+// where that was later than the success itself: a source's book is not written
+// again with every use.
+func (v *sourceView) lastUse(s success) moment {
+	last := s.At
+	for i, b := range []*SourceBook{v.prev, v.cur} {
+		if u := b.user(s.account); u != nil && u.Days != 0 {
+			day := bits.Len32(u.Days) - 1
+			last = max(last, periodStart(v.period-1+i)+moment(day)*daySpan)
+		}
+	}
+	return last
 }
 
 // dominant returns the agent most failures of the day came with.
@@ -286,7 +301,7 @@ func (v *sourceView) entry(rule string, s success, tried bool) Finding {
 	f := Finding{
 		Key:  fmt.Sprintf("%s|%s|%s|%s", rule, s.account, v.prefix, s.At.time().Format(time.DateOnly)),
 		Rule: rule, Stage: StageEntry, AccountID: s.account, Severity: SeverityHigh, Confidence: ConfidenceMedium,
-		OccurredAt: s.At.time(), LastAt: max(s.At, s.Last).time(),
+		OccurredAt: s.At.time(), LastAt: v.lastUse(s).time(),
 	}
 	if tried {
 		f.Confidence = ConfidenceHigh

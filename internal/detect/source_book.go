@@ -59,7 +59,6 @@ type Success struct {
 	Day     uint8    // of the month, from 1
 	Agent   Agent
 	At      moment
-	Last    moment
 	ID      activityID
 	Address netip.Addr
 	Session string // compact
@@ -134,10 +133,6 @@ func (u *SourceUser) note(a *activity.Activity, agent Agent, day int) (change, e
 	if ok {
 		s := &u.First[i]
 		if t > s.At {
-			if lastSeen(t) > s.Last {
-				s.Last = lastSeen(t)
-				return changed, nil
-			}
 			return 0, nil
 		}
 	} else if bits.OnesCount32(u.Days&(1<<day-1)) > maxSuccessDays {
@@ -148,14 +143,13 @@ func (u *SourceUser) note(a *activity.Activity, agent Agent, day int) (change, e
 		return 0, err
 	}
 	s := Success{
-		Day: uint8(day), Agent: agent, At: t, Last: lastSeen(t), ID: id, Address: a.Address, Session: compactID(a.SessionID), //nolint:gosec // a day of the month
+		Day: uint8(day), Agent: agent, At: t, ID: id, Address: a.Address, Session: compactID(a.SessionID), //nolint:gosec // a day of the month
 	}
 	if ok {
 		old := u.First[i]
 		if t == old.At && string(id[:]) >= string(old.ID[:]) {
 			return 0, nil
 		}
-		s.Last = old.Last
 		u.First[i] = s
 		return changed | judge, nil
 	}

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/activity"
@@ -116,26 +118,38 @@ func (in *Intake) take(ctx context.Context, tx *database.Tx, t *ent.Tenant, stat
 	if err := accounts.assign(ctx, batch); err != nil {
 		return Result{}, err
 	}
-	appended, err := in.log.Append(ctx, tx, batch, in.now())
+	sifted, err := in.log.Sift(ctx, tx, batch, in.now())
 	if err != nil {
 		return Result{}, err //nolint:wrapcheck // says it all
 	}
-	out := Result{New: len(appended.New), Changed: len(appended.Changed), Known: appended.Known}
-	ledger := &ledger{tx: tx, tenant: t, cache: in.cache, generation: state.generation}
-	outcome, err := in.engine.Process(ctx, ledger, appended.New)
-	if err != nil {
-		return Result{}, fmt.Errorf("detect: %w", err)
-	}
-	if err := ledger.write(ctx, outcome.Changed); err != nil {
+	out := Result{New: len(sifted.New), Changed: len(sifted.Changed), Known: sifted.Known}
+	// The database stores the records while the engine thinks about them.
+	var storing errgroup.Group
+	storing.Go(func() error { return sifted.Store(ctx) })
+	ledger := &ledger{db: in.db, tx: tx, tenant: t, cache: in.cache, generation: state.generation}
+	reviews, encoded, err := in.detect(ctx, ledger, sifted.New)
+	if err := errors.Join(storing.Wait(), err); err != nil {
 		return Result{}, err
 	}
-	if len(outcome.Reviews) > 0 {
-		if out.Incidents, err = in.incidents.Apply(ctx, tx, t.ID, outcome.Reviews); err != nil {
+	if err := ledger.write(ctx, encoded); err != nil {
+		return Result{}, err
+	}
+	if len(reviews) > 0 {
+		if out.Incidents, err = in.incidents.Apply(ctx, tx, t.ID, reviews); err != nil {
 			return Result{}, err //nolint:wrapcheck // says it all
 		}
 	}
 	state.position = position
 	return out, nil
+}
+
+func (in *Intake) detect(ctx context.Context, l *ledger, batch []*activity.Activity) ([]detect.Review, []encodedBook, error) {
+	outcome, err := in.engine.Process(ctx, l, batch)
+	if err != nil {
+		return nil, nil, fmt.Errorf("detect: %w", err)
+	}
+	encoded, err := l.encode(outcome.Changed)
+	return outcome.Reviews, encoded, err
 }
 
 func (in *Intake) tenant(id string) *tenantState {

@@ -1,11 +1,15 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/internal/database"
@@ -13,8 +17,11 @@ import (
 )
 
 // ledger hands a tenant's books to the engine: from memory where they are
-// known there, else from the transaction. It is the engine's detect.Ledger.
+// known there, else from the database as it was before this transaction, which
+// writes books last and keeps every other from writing this tenant's. It is
+// the engine's detect.Ledger.
 type ledger struct {
+	db         *database.DB
 	tx         *database.Tx
 	tenant     *ent.Tenant
 	cache      *cache
@@ -69,7 +76,7 @@ func (l *ledger) read(ctx context.Context, keys []detect.BookKey, into map[detec
 		statement = "SELECT kind, subject, period, data FROM books WHERE tenant_id = ? AND (kind, subject, period) IN (VALUES (?,?,?)" +
 			strings.Repeat(",(?,?,?)", len(keys)-1) + ")"
 	}
-	rows, err := l.tx.SQL.QueryContext(ctx, statement, args...)
+	rows, err := l.db.Reader().QueryContext(ctx, statement, args...)
 	if err != nil {
 		return fmt.Errorf("read books: %w", err)
 	}
@@ -97,42 +104,68 @@ func (l *ledger) read(ctx context.Context, keys []detect.BookKey, into map[detec
 	return nil
 }
 
-// write stores changed books.
-func (l *ledger) write(ctx context.Context, changed map[detect.BookKey]*detect.Book) error {
-	keys := make([]detect.BookKey, 0, len(changed))
-	for k := range changed {
-		keys = append(keys, k)
+// encodedBook is a changed book, ready to be stored.
+type encodedBook struct {
+	key  detect.BookKey
+	data []byte
+}
+
+// encode makes bytes of changed books, on all cores, and keeps the books at hand.
+func (l *ledger) encode(changed map[detect.BookKey]*detect.Book) ([]encodedBook, error) {
+	out := make([]encodedBook, 0, len(changed))
+	for k, book := range changed {
+		out = append(out, encodedBook{key: k})
+		l.cache.put(cacheEntry{key: l.key(k), book: book})
 	}
-	for part := range slices.Chunk(keys, bookChunk) {
-		if err := l.upsert(ctx, part, changed); err != nil {
+	// The order of keys in the table: neighbours are stored together.
+	slices.SortFunc(out, func(x, y encodedBook) int {
+		return cmp.Or(cmp.Compare(x.key.Kind, y.key.Kind), cmp.Compare(x.key.Subject, y.key.Subject), cmp.Compare(x.key.Period, y.key.Period))
+	})
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for part := range slices.Chunk(out, 128) {
+		g.Go(func() error {
+			for i := range part {
+				k := part[i].key
+				data, err := detect.EncodeBook(changed[k])
+				if err != nil {
+					return fmt.Errorf("book %s %s %d: %w", k.Kind, k.Subject, k.Period, err)
+				}
+				part[i].data = data
+			}
+			return nil
+		})
+	}
+	return out, g.Wait() //nolint:wrapcheck // our own errors
+}
+
+// write stores books.
+func (l *ledger) write(ctx context.Context, books []encodedBook) error {
+	for part := range slices.Chunk(books, bookChunk) {
+		if err := l.upsert(ctx, part); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *ledger) upsert(ctx context.Context, keys []detect.BookKey, changed map[detect.BookKey]*detect.Book) error {
-	kinds, subjects, periods, data := make([]string, len(keys)), make([]string, len(keys)), make([]int32, len(keys)), make([][]byte, len(keys))
-	for i, k := range keys {
-		encoded, err := detect.EncodeBook(changed[k])
-		if err != nil {
-			return fmt.Errorf("book %s %s %d: %w", k.Kind, k.Subject, k.Period, err)
-		}
-		kinds[i], subjects[i], periods[i], data[i] = string(k.Kind), k.Subject, int32(k.Period), encoded //nolint:gosec // months
-		l.cache.put(cacheEntry{key: l.key(k), book: changed[k]})
-	}
+func (l *ledger) upsert(ctx context.Context, books []encodedBook) error {
 	const head = "INSERT INTO books (tenant_id, organization_id, kind, subject, period, data) "
 	const tail = " ON CONFLICT (tenant_id, kind, subject, period) DO UPDATE SET data = excluded.data"
 	var err error
 	if l.tx.Dialect() == database.Postgres {
+		kinds, subjects, periods, data := make([]string, len(books)), make([]string, len(books)), make([]int32, len(books)), make([][]byte, len(books))
+		for i, b := range books {
+			kinds[i], subjects[i], periods[i], data[i] = string(b.key.Kind), b.key.Subject, int32(b.key.Period), b.data //nolint:gosec // months
+		}
 		_, err = l.tx.SQL.ExecContext(ctx, head+"SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::int[], $6::bytea[])"+tail,
 			l.tenant.ID, l.tenant.OrganizationID, kinds, subjects, periods, data)
 	} else {
-		args := make([]any, 0, 6*len(keys))
-		for i := range keys {
-			args = append(args, l.tenant.ID, l.tenant.OrganizationID, kinds[i], subjects[i], periods[i], data[i])
+		args := make([]any, 0, 6*len(books))
+		for _, b := range books {
+			args = append(args, l.tenant.ID, l.tenant.OrganizationID, string(b.key.Kind), b.key.Subject, b.key.Period, b.data)
 		}
-		_, err = l.tx.SQL.ExecContext(ctx, head+"VALUES (?,?,?,?,?,?)"+strings.Repeat(",(?,?,?,?,?,?)", len(keys)-1)+tail, args...)
+		_, err = l.tx.SQL.ExecContext(ctx, head+"VALUES (?,?,?,?,?,?)"+strings.Repeat(",(?,?,?,?,?,?)", len(books)-1)+tail, args...)
 	}
 	if err != nil {
 		return fmt.Errorf("write books: %w", err)

@@ -22,44 +22,61 @@ type Appended struct {
 	Known   int                  // stored already, or an earlier version of what is
 }
 
-// Append stores a batch within tx. A record whose identity is stored already
-// is known, or, where its content differs and wins (see newer), changed.
-// Records must carry the organization of the scope.
-//
-// Two transactions must not append to one tenant at once: the caller holds the
-// tenant's intake position.
+// Append stores a batch within tx: Sift, then Store.
 func (l *Log) Append(ctx context.Context, tx *database.Tx, batch []*activity.Activity, now time.Time) (Appended, error) {
+	sifted, err := l.Sift(ctx, tx, batch, now)
+	if err != nil {
+		return Appended{}, err
+	}
+	return sifted.Appended, sifted.Store(ctx)
+}
+
+// Sifted is a batch whose new records are known and not stored yet.
+type Sifted struct {
+	Appended
+
+	tx    *database.Tx
+	fresh []version
+	now   time.Time
+}
+
+// Sift finds out which records of a batch are new, and puts changed ones in
+// the place of their earlier versions. A record whose identity is stored
+// already is known, or, where its content differs and wins (activity.Newer),
+// changed. Records must carry the organization of the scope.
+//
+// Two transactions must not sift and store for one tenant at once: the caller
+// holds the tenant's intake position.
+func (l *Log) Sift(ctx context.Context, tx *database.Tx, batch []*activity.Activity, now time.Time) (*Sifted, error) {
 	s, err := access.From(ctx)
 	if err != nil {
-		return Appended{}, fmt.Errorf("append activities: %w", err)
+		return nil, fmt.Errorf("append activities: %w", err)
 	}
-	var out Appended
 	versions, known := latest(batch)
-	out.Known = known
+	out := &Sifted{Appended: Appended{Known: known}, tx: tx, now: now}
 	ids := make([]string, len(versions))
 	for i, v := range versions {
 		if v.activity.OrganizationID != s.OrganizationID {
-			return Appended{}, fmt.Errorf("append activity %s: record of another organization", v.activity.ID)
+			return nil, fmt.Errorf("append activity %s: record of another organization", v.activity.ID)
 		}
 		ids[i] = v.activity.ID
 	}
 	stored, err := l.storedDigests(ctx, tx, ids)
 	if err != nil {
-		return Appended{}, err
+		return nil, err
 	}
-	fresh := versions[:0:0]
 	for _, v := range versions {
 		digest, ok := stored[v.activity.ID]
 		switch {
 		case !ok:
-			fresh = append(fresh, v)
+			out.fresh = append(out.fresh, v)
 			out.New = append(out.New, v.activity)
 		case bytes.Equal(digest, v.digest):
 			out.Known++
 		default:
 			replaced, err := l.replaceIfNewer(ctx, tx, v, now)
 			if err != nil {
-				return Appended{}, err
+				return nil, err
 			}
 			if replaced {
 				out.Changed = append(out.Changed, v.activity)
@@ -68,15 +85,15 @@ func (l *Log) Append(ctx context.Context, tx *database.Tx, batch []*activity.Act
 			}
 		}
 	}
-	if tx.Dialect() == database.Postgres {
-		err = copyRows(ctx, tx, fresh, now)
-	} else {
-		err = insertRows(ctx, tx, fresh, now)
-	}
-	if err != nil {
-		return Appended{}, err
-	}
 	return out, nil
+}
+
+// Store stores the new records.
+func (s *Sifted) Store(ctx context.Context) error {
+	if s.tx.Dialect() == database.Postgres {
+		return copyRows(ctx, s.tx, s.fresh, s.now)
+	}
+	return insertRows(ctx, s.tx, s.fresh, s.now)
 }
 
 type version struct {

@@ -42,6 +42,9 @@ CREATE TABLE books (
     PRIMARY KEY (tenant_id, kind, subject, period)
 );
 
+-- Books are compact already: compressing them again only takes time.
+ALTER TABLE books ALTER COLUMN data SET STORAGE EXTERNAL;
+
 CREATE TABLE intake_positions (
     tenant_id text COLLATE "C" NOT NULL PRIMARY KEY,
     organization_id text COLLATE "C" NOT NULL,
