@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -23,7 +24,23 @@ import (
 	"github.com/cairn-itdr/cairn/internal/refusal"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	tuneMemory()
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// tuneMemory lets garbage wait while memory is plenty and collects hard near
+// the limit: an import makes much garbage and keeps little. GOGC and
+// GOMEMLIMIT, where set, decide instead.
+func tuneMemory() {
+	const collectAt, softLimit = 300, 200 << 20
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(softLimit)
+	}
+}
 
 const (
 	exitDone   = 0

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
@@ -71,6 +73,33 @@ func (tx *Tx) CopyFrom(ctx context.Context, table string, columns []string, rows
 		}
 		return nil
 	})
+}
+
+// Tuples returns the placeholders of n rows of m values each, as VALUES wants
+// them. SQLite takes question marks: it looks numbered ones up by name, one by
+// one, which is slow for thousands.
+func (tx *Tx) Tuples(n, m int) string {
+	var b strings.Builder
+	for i := range n {
+		for j := range m {
+			switch {
+			case j > 0:
+				b.WriteByte(',')
+			case i > 0:
+				b.WriteString(",(")
+			default:
+				b.WriteByte('(')
+			}
+			if tx.dialect == Postgres {
+				b.WriteByte('$')
+				b.WriteString(strconv.Itoa(i*m + j + 1))
+			} else {
+				b.WriteByte('?')
+			}
+		}
+		b.WriteByte(')')
+	}
+	return b.String()
 }
 
 // txDriver lets ent run inside a transaction that is not ent's: where ent

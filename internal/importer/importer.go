@@ -33,6 +33,9 @@ const (
 	// batchRecords and batchBytes bound what one transaction takes in.
 	batchRecords = 4000
 	batchBytes   = 16 << 20
+	// chunksAhead is how far reading and parsing may run ahead: the next batch
+	// is ready when a transaction ends.
+	chunksAhead = batchRecords/chunkRecords + 2
 )
 
 // Importer imports files.
@@ -119,7 +122,7 @@ func (r *run) file(ctx context.Context, src Source) error {
 	// The pipeline: one goroutine reads, some parse, this one takes in, in the
 	// order of the file.
 	g, ctx := errgroup.WithContext(ctx)
-	work, ordered := make(chan *chunk), make(chan *chunk, 2*runtime.GOMAXPROCS(0))
+	work, ordered := make(chan *chunk), make(chan *chunk, chunksAhead)
 	g.Go(func() error {
 		defer close(work)
 		defer close(ordered)

@@ -23,6 +23,7 @@ type accounts struct {
 	cache      *cache
 	generation uint64
 	now        func() time.Time
+	made       map[string]bool // ids of accounts made in this batch
 }
 
 // accountPrefix is the type prefix of account ids (ent/schema/account.go).
@@ -88,6 +89,7 @@ func (s *accounts) findOrMake(ctx context.Context, principals []string, kinds ma
 		if ids[p] == "" {
 			unseen = append(unseen, p)
 			ids[p] = typeid.New(accountPrefix)
+			s.made[ids[p]] = true
 		}
 	}
 	if err := s.make(ctx, unseen, kinds, ids); err != nil {
@@ -135,16 +137,12 @@ func (s *accounts) make(ctx context.Context, principals []string, kinds map[stri
 	if len(principals) == 0 {
 		return nil
 	}
-	const columns = 6
-	args := make([]any, 0, columns*len(principals))
-	values := make([]string, len(principals))
-	now := s.now()
-	for i, p := range principals {
-		args = append(args, ids[p], s.tenant.OrganizationID, s.tenant.ID, p, string(kinds[p]), now)
-		values[i] = fmt.Sprintf("($%d,$%d,$%d,$%d,$%d,$%d)", columns*i+1, columns*i+2, columns*i+3, columns*i+4, columns*i+5, columns*i+6)
+	args := make([]any, 0, 6*len(principals))
+	for _, p := range principals {
+		args = append(args, ids[p], s.tenant.OrganizationID, s.tenant.ID, p, string(kinds[p]), s.now())
 	}
-	_, err := s.tx.SQL.ExecContext(ctx,
-		"INSERT INTO accounts (id, organization_id, tenant_id, principal, kind, created_at) VALUES "+strings.Join(values, ","), args...)
+	_, err := s.tx.SQL.ExecContext(ctx, "INSERT INTO accounts (id, organization_id, tenant_id, principal, kind, created_at) VALUES "+
+		s.tx.Tuples(len(principals), 6), args...)
 	if err != nil {
 		return fmt.Errorf("make accounts: %w", err)
 	}

@@ -114,7 +114,7 @@ func (in *Intake) take(ctx context.Context, tx *database.Tx, t *ent.Tenant, stat
 	if position != state.position+1 {
 		state.generation++
 	}
-	accounts := accounts{tx: tx, tenant: t, cache: in.cache, generation: state.generation, now: in.now}
+	accounts := accounts{tx: tx, tenant: t, cache: in.cache, generation: state.generation, now: in.now, made: map[string]bool{}}
 	if err := accounts.assign(ctx, batch); err != nil {
 		return Result{}, err
 	}
@@ -126,7 +126,7 @@ func (in *Intake) take(ctx context.Context, tx *database.Tx, t *ent.Tenant, stat
 	// The database stores the records while the engine thinks about them.
 	var storing errgroup.Group
 	storing.Go(func() error { return sifted.Store(ctx) })
-	ledger := &ledger{db: in.db, tx: tx, tenant: t, cache: in.cache, generation: state.generation}
+	ledger := &ledger{db: in.db, tx: tx, tenant: t, cache: in.cache, generation: state.generation, made: accounts.made}
 	reviews, encoded, err := in.detect(ctx, ledger, sifted.New)
 	if err := errors.Join(storing.Wait(), err); err != nil {
 		return Result{}, err

@@ -26,6 +26,7 @@ type ledger struct {
 	tenant     *ent.Tenant
 	cache      *cache
 	generation uint64
+	made       map[string]bool // accounts made in this batch: they have no books yet
 }
 
 // Books returns the books with these keys.
@@ -33,6 +34,9 @@ func (l *ledger) Books(ctx context.Context, keys []detect.BookKey) (map[detect.B
 	out := make(map[detect.BookKey]*detect.Book, len(keys))
 	var missing []detect.BookKey
 	for _, k := range keys {
+		if k.Kind == detect.BookAccount && l.made[k.Subject] {
+			continue
+		}
 		entry, ok := l.cache.get(l.key(k))
 		switch {
 		case !ok:
