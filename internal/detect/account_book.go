@@ -266,7 +266,8 @@ func (b *AccountBook) addMark(m Mark) change {
 	}
 	i := sort.Search(len(b.Marks), func(i int) bool { return !less(&b.Marks[i], &m) })
 	if i < len(b.Marks) && !less(&m, &b.Marks[i]) {
-		return 0
+		b.Marks[i] = m // a fuller version of the record
+		return changed | judge
 	}
 	var kept bool
 	if b.Marks, kept = keep(b.Marks, i, m, maxMarks); !kept {

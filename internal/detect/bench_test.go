@@ -77,7 +77,7 @@ func BenchmarkProcess(b *testing.B) {
 				if i+batch > len(all) {
 					books, i = make(memory), 0
 				}
-				out, err := e.Process(context.Background(), books, all[i:i+batch])
+				out, err := e.Process(context.Background(), books, all[i:i+batch], nil)
 				require.NoError(b, err)
 				maps.Copy(books, out.Changed)
 				i += batch
@@ -90,7 +90,7 @@ func BenchmarkProcess(b *testing.B) {
 func BenchmarkBookCodec(b *testing.B) {
 	books := make(memory)
 	e := detect.Standard()
-	out, err := e.Process(context.Background(), books, benign(20, 20_000))
+	out, err := e.Process(context.Background(), books, benign(20, 20_000), nil)
 	require.NoError(b, err)
 	var book *detect.Book
 	for k, v := range out.Changed {

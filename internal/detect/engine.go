@@ -48,13 +48,15 @@ func (e *Engine) Rules() []Description {
 	return all
 }
 
-// Process folds the activities, all new and of one tenant, into its books and
-// judges what that may have changed. The order of the batch does not matter.
-// An error means that nothing of it may be stored: the ledger's books may have
+// Process folds the activities of one tenant into its books and judges what
+// that may have changed: fresh ones, which come for the first time, and changed
+// ones, fuller versions of what came before, which add what the earlier version
+// lacked and are not counted again. The order of a batch does not matter. An
+// error means that nothing of it may be stored: the ledger's books may have
 // been changed half-way and must be forgotten.
-func (e *Engine) Process(ctx context.Context, ledger Ledger, batch []*activity.Activity) (Outcome, error) {
-	p := &pass{ctx: ctx, engine: e, ledger: ledger, desk: make(map[BookKey]*page, len(batch)/4+8)}
-	if err := p.fold(batch); err != nil {
+func (e *Engine) Process(ctx context.Context, ledger Ledger, fresh, changed []*activity.Activity) (Outcome, error) {
+	p := &pass{ctx: ctx, engine: e, ledger: ledger, desk: make(map[BookKey]*page, len(fresh)/4+8)}
+	if err := p.fold(fresh, changed); err != nil {
 		return Outcome{}, fmt.Errorf("fold activities: %w", err)
 	}
 	if err := p.spread(); err != nil {
@@ -145,12 +147,20 @@ type sourceKey struct {
 	period int
 }
 
-func (p *pass) fold(batch []*activity.Activity) error {
-	entries, err := p.open(batch)
+func (p *pass) fold(fresh, changed []*activity.Activity) error {
+	entries, err := p.open(slices.Concat(fresh, changed))
 	if err != nil || len(entries) == 0 {
 		return err
 	}
+	again := make(map[*activity.Activity]bool, len(changed))
+	for _, a := range changed {
+		again[a] = true
+	}
 	for i := range entries {
+		// What failed is counted, and was counted when it first came.
+		if again[entries[i].activity] && !used(entries[i].activity) {
+			entries[i].source = nil
+		}
 		if err := p.foldEntry(&entries[i]); err != nil {
 			return fmt.Errorf("activity %s: %w", entries[i].activity.ID, err)
 		}

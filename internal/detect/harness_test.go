@@ -42,8 +42,12 @@ func (s *shelf) Books(_ context.Context, keys []detect.BookKey) (map[detect.Book
 }
 
 func (s *shelf) process(e *detect.Engine, batch ...*activity.Activity) {
-	out, err := e.Process(context.Background(), s, batch)
+	out, err := e.Process(context.Background(), s, batch, nil)
 	require.NoError(s.t, err)
+	s.keep(out)
+}
+
+func (s *shelf) keep(out detect.Outcome) {
 	for k, b := range out.Changed {
 		data, err := detect.EncodeBook(b)
 		require.NoError(s.t, err)

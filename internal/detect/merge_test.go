@@ -113,3 +113,38 @@ func TestStoryTellsAttacks(t *testing.T) {
 		require.True(t, rules[want], "%s never told", want)
 	}
 }
+
+// A record that came first without its session, and again with it, tells what
+// it would have told at once; failures are not counted twice.
+func TestFullerVersion(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 3, 9, 0, 0, 0, time.UTC)
+	full := []*activity.Activity{
+		record("ann", at, home, signIn, agent(chromeWindows), session("s")),
+		record("ann", at.Add(10*time.Minute), hosting, signIn, agent(axios), session("s")),
+		record("ann", at.Add(12*time.Minute), hosting, act("New-InboxRule", "Name", ".", "DeleteMessage", "True"), session("s")),
+		record("bob", at, hosting, failure(50126), agent(axios)),
+	}
+	want := newShelf(t)
+	want.process(detect.Standard(), full...)
+	wantFindings, wantFailed := want.live()
+	require.Len(t, wantFindings, 2)
+
+	got := newShelf(t)
+	var poor []*activity.Activity
+	for _, a := range full {
+		p := *a
+		p.SessionID = ""
+		poor = append(poor, &p)
+	}
+	e := detect.Standard()
+	got.process(e, poor...)
+	before, _ := got.live()
+	require.Less(t, len(before), 2)
+	out, err := e.Process(t.Context(), got, nil, full)
+	require.NoError(t, err)
+	got.keep(out)
+	gotFindings, gotFailed := got.live()
+	require.Empty(t, cmp.Diff(wantFindings, gotFindings, cmpopts.EquateEmpty()))
+	require.Empty(t, cmp.Diff(wantFailed, gotFailed, cmpopts.EquateEmpty()))
+}

@@ -127,7 +127,7 @@ func (in *Intake) take(ctx context.Context, tx *database.Tx, t *ent.Tenant, stat
 	var storing errgroup.Group
 	storing.Go(func() error { return sifted.Store(ctx) })
 	ledger := &ledger{db: in.db, tx: tx, tenant: t, cache: in.cache, generation: state.generation, made: accounts.made}
-	reviews, encoded, err := in.detect(ctx, ledger, sifted.New)
+	reviews, encoded, err := in.detect(ctx, ledger, sifted)
 	if err := errors.Join(storing.Wait(), err); err != nil {
 		return Result{}, err
 	}
@@ -143,8 +143,8 @@ func (in *Intake) take(ctx context.Context, tx *database.Tx, t *ent.Tenant, stat
 	return out, nil
 }
 
-func (in *Intake) detect(ctx context.Context, l *ledger, batch []*activity.Activity) ([]detect.Review, []encodedBook, error) {
-	outcome, err := in.engine.Process(ctx, l, batch)
+func (in *Intake) detect(ctx context.Context, l *ledger, sifted *activitylog.Sifted) ([]detect.Review, []encodedBook, error) {
+	outcome, err := in.engine.Process(ctx, l, sifted.New, sifted.Changed)
 	if err != nil {
 		return nil, nil, fmt.Errorf("detect: %w", err)
 	}
