@@ -37,7 +37,7 @@ func (i *importCommand) Run(c *cli, sys *system) error {
 			return err //nolint:wrapcheck // says it all
 		}
 		sources, size := i.sources(sys)
-		progress, done := progressOf(sys.stderr, size)
+		progress, done := progressOf(sys.terminal, size)
 		summary, err := a.Importer.Import(ctx, t, sources, importer.Options{
 			MicrosoftTenantID: i.MicrosoftTenant, AcceptForeign: i.AcceptForeign, Progress: progress,
 		})

@@ -69,20 +69,22 @@ type system struct {
 	context.Context //nolint:containedctx // it lives as long as one command
 
 	stdin          io.Reader
-	stdout, stderr io.Writer
+	stdout, stderr io.Writer // printable
+	terminal       io.Writer // standard error as it is, for what draws on it
 	logger         *slog.Logger
 }
 
 // now is the one place where Cairn asks the machine's clock.
 func now() time.Time { return time.Now().UTC() }
 
-func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+func run(args []string, stdin io.Reader, stdout, terminal io.Writer) int {
+	printed, stderr := printable{stdout}, printable{terminal}
 	var c cli
 	exit := -1
 	parser, err := kong.New(&c, kong.Name("cairn"),
 		kong.Description("Identity threat detection and response for Microsoft 365, for managed service providers."),
 		kong.Vars{"data_dir": defaultDataDir(), "kinds": kindNames()},
-		kong.Writers(stdout, stderr), kong.Exit(func(code int) { exit = code }),
+		kong.Writers(printed, stderr), kong.Exit(func(code int) { exit = code }),
 		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
 		fmt.Fprintln(stderr, "cairn:", err)
@@ -98,7 +100,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	sys := &system{Context: ctx, stdin: stdin, stdout: stdout, stderr: stderr, logger: c.newLogger(stderr)}
+	sys := &system{Context: ctx, stdin: stdin, stdout: printed, stderr: stderr, terminal: terminal, logger: c.newLogger(stderr)}
 	if err := parsed.Run(&c, sys); err != nil {
 		if errors.Is(err, errReported) {
 			return exitFailed

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const directory = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
+
+// record is one line of AuditData.
+func record(n int) []byte {
+	return fmt.Appendf(nil, `{"CreationTime":"2025-03-04T05:%02d:%02d","Id":"11111111-2222-4333-8444-%012d","Operation":"FileAccessed",`+
+		`"OrganizationId":"%s","RecordType":6,"UserKey":"k","UserType":0,"Version":1,"Workload":"SharePoint",`+
+		`"UserId":"alva@contoso.example","ClientIP":"198.51.100.7"}`+"\n", n/60%60, n%60, n, directory)
+}
+
+// openFolder is a temporary folder that every user of the machine may write to.
+func openFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "cairn-test-") // t.TempDir's parent is closed to others
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	require.NoError(t, os.Chmod(dir, 0o777)) //nolint:gosec // that is the point
+	return dir
+}
+
+// program copies cairn to where every user of the machine may run it.
+func program(t *testing.T, dir string) string {
+	t.Helper()
+	path, err := exec.LookPath("cairn")
+	require.NoError(t, err)
+	from, err := os.Open(path)
+	require.NoError(t, err)
+	defer from.Close() //nolint:errcheck // only read from
+	copied := filepath.Join(dir, "cairn")
+	to, err := os.OpenFile(copied, os.O_CREATE|os.O_WRONLY, 0o755) //nolint:gosec // it is to be run
+	require.NoError(t, err)
+	_, err = io.Copy(to, from)
+	require.NoError(t, err)
+	require.NoError(t, to.Close())
+	return copied
+}
