@@ -52,7 +52,7 @@ func (s *Service) Create(ctx context.Context, name string, role access.Role) (st
 		return "", fmt.Errorf("create API key: %w", err)
 	}
 	random := make([]byte, keyBytes)
-	rand.Read(random) //nolint:errcheck // crashes rather than fails (crypto/rand)
+	rand.Read(random) // crashes rather than fails
 	key := Prefix + encoding.EncodeToString(random)
 	err = s.db.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
 		row, err := tx.Client.APIKey.Create().

@@ -67,7 +67,7 @@ func scopeMutation(next entgo.Mutator) entgo.Mutator {
 			return next.Mutate(ctx, m)
 		}
 		narrowed, ok := m.(interface {
-			WhereP(...func(*entsql.Selector))
+			WhereP(predicates ...func(*entsql.Selector))
 		})
 		if !ok {
 			return nil, fmt.Errorf("change %s: can't be narrowed to its scope", m.Type())

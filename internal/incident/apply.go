@@ -29,8 +29,10 @@ func (s *Service) Apply(ctx context.Context, tx *database.Tx, tenantID string, r
 	if err != nil {
 		return Result{}, fmt.Errorf("apply findings: %w", err)
 	}
-	a := applying{ctx: ctx, tx: tx, now: s.now(), organizationID: scope.OrganizationID, tenantID: tenantID,
-		accounts: map[string]bool{}, superseded: map[string]bool{}, result: Result{NewFindings: map[string]int{}}}
+	a := applying{
+		ctx: ctx, tx: tx, now: s.now(), organizationID: scope.OrganizationID, tenantID: tenantID,
+		accounts: map[string]bool{}, superseded: map[string]bool{}, result: Result{NewFindings: map[string]int{}},
+	}
 	if err := a.findings(reviews); err != nil {
 		return Result{}, err
 	}
@@ -52,7 +54,7 @@ func (s *Service) Apply(ctx context.Context, tx *database.Tx, tenantID string, r
 
 // applying is one run of Apply.
 type applying struct {
-	ctx            context.Context
+	ctx            context.Context //nolint:containedctx // it lives as long as the call it serves
 	tx             *database.Tx
 	now            time.Time
 	organizationID string

@@ -3,6 +3,7 @@ package incident_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -96,11 +97,11 @@ func (s *scene) state() []string {
 	require.NoError(s, err)
 	var out []string
 	for _, i := range list {
-		line := fmt.Sprintf("#%d %s", i.Number, i.Status)
+		line := []string{fmt.Sprintf("#%d %s", i.Number, i.Status)}
 		for _, f := range i.Edges.Findings {
-			line += " " + f.NaturalKey
+			line = append(line, f.NaturalKey)
 		}
-		out = append(out, line)
+		out = append(out, strings.Join(line, " "))
 	}
 	return out
 }

@@ -26,7 +26,10 @@ func (a *applying) regroup(accountID string) error {
 	if err != nil {
 		return fmt.Errorf("read the account's incidents: %w", err)
 	}
-	g := grouping{applying: a, accountID: accountID, byID: map[string]*ent.Incident{}, members: map[string][]*ent.Finding{}, gained: map[string][]*ent.Finding{}, lost: map[string][]*ent.Finding{}}
+	g := grouping{
+		applying: a, accountID: accountID, byID: map[string]*ent.Incident{},
+		members: map[string][]*ent.Finding{}, gained: map[string][]*ent.Finding{}, lost: map[string][]*ent.Finding{},
+	}
 	for _, i := range incidents {
 		g.byID[i.ID] = i
 	}

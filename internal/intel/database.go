@@ -34,7 +34,7 @@ func readDatabase(data []byte) (files []*table.File, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("damaged database: %w", err)
 	}
-	defer db.Close()
+	defer db.Close() //nolint:errcheck // opened from memory
 
 	contents := []table.Content{table.Countries, table.Networks, table.Kinds}
 	lists := make([]list, len(contents))
@@ -134,7 +134,8 @@ var (
 	textNumbers   = [][]any{{"asn"}}
 	ownerFields   = [][]any{
 		{"autonomous_system_organization"},
-		{"traits", "autonomous_system_organization"}, {"as_name"},
+		{"traits", "autonomous_system_organization"},
+		{"as_name"},
 	}
 	// A proxy, and what is only called anonymous, hides who is behind it as a VPN does.
 	kindFields = []struct {

@@ -14,6 +14,7 @@ import (
 )
 
 func openShipped(t testing.TB) *Tables {
+	t.Helper()
 	tables, err := Open("")
 	require.NoError(t, err)
 	return tables
@@ -155,6 +156,7 @@ func TestLookupAllocatesNothing(t *testing.T) { //nolint:paralleltest // AllocsP
 
 // file makes a table of the given content from prefix → entry.
 func file(t testing.TB, content table.Content, prefixes map[string]table.Entry, more ...table.Entry) *table.File {
+	t.Helper()
 	var b table.Builder
 	f := &table.File{Header: table.Header{Name: "test", Content: content}}
 	for prefix, entry := range prefixes {

@@ -122,7 +122,7 @@ func readFile(path string, kind activity.NetworkKind, reject func(int, string)) 
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // only read from
 	r := bufio.NewReaderSize(&limited{file, maxSize}, sniff)
 	start, err := r.Peek(2)
 	if err == nil && string(start) == "\x1f\x8b" {
@@ -279,7 +279,7 @@ func loadFile(path string) (*table.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("address table: %w", err)
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // only read from
 	f, err := table.Read(bufio.NewReader(file))
 	if err != nil {
 		return nil, fmt.Errorf("address table %s: %w (load the list it was made from again, or delete it)", path, err)

@@ -22,12 +22,14 @@ func at(hour int) func() time.Time {
 
 // write writes a file into a folder of its own and returns its path.
 func write(t testing.TB, name string, content []byte) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	require.NoError(t, os.WriteFile(path, content, 0o600))
 	return path
 }
 
 func zipped(t testing.TB, content string) []byte {
+	t.Helper()
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	_, err := z.Write([]byte(content))
@@ -38,6 +40,7 @@ func zipped(t testing.TB, content string) []byte {
 
 // names lists what is in a folder.
 func names(t testing.TB, dir string) []string {
+	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if os.IsNotExist(err) {
 		return nil

@@ -65,7 +65,7 @@ func (s *server) observed(next http.Handler) http.Handler {
 		ctx := audit.WithAddress(s.WithRequestID(r.Context(), id), address)
 		rec := &recorder{ResponseWriter: w}
 		header := w.Header()
-		header.Set("X-Request-Id", id)
+		header.Set("X-Request-ID", id)
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("X-Frame-Options", "DENY")
 		header.Set("Referrer-Policy", "no-referrer")
@@ -121,7 +121,7 @@ func methodLabel(m string) string {
 // authenticated lets in who presents a known key.
 func (s *server) authenticated(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := w.Header().Get("X-Request-Id")
+		id := w.Header().Get("X-Request-ID")
 		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		if !strings.EqualFold(scheme, "Bearer") || token == "" {
 			w.Header().Set("WWW-Authenticate", "Bearer")
@@ -148,7 +148,7 @@ func (s *server) authenticated(next http.Handler) http.Handler {
 func refuse(w http.ResponseWriter, status int, code, message, requestID string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{ // the client has gone where this fails
+	_ = json.NewEncoder(w).Encode(map[string]any{ //nolint:errchkjson // all strings: where it fails the client has gone
 		"data": nil,
 		"errors": []any{map[string]any{
 			"message": message, "extensions": map[string]any{"code": code, "requestId": requestID},

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -66,9 +67,10 @@ func write(dir, name string, statements []string) (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, fmt.Sprintf("%04d_%s.sql", len(existing)+1, name))
-	text := "-- +goose Up\n"
+	var text bytes.Buffer
+	text.WriteString("-- +goose Up\n")
 	for _, s := range statements {
-		text += s + ";\n"
+		text.WriteString(s + ";\n")
 	}
-	return path, os.WriteFile(path, []byte(text), 0o644)
+	return path, os.WriteFile(path, text.Bytes(), 0o644)
 }

@@ -17,6 +17,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha512"
 	"crypto/subtle"
 	"encoding/base64"
@@ -144,7 +145,7 @@ func (o origin) tarball(dir string) ([]byte, error) {
 	name := strings.NewReplacer("@", "", "/", "-").Replace(o.pack) + "-" + o.version + ".tgz"
 	path := filepath.Join(dir, name)
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		npm := exec.Command("npm", "pack", o.pack+"@"+o.version, "--pack-destination", dir)
+		npm := exec.CommandContext(context.Background(), "npm", "pack", o.pack+"@"+o.version, "--pack-destination", dir)
 		npm.Stderr = os.Stderr
 		if err := npm.Run(); err != nil {
 			return nil, fmt.Errorf("npm pack: %w", err)

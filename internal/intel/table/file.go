@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/bits"
 	"time"
 )
@@ -105,7 +106,7 @@ func Read(r io.Reader) (*File, error) {
 	}
 	count := d.count()
 	for range count {
-		f.Entries = append(f.Entries, Entry{Number: uint32(d.number())})
+		f.Entries = append(f.Entries, Entry{Number: d.systemNumber()})
 		if d.err != nil {
 			break
 		}
@@ -220,6 +221,16 @@ func (d *decoder) number() uint64 {
 		d.fail(err)
 	}
 	return n
+}
+
+// systemNumber reads the number of an autonomous system.
+func (d *decoder) systemNumber() uint32 {
+	n := d.number()
+	if n > math.MaxUint32 {
+		d.fail(fmt.Errorf("a network number of %d", n))
+		return 0
+	}
+	return uint32(n)
 }
 
 // count reads how many things follow. Slices grow with what is really there,

@@ -75,7 +75,7 @@ func (l *line) set(start point, value uint32) {
 }
 
 // clip gives back the room a line was made with and did not need.
-func (l line) clip() line {
+func (l *line) clip() line {
 	return line{keys: slices.Clone(l.keys), lows: slices.Clone(l.lows), values: slices.Clone(l.values)}
 }
 

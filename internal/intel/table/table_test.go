@@ -175,6 +175,7 @@ func TestV4InV6ClothesIsV4(t *testing.T) {
 }
 
 func small(t testing.TB) []byte {
+	t.Helper()
 	f := &File{
 		Header:  Header{Name: "n", Content: Countries},
 		Entries: []Entry{{Text: "NL"}},
