@@ -74,9 +74,10 @@ func (s *server) observed(next http.Handler) http.Handler {
 			header.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		defer func() {
-			if v := recover(); v != nil {
+			v, begun := recover(), rec.status != 0
+			if v != nil {
 				s.Logger.ErrorContext(ctx, "panic", "request", id, "panic", v, "stack", string(debug.Stack()))
-				if rec.status == 0 {
+				if !begun {
 					refuse(rec, http.StatusInternalServerError, "INTERNAL", "Internal error. The log holds the details under the request id.", id)
 				}
 			}
@@ -89,6 +90,9 @@ func (s *server) observed(next http.Handler) http.Handler {
 			}
 			s.Logger.Log(ctx, level, "request", "request", id, "method", methodLabel(r.Method), "path", path,
 				"status", rec.status, "bytes", rec.bytes, "address", address, "duration", took.Round(time.Microsecond).String())
+			if v != nil && begun {
+				panic(http.ErrAbortHandler) // net/http breaks the connection: nobody takes the part for the whole
+			}
 		}()
 		next.ServeHTTP(rec, r.WithContext(ctx))
 	})
