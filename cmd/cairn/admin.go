@@ -2,13 +2,11 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"runtime/debug"
 	"strings"
 
-	"github.com/cairn-itdr/cairn/internal/access"
-	"github.com/cairn-itdr/cairn/internal/activity"
 	"github.com/cairn-itdr/cairn/internal/app"
-	"github.com/cairn-itdr/cairn/internal/intel"
 )
 
 type adminCommand struct {
@@ -24,16 +22,12 @@ type createAPIKeyCommand struct {
 // Run prints the key alone on standard output.
 func (k *createAPIKeyCommand) Run(c *cli, sys *system) error {
 	return c.open(sys, func(a *app.App) error {
-		organization, err := a.Organizations.Resolve(sys, k.Organization)
+		key, err := a.CreateAPIKey(sys, k.Organization, k.Name, k.Role)
 		if err != nil {
-			return err //nolint:wrapcheck // says it all
-		}
-		key, err := a.APIKeys.Create(access.System(sys, "command line", organization.ID), k.Name, access.Role(k.Role))
-		if err != nil {
-			return err //nolint:wrapcheck // says it all
+			return err
 		}
 		_, err = fmt.Fprintln(sys.stdout, key)
-		return err //nolint:wrapcheck // says it all
+		return err
 	})
 }
 
@@ -43,7 +37,7 @@ type migrateCommand struct{}
 func (*migrateCommand) Run(c *cli, sys *system) error {
 	return c.open(sys, func(*app.App) error {
 		_, err := fmt.Fprintln(sys.stdout, "the database's schema is up to date")
-		return err //nolint:wrapcheck // says it all
+		return err
 	})
 }
 
@@ -58,58 +52,54 @@ type intelUpdateCommand struct {
 }
 
 // kindNames lists the kinds for the help text.
-func kindNames() string {
-	names := make([]string, 0, len(intel.Kinds()))
-	for _, k := range intel.Kinds() {
-		names = append(names, strings.ToLower(string(k)))
-	}
-	return strings.Join(names, ", ")
-}
+func kindNames() string { return strings.Join(app.IntelKinds(), ", ") }
 
 // Run loads the files, all or none.
 func (u *intelUpdateCommand) Run(c *cli, sys *system) error {
-	report, err := intel.Update(app.IntelDir(c.dataDir()), u.Files, intel.Options{
-		Kind: activity.NetworkKind(strings.ToUpper(u.Kind)), Now: now,
-	})
+	report, err := app.UpdateIntel(c.dataDir(), u.Kind, u.Files, now)
 	for _, r := range report.Rejected {
-		fmt.Fprintln(sys.stderr, "line not taken:", r)
+		sys.warn("line not taken: %s", r)
 	}
 	if more := report.Skipped - len(report.Rejected); more > 0 {
-		fmt.Fprintf(sys.stderr, "and %d more lines not taken\n", more)
+		sys.warn("and %d more lines not taken", more)
 	}
 	if err != nil {
 		return fmt.Errorf("nothing was changed: %w", err)
 	}
+	var out strings.Builder
 	for _, t := range report.Tables {
 		verb := "loaded"
 		if t.Replaced {
 			verb = "replaced"
 		}
-		fmt.Fprintf(sys.stdout, "%s %s from %s: %d rows\n", verb, t.Name, t.File, t.Rows)
+		fmt.Fprintf(&out, "%s %s from %s: %d rows\n", verb, t.Name, t.File, t.Rows)
 	}
-	fmt.Fprintln(sys.stdout, "a running server uses them after its next start")
-	return nil
+	out.WriteString("a running server uses them after its next start\n")
+	_, err = io.WriteString(sys.stdout, out.String())
+	return err
 }
 
 type intelListCommand struct{}
 
 // Run lists the tables.
 func (*intelListCommand) Run(c *cli, sys *system) error {
-	tables, err := intel.Open(app.IntelDir(c.dataDir()))
+	sources, err := app.IntelSources(c.dataDir())
 	if err != nil {
-		return err //nolint:wrapcheck // says it all
+		return err
 	}
-	for _, s := range tables.Sources() {
-		fmt.Fprintf(sys.stdout, "%s: %d rows", s.Name, s.Rows)
+	var out strings.Builder
+	for _, s := range sources {
+		fmt.Fprintf(&out, "%s: %d rows", s.Name, s.Rows)
 		if !s.Snapshot.IsZero() {
-			fmt.Fprintf(sys.stdout, ", of %s", s.Snapshot.Format("2006-01-02"))
+			fmt.Fprintf(&out, ", of %s", s.Snapshot.Format("2006-01-02"))
 		}
 		if s.Notice != "" {
-			fmt.Fprintf(sys.stdout, " (%s)", s.Notice)
+			fmt.Fprintf(&out, " (%s)", s.Notice)
 		}
-		fmt.Fprintln(sys.stdout)
+		out.WriteByte('\n')
 	}
-	return nil
+	_, err = io.WriteString(sys.stdout, out.String())
+	return err
 }
 
 type versionCommand struct{}
@@ -120,6 +110,6 @@ func (*versionCommand) Run(sys *system) error {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		version = info.Main.Version
 	}
-	_, err := fmt.Fprintf(sys.stdout, "cairn %s\n\n%s", version, intel.Notice())
-	return err //nolint:wrapcheck // says it all
+	_, err := fmt.Fprintf(sys.stdout, "cairn %s\n\n%s", version, app.Notice())
+	return err
 }

@@ -10,9 +10,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
-	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/app"
-	"github.com/cairn-itdr/cairn/internal/importer"
 )
 
 type importCommand struct {
@@ -27,22 +25,16 @@ type importCommand struct {
 // Run imports the files. It fails where a whole file was refused.
 func (i *importCommand) Run(c *cli, sys *system) error {
 	return c.open(sys, func(a *app.App) error {
-		organization, err := a.Organizations.Resolve(sys, i.Organization)
-		if err != nil {
-			return err //nolint:wrapcheck // says it all
-		}
-		ctx := access.System(sys, "import at the command line", organization.ID)
-		t, err := a.Tenants.ByName(ctx, i.Tenant)
-		if err != nil {
-			return err //nolint:wrapcheck // says it all
-		}
-		sources, size := i.sources(sys)
-		progress, done := progressOf(sys.terminal, size)
-		summary, err := a.Importer.Import(ctx, t, sources, importer.Options{
-			MicrosoftTenantID: i.MicrosoftTenant, AcceptForeign: i.AcceptForeign, Progress: progress,
+		progress, done := progressOf(sys.terminal)
+		summary, err := a.Import(sys, app.ImportOrder{
+			Organization: i.Organization, Tenant: i.Tenant, MicrosoftTenant: i.MicrosoftTenant, AcceptForeign: i.AcceptForeign,
+			Files: i.Files, Stdin: sys.stdin, Progress: progress,
 		})
 		done()
-		if printErr := i.print(sys, &summary); printErr != nil {
+		if summary == nil {
+			return err
+		}
+		if printErr := i.print(sys.stdout, summary); printErr != nil {
 			err = errors.Join(err, printErr)
 		}
 		if err != nil {
@@ -55,53 +47,31 @@ func (i *importCommand) Run(c *cli, sys *system) error {
 	})
 }
 
-func (i *importCommand) print(sys *system, s *importer.Summary) error {
+func (i *importCommand) print(w io.Writer, summary interface{ WriteText(w io.Writer) error }) error {
 	if !i.JSON {
-		return s.WriteText(sys.stdout) //nolint:wrapcheck // says it all
+		return summary.WriteText(w)
 	}
-	enc := json.NewEncoder(sys.stdout)
+	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
-	return enc.Encode(s) //nolint:wrapcheck // says it all
-}
-
-// sources names what to read, and how many bytes that is; -1 where unknown.
-func (i *importCommand) sources(sys *system) (list []importer.Source, size int64) {
-	for _, name := range i.Files {
-		if name == "-" {
-			size = -1
-			list = append(list, importer.Source{
-				Name: "standard input",
-				Open: func() (io.ReadCloser, error) { return io.NopCloser(sys.stdin), nil },
-			})
-			continue
-		}
-		info, err := os.Stat(name)
-		regular := err == nil && info.Mode().IsRegular()
-		if regular && size >= 0 {
-			size += info.Size()
-		}
-		list = append(list, importer.Source{
-			Name:       name,
-			Rereadable: regular,
-			Open: func() (io.ReadCloser, error) {
-				if err == nil && info.IsDir() {
-					return nil, errors.New("it is a folder: name the files in it")
-				}
-				return os.Open(name) //nolint:gosec // the user named it
-			},
-		})
-	}
-	return list, size
+	return enc.Encode(summary)
 }
 
 // progressOf draws a progress bar where w is a terminal.
-func progressOf(w io.Writer, size int64) (progress func(int64), done func()) {
+func progressOf(w io.Writer) (progress func(read, size int64), done func()) {
 	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) { //nolint:gosec // a file descriptor
+	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return nil, func() {}
 	}
-	bar := progressbar.NewOptions64(size, progressbar.OptionSetWriter(f), progressbar.OptionShowBytes(true),
-		progressbar.OptionSetDescription("importing"), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth())
-	return func(n int64) { _ = bar.Set64(n) }, // a bar that can't be drawn stops nothing
-		func() { _ = bar.Finish() }
+	var bar *progressbar.ProgressBar
+	return func(read, size int64) {
+			if bar == nil {
+				bar = progressbar.NewOptions64(size, progressbar.OptionSetWriter(f), progressbar.OptionShowBytes(true),
+					progressbar.OptionSetDescription("importing"), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth())
+			}
+			_ = bar.Set64(read) // a bar that can't be drawn stops nothing
+		}, func() {
+			if bar != nil {
+				_ = bar.Finish()
+			}
+		}
 }

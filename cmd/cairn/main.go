@@ -74,6 +74,13 @@ type system struct {
 	logger         *slog.Logger
 }
 
+// warn tells a person something on standard error.
+func (s *system) warn(format string, args ...any) { warn(s.stderr, format, args...) }
+
+func warn(w io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(w, format+"\n", args...) // there is nobody left to tell where it fails
+}
+
 // now is the one place where Cairn asks the machine's clock.
 func now() time.Time { return time.Now().UTC() }
 
@@ -87,7 +94,7 @@ func run(args []string, stdin io.Reader, stdout, terminal io.Writer) int {
 		kong.Writers(printed, stderr), kong.Exit(func(code int) { exit = code }),
 		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
-		fmt.Fprintln(stderr, "cairn:", err)
+		warn(stderr, "cairn: %v", err)
 		return exitFailed
 	}
 	parsed, err := parser.Parse(args)
@@ -95,7 +102,7 @@ func run(args []string, stdin io.Reader, stdout, terminal io.Writer) int {
 		return exit
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "cairn: %v\nTry cairn --help.\n", err)
+		warn(stderr, "cairn: %v\nTry cairn --help.", err)
 		return exitUsage
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -106,10 +113,10 @@ func run(args []string, stdin io.Reader, stdout, terminal io.Writer) int {
 			return exitFailed
 		}
 		if refused := refusal.From(err); refused != nil && refused.Code == refusal.Invalid {
-			fmt.Fprintln(stderr, "cairn:", refused.Message)
+			sys.warn("cairn: %s", refused.Message)
 			return exitUsage
 		}
-		fmt.Fprintln(stderr, "cairn:", err)
+		sys.warn("cairn: %v", err)
 		return exitFailed
 	}
 	return exitDone
@@ -158,7 +165,7 @@ func (c *cli) config(sys *system) app.Config {
 func (c *cli) open(sys *system, do func(a *app.App) error) (err error) {
 	a, err := app.Open(sys, c.config(sys))
 	if err != nil {
-		return err //nolint:wrapcheck // says it all
+		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 	return do(a)

@@ -29,7 +29,7 @@ func (p printable) Write(b []byte) (int, error) {
 		}
 	}
 	if _, err := io.WriteString(p.w, out.String()); err != nil {
-		return 0, err //nolint:wrapcheck // the writer's word
+		return 0, err
 	}
 	return len(b), nil
 }

@@ -28,13 +28,13 @@ func (s *serveCommand) Run(c *cli, sys *system) error {
 	defer listener.Close() //nolint:errcheck // closed by serving already
 	a, err := app.Open(sys, cfg)
 	if err != nil {
-		return err //nolint:wrapcheck // says it all
+		return err
 	}
 	defer a.Close() //nolint:errcheck // the process ends
 	sys.logger.Info("serving", "address", listener.Addr().String())
 	err = a.Serve(sys, listener)
 	sys.logger.Info("stopped")
-	return err //nolint:wrapcheck // says it all
+	return err
 }
 
 type demoCommand struct {
@@ -63,5 +63,5 @@ func (d *demoCommand) Run(c *cli, sys *system) error {
 		return s.WriteText(sys.stdout)
 	})
 	sys.logger.Info("stopped")
-	return err //nolint:wrapcheck // says it all
+	return err
 }

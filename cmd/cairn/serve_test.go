@@ -1,8 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -48,4 +53,46 @@ func TestDataFolderIsOneProcesss(t *testing.T) {
 	stop()
 	code, _, stderr := cairn(t, "migrate", "--data-dir", dir)
 	require.Zero(t, code, stderr)
+}
+
+// Ensure Ctrl-C ends the demo cleanly while it still tells its story, and that
+// a second demo says why it can't start where the first one is.
+func TestDemoEndsOnInterrupt(t *testing.T) {
+	t.Parallel()
+	temporary := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), "cairn", "demo", "--json", "--listen", "127.0.0.1:0")
+	cmd.Env = append(os.Environ(), "TMPDIR="+temporary)
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	var start struct{ Explorer, API, APIKey, Query, DataDir string }
+	output := json.NewDecoder(stdout)
+	require.NoError(t, output.Decode(&start))
+	require.True(t, strings.HasPrefix(start.APIKey, "cairn_key_"))
+	require.Equal(t, temporary, filepath.Dir(start.DataDir))
+	api, err := url.Parse(start.API)
+	require.NoError(t, err)
+
+	code, out, complaint := cairn(t, "demo", "--listen", api.Host)
+	require.Equal(t, exitFailed, code)
+	require.Empty(t, out)
+	require.Contains(t, complaint, "--listen 127.0.0.1:0 takes any free port")
+
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	rest, err := io.ReadAll(io.MultiReader(output.Buffered(), stdout))
+	require.NoError(t, err)
+	require.NoError(t, cmd.Wait(), log.String())
+	require.Empty(t, strings.TrimSpace(string(rest)))
+	require.Contains(t, log.String(), "stopped")
+	require.NotContains(t, log.String(), "level=ERROR")
+	left, err := os.ReadDir(temporary)
+	require.NoError(t, err)
+	require.Empty(t, left)
+
+	code, out, complaint = cairn(t, "demo", "--listen", "127.0.0.1:0", "--data-dir", "testdata")
+	require.Equal(t, exitFailed, code)
+	require.Empty(t, out)
+	require.Contains(t, complaint, "testdata: the folder is not empty and holds no demo")
 }
