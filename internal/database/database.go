@@ -94,11 +94,11 @@ func openSQLite(ctx context.Context, dir string) (*DB, error) {
 	path := filepath.Join(dir, fileName)
 	// One connection writes: SQLite has one writer anyway, and a second
 	// connection would only find the file busy.
-	if db.write, err = sql.Open("sqlite", dsn(path, "_txlock=immediate")); err != nil {
+	if db.write, err = sql.Open("sqlite", dsn(path, "_txlock=immediate", "_pragma=cache_size(-32768)")); err != nil {
 		return nil, errors.Join(err, unlock())
 	}
 	db.write.SetMaxOpenConns(1)
-	if db.read, err = sql.Open("sqlite", dsn(path, "_pragma=query_only(1)")); err != nil {
+	if db.read, err = sql.Open("sqlite", dsn(path, "_pragma=query_only(1)", "_pragma=cache_size(-8192)")); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	db.read.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
@@ -111,14 +111,14 @@ func openSQLite(ctx context.Context, dir string) (*DB, error) {
 // dsn gives every SQLite connection the same habits. Times are integers of
 // microseconds, so that they sort and index exactly. FULL makes a committed
 // batch survive a power cut, at one fsync a batch.
-func dsn(path, extra string) string {
-	pragmas := []string{
+func dsn(path string, extra ...string) string {
+	pragmas := append([]string{
 		"_pragma=journal_mode(WAL)", "_pragma=wal_autocheckpoint(16384)",
 		"_pragma=synchronous(FULL)", "_pragma=foreign_keys(1)",
-		"_pragma=busy_timeout(10000)", "_pragma=cache_size(-32768)", "_pragma=temp_store(2)",
+		"_pragma=busy_timeout(10000)", "_pragma=temp_store(2)",
 		"_pragma=journal_size_limit(67108864)",
-		"_time_integer_format=unix_micro", "_inttotime=1", extra,
-	}
+		"_time_integer_format=unix_micro", "_inttotime=1",
+	}, extra...)
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: strings.Join(pragmas, "&")}).String()
 }
 

@@ -42,5 +42,5 @@ func lockFolder(dir string) (unlock func() error, err error) {
 
 func writePID(f *os.File) error {
 	_, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	return err //nolint:wrapcheck // wrapped by the only caller
+	return err
 }
