@@ -21,7 +21,7 @@ func (APIKey) Mixin() []ent.Mixin { return []ent.Mixin{organizationOwned{}} }
 func (APIKey) Fields() []ent.Field {
 	return []ent.Field{
 		identified("apikey"),
-		field.String("name").MaxLen(200),
+		field.String("name").MaxRuneLen(200),
 		field.String("role").GoType(access.Role("")),
 		field.Bytes("hash").Sensitive().Unique().Immutable().Comment("SHA-256 of the key, which has 256 random bits"),
 		field.Time("created_at").Immutable(),

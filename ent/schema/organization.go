@@ -16,7 +16,7 @@ func (Organization) Annotations() []schema.Annotation { return table("organizati
 func (Organization) Fields() []ent.Field {
 	return []ent.Field{
 		identified("organization"),
-		field.String("name").NotEmpty().MaxLen(200),
+		field.String("name").NotEmpty().MaxRuneLen(200),
 		field.Int("incident_count").Default(0).Comment("the number of the newest incident"),
 		field.Time("created_at").Immutable(),
 	}

@@ -21,8 +21,8 @@ func (Tenant) Mixin() []ent.Mixin { return []ent.Mixin{organizationOwned{}} }
 func (Tenant) Fields() []ent.Field {
 	return []ent.Field{
 		identified("tenant"),
-		field.String("name").NotEmpty().MaxLen(200),
-		field.String("name_key").NotEmpty().MaxLen(200).Comment("the name as it is compared: lower case"),
+		field.String("name").NotEmpty().MaxRuneLen(200),
+		field.String("name_key").NotEmpty().MaxRuneLen(200).Comment("the name as it is compared: lower case"),
 		field.String("microsoft_tenant_id").Optional().Nillable().MaxLen(36).Comment("lower-case GUID of the directory"),
 		field.Enum("lifecycle").
 			NamedValues(

@@ -34,21 +34,57 @@ func New(db *database.DB, now func() time.Time) *Service { return &Service{db: d
 // context needs no scope, and nothing that answers over the network calls it.
 func (s *Service) Resolve(ctx context.Context, wanted string) (*ent.Organization, error) {
 	ctx = access.SystemAcrossOrganizations(ctx, "command line")
-	q := s.db.Client().Organization.Query().Order(organization.ByCreatedAt(), organization.ByID())
+	found, err := find(ctx, s.db.Client(), wanted)
+	if err != nil || found != nil {
+		return found, err
+	}
+	err = s.db.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
+		if err := alone(ctx, tx); err != nil {
+			return err
+		}
+		// Another process may have made it meanwhile.
+		if found, err = find(ctx, tx.Client, wanted); err != nil || found != nil {
+			return err
+		}
+		found, err = s.first(ctx, tx, wanted)
+		return err
+	})
+	return found, err
+}
+
+// find returns the organization wanted, or nil where there is none.
+func find(ctx context.Context, client *ent.Client, wanted string) (*ent.Organization, error) {
+	q := client.Organization.Query()
 	if wanted != "" {
 		q.Where(organization.Or(organization.ID(wanted), organization.NameEqualFold(wanted)))
 	}
 	found, err := q.Limit(2).All(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("find the organization: %w", err)
-	}
 	switch {
-	case len(found) == 1:
-		return found[0], nil
+	case err != nil:
+		return nil, fmt.Errorf("find the organization: %w", err)
 	case len(found) > 1:
 		return nil, refusal.New(refusal.Invalid, nil, "there are several organizations: name one with --organization (its id, or its name where that is unique)")
+	case len(found) == 0:
+		return nil, nil
 	}
-	some, err := s.db.Client().Organization.Query().Exist(ctx)
+	return found[0], nil
+}
+
+// alone keeps others from making an organization until tx ends; on SQLite a
+// transaction is alone anyway.
+func alone(ctx context.Context, tx *database.Tx) error {
+	if tx.Dialect() != database.Postgres {
+		return nil
+	}
+	if _, err := tx.SQL.ExecContext(ctx, "LOCK TABLE organizations IN SHARE ROW EXCLUSIVE MODE"); err != nil {
+		return fmt.Errorf("lock the organizations: %w", err)
+	}
+	return nil
+}
+
+// first makes the first organization of an empty installation.
+func (s *Service) first(ctx context.Context, tx *database.Tx, wanted string) (*ent.Organization, error) {
+	some, err := tx.Client.Organization.Query().Exist(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("find the organization: %w", err)
 	}
@@ -59,11 +95,7 @@ func (s *Service) Resolve(ctx context.Context, wanted string) (*ent.Organization
 	if name == "" {
 		name = FirstName
 	}
-	var out *ent.Organization
-	err = s.db.InTx(ctx, func(ctx context.Context, tx *database.Tx) (err error) {
-		out, err = tx.Client.Organization.Create().SetName(name).SetCreatedAt(s.now()).Save(ctx)
-		return err //nolint:wrapcheck // wrapped below
-	})
+	out, err := tx.Client.Organization.Create().SetName(name).SetCreatedAt(s.now()).Save(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("make the first organization: %w", err)
 	}

@@ -80,6 +80,9 @@ func (s *Service) create(ctx context.Context, tx *database.Tx, in Create) (*ent.
 		return nil, err
 	}
 	out, err := create.Save(ctx)
+	if ent.IsConstraintError(err) { // another process was quicker
+		return nil, refusal.New(refusal.Taken, nil, "another tenant has this name or this Microsoft tenant")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("create tenant: %w", err)
 	}
@@ -134,7 +137,11 @@ func (s *Service) Update(ctx context.Context, ref string, in Update) (*ent.Tenan
 			update.SetSensitive(*in.Sensitive)
 			changed = append(changed, fmt.Sprintf("sensitive: %t", *in.Sensitive))
 		}
-		if out, err = update.Save(ctx); err != nil {
+		out, err = update.Save(ctx)
+		if ent.IsConstraintError(err) { // another process was quicker
+			return refusal.New(refusal.Taken, nil, "another tenant has this name or this Microsoft tenant")
+		}
+		if err != nil {
 			return fmt.Errorf("update tenant %s: %w", t.ID, err)
 		}
 		return audit.Write(ctx, tx, s.now(), audit.Entry{
@@ -171,10 +178,19 @@ func find(ctx context.Context, client *ent.Client, ref string) (*ent.Tenant, err
 
 // ByName returns the tenant of that name (letter case ignored), made if need be.
 func (s *Service) ByName(ctx context.Context, name string) (*ent.Tenant, error) {
-	t, err := s.db.Client().Tenant.Query().Where(tenant.NameKey(nameKey(name))).Only(ctx)
-	if ent.IsNotFound(err) {
-		return s.Create(ctx, Create{Name: name})
+	t, err := s.byName(ctx, name)
+	if !ent.IsNotFound(err) {
+		return t, err
 	}
+	t, err = s.Create(ctx, Create{Name: name})
+	if refused := refusal.From(err); refused != nil && refused.Code == refusal.Taken { // made meanwhile
+		return s.byName(ctx, name)
+	}
+	return t, err
+}
+
+func (s *Service) byName(ctx context.Context, name string) (*ent.Tenant, error) {
+	t, err := s.db.Client().Tenant.Query().Where(tenant.NameKey(nameKey(name))).Only(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("find tenant: %w", err)
 	}
