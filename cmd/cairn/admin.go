@@ -58,10 +58,10 @@ func kindNames() string { return strings.Join(app.IntelKinds(), ", ") }
 func (u *intelUpdateCommand) Run(c *cli, sys *system) error {
 	report, err := app.UpdateIntel(c.dataDir(), u.Kind, u.Files, now)
 	for _, r := range report.Rejected {
-		sys.warn("line not taken: %s", r)
+		sys.warnf("line not taken: %s", r)
 	}
 	if more := report.Skipped - len(report.Rejected); more > 0 {
-		sys.warn("and %d more lines not taken", more)
+		sys.warnf("and %d more lines not taken", more)
 	}
 	if err != nil {
 		return fmt.Errorf("nothing was changed: %w", err)

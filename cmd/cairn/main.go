@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -25,21 +24,7 @@ import (
 )
 
 func main() {
-	tuneMemory()
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
-}
-
-// tuneMemory lets garbage wait while memory is plenty and collects hard near
-// the limit: an import makes much garbage and keeps little. GOGC and
-// GOMEMLIMIT, where set, decide instead.
-func tuneMemory() {
-	const collectAt, softLimit = 300, 200 << 20
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
-	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(softLimit)
-	}
 }
 
 const (
@@ -74,10 +59,10 @@ type system struct {
 	logger         *slog.Logger
 }
 
-// warn tells a person something on standard error.
-func (s *system) warn(format string, args ...any) { warn(s.stderr, format, args...) }
+// warnf tells a person something on standard error.
+func (s *system) warnf(format string, args ...any) { warnf(s.stderr, format, args...) }
 
-func warn(w io.Writer, format string, args ...any) {
+func warnf(w io.Writer, format string, args ...any) {
 	_, _ = fmt.Fprintf(w, format+"\n", args...) // there is nobody left to tell where it fails
 }
 
@@ -94,7 +79,7 @@ func run(args []string, stdin io.Reader, stdout, terminal io.Writer) int {
 		kong.Writers(printed, stderr), kong.Exit(func(code int) { exit = code }),
 		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
-		warn(stderr, "cairn: %v", err)
+		warnf(stderr, "cairn: %v", err)
 		return exitFailed
 	}
 	parsed, err := parser.Parse(args)
@@ -102,7 +87,7 @@ func run(args []string, stdin io.Reader, stdout, terminal io.Writer) int {
 		return exit
 	}
 	if err != nil {
-		warn(stderr, "cairn: %v\nTry cairn --help.", err)
+		warnf(stderr, "cairn: %v\nTry cairn --help.", err)
 		return exitUsage
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -113,10 +98,10 @@ func run(args []string, stdin io.Reader, stdout, terminal io.Writer) int {
 			return exitFailed
 		}
 		if refused := refusal.From(err); refused != nil && refused.Code == refusal.Invalid {
-			sys.warn("cairn: %s", refused.Message)
+			sys.warnf("cairn: %s", refused.Message)
 			return exitUsage
 		}
-		sys.warn("cairn: %v", err)
+		sys.warnf("cairn: %v", err)
 		return exitFailed
 	}
 	return exitDone

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
-	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -59,19 +58,16 @@ type App struct {
 	Tenants       *tenant.Service
 }
 
-// IntelDir is where an installation keeps the operator's address lists.
-func IntelDir(dataDir string) string { return filepath.Join(dataDir, "intel") }
-
 // Open opens the database, brings its schema up to date, and builds the
 // services. Close what it returns.
 func Open(ctx context.Context, cfg Config) (*App, error) {
-	networks, err := intel.Open(IntelDir(cfg.DataDir))
+	networks, err := intel.Open(intelDir(cfg.DataDir))
 	if err != nil {
 		return nil, fmt.Errorf("open the address tables: %w", err)
 	}
 	db, err := database.Open(ctx, database.Config{URL: cfg.DatabaseURL, DataDir: cfg.DataDir})
 	if err != nil {
-		return nil, err //nolint:wrapcheck // says it all
+		return nil, err
 	}
 	a := &App{cfg: cfg, db: db, registry: prometheus.NewRegistry()}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -80,7 +76,7 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 		if s == nil {
 			return activity.Activity{}, fmt.Errorf("no parser named %q: it was stored by a newer cairn", shape)
 		}
-		return s.Parse(raw) //nolint:wrapcheck // the log wraps it
+		return s.Parse(raw)
 	})
 	a.APIKeys = apikey.New(db, cfg.Now)
 	a.Incidents = incident.New(db, cfg.Now)

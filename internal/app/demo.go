@@ -67,12 +67,12 @@ func Demo(ctx context.Context, cfg Config, listener net.Listener, start func(Dem
 	defer func() { err = errors.Join(err, a.Close()) }()
 	organization, err := a.Organizations.Resolve(ctx, "")
 	if err != nil {
-		return err //nolint:wrapcheck // says it all
+		return err
 	}
 	scoped := access.System(ctx, "demo", organization.ID)
 	key, err := a.APIKeys.Create(scoped, "demo", access.RoleAdmin)
 	if err != nil {
-		return err //nolint:wrapcheck // says it all
+		return err
 	}
 	address := "http://" + listener.Addr().String()
 	if cfg.PublicURL != nil {
@@ -86,7 +86,7 @@ func Demo(ctx context.Context, cfg Config, listener net.Listener, start func(Dem
 	g.Go(func() error { return errors.Join(a.Serve(scoped, listener), errStopped) })
 	g.Go(func() error { return a.tell(scoped) })
 	if err := g.Wait(); !errors.Is(err, errStopped) && !errors.Is(err, context.Canceled) {
-		return err //nolint:wrapcheck // says it all
+		return err
 	}
 	return nil
 }
@@ -116,61 +116,42 @@ func emptyDemoFolder(dir string) error {
 	return nil
 }
 
-// tell tells the demo's story to the importer, as files one after another.
+// story is the demo's, told to the importer as files one after another.
+type story struct {
+	app     *App
+	world   *simulator.World
+	tenants map[string]*ent.Tenant // by name
+	told    time.Time              // how far the benign life has been told
+}
+
+// tell tells the story until ctx ends.
 func (a *App) tell(ctx context.Context) error {
-	world := simulator.New(simulator.Config{Seed: demoSeed})
-	tenants := map[string]*ent.Tenant{}
-	for _, t := range world.Tenants {
+	now := a.cfg.Now()
+	s := story{
+		app: a, world: simulator.New(simulator.Config{Seed: demoSeed}),
+		tenants: map[string]*ent.Tenant{}, told: now.Add(-demoHistory),
+	}
+	for _, t := range s.world.Tenants {
 		made, err := a.Tenants.Create(ctx, tenant.Create{Name: t.Name, MicrosoftTenantID: t.ID.String()})
 		if err != nil {
-			return err //nolint:wrapcheck // says it all
+			return err
 		}
-		tenants[t.Name] = made
+		s.tenants[t.Name] = made
 	}
-	feed := func(t *simulator.Tenant, records ...simulator.Record) error {
-		var lines bytes.Buffer
-		for _, r := range records {
-			lines.Write(r.Raw)
-			lines.WriteByte('\n')
-		}
-		source := importer.Source{Name: "simulated", Open: func() (io.ReadCloser, error) { return io.NopCloser(&lines), nil }}
-		summary, err := a.Importer.Import(ctx, tenants[t.Name], []importer.Source{source}, importer.Options{})
-		if err == nil && (summary.Rejected > 0 || len(summary.Refused) > 0) {
-			err = fmt.Errorf("demo: records refused: %v %v", summary.Rejections, summary.Refused)
-		}
+	attacked, old := s.world.Tenants[0], s.world.Tenants[1]
+	if err := s.feed(ctx, old, s.world.Attack(simulator.OldCompromise, old, now.Add(-demoOldCompromise)).Records...); err != nil {
 		return err
 	}
-	now := a.cfg.Now()
-	attacked, old := world.Tenants[0], world.Tenants[1]
-	if err := feed(old, world.Attack(simulator.OldCompromise, old, now.Add(-demoOldCompromise)).Records...); err != nil {
-		return err
-	}
-	told := now.Add(-demoHistory)
-	life := func(to time.Time) error {
-		batches := map[*simulator.Tenant][]simulator.Record{}
-		for t, r := range world.History(told, to) {
-			batches[t] = append(batches[t], r)
-		}
-		for _, t := range world.Tenants {
-			if len(batches[t]) > 0 {
-				if err := feed(t, batches[t]...); err != nil {
-					return err
-				}
-			}
-		}
-		told = to
-		return nil
-	}
-	for to := told.Add(24 * time.Hour); to.Before(now); to = to.Add(24 * time.Hour) {
-		if err := life(to); err != nil {
+	for to := s.told.Add(24 * time.Hour); to.Before(now); to = to.Add(24 * time.Hour) {
+		if err := s.life(ctx, to); err != nil {
 			return err
 		}
 	}
-	if err := life(now); err != nil {
+	if err := s.life(ctx, now); err != nil {
 		return err
 	}
-	for _, r := range world.Attack(simulator.TokenTheft, attacked, now.Add(-demoAttackSpan)).Records {
-		if err := feed(attacked, r); err != nil {
+	for _, r := range s.world.Attack(simulator.TokenTheft, attacked, now.Add(-demoAttackSpan)).Records {
+		if err := s.feed(ctx, attacked, r); err != nil {
 			return err
 		}
 		if err := wait(ctx, demoAttackPace); err != nil {
@@ -181,10 +162,42 @@ func (a *App) tell(ctx context.Context) error {
 		if err := wait(ctx, demoLifePace); err != nil {
 			return err
 		}
-		if err := life(a.cfg.Now()); err != nil {
+		if err := s.life(ctx, a.cfg.Now()); err != nil {
 			return err
 		}
 	}
+}
+
+// life tells every tenant's benign life up to a time.
+func (s *story) life(ctx context.Context, to time.Time) error {
+	batches := map[*simulator.Tenant][]simulator.Record{}
+	for t, r := range s.world.History(s.told, to) {
+		batches[t] = append(batches[t], r)
+	}
+	for _, t := range s.world.Tenants {
+		if len(batches[t]) > 0 {
+			if err := s.feed(ctx, t, batches[t]...); err != nil {
+				return err
+			}
+		}
+	}
+	s.told = to
+	return nil
+}
+
+// feed imports records of one tenant.
+func (s *story) feed(ctx context.Context, t *simulator.Tenant, records ...simulator.Record) error {
+	var lines bytes.Buffer
+	for _, r := range records {
+		lines.Write(r.Raw)
+		lines.WriteByte('\n')
+	}
+	source := importer.Source{Name: "simulated", Open: func() (io.ReadCloser, error) { return io.NopCloser(&lines), nil }}
+	summary, err := s.app.Importer.Import(ctx, s.tenants[t.Name], []importer.Source{source}, importer.Options{})
+	if err == nil && (summary.Rejected > 0 || len(summary.Refused) > 0) {
+		err = fmt.Errorf("demo: records refused: %v %v", summary.Rejections, summary.Refused)
+	}
+	return err
 }
 
 func wait(ctx context.Context, d time.Duration) error {
@@ -194,19 +207,19 @@ func wait(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err() //nolint:wrapcheck // the demo's own end
+		return ctx.Err()
 	}
 }
 
 // WriteText prints the start as name: value lines.
 func (s DemoStart) WriteText(w io.Writer) error {
 	_, err := fmt.Fprintf(w, "explorer: %s\napi: %s\napi-key: %s\nquery: %s\ndata-dir: %s\n", s.Explorer, s.API, s.APIKey, s.Query, s.DataDir)
-	return err //nolint:wrapcheck // the writer's word
+	return err
 }
 
 // WriteJSON prints the start as one JSON object on a line.
 func (s DemoStart) WriteJSON(w io.Writer) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	return enc.Encode(s) //nolint:wrapcheck // the writer's word
+	return enc.Encode(s) //nolint:gosec // the key is what the demo is to tell
 }

@@ -24,7 +24,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		if err := server.Serve(ctx, listener, a.handler(), a.cfg.Logger); err != nil {
-			return err //nolint:wrapcheck // says it all
+			return err
 		}
 		return errStopped
 	})
@@ -32,7 +32,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 		g.Go(func() error { return a.prune(ctx) })
 	}
 	if err := g.Wait(); !errors.Is(err, errStopped) && !errors.Is(err, context.Canceled) {
-		return err //nolint:wrapcheck // says it all
+		return err
 	}
 	return nil
 }
@@ -89,7 +89,7 @@ func (a *App) prune(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return ctx.Err() //nolint:wrapcheck // the app's own end
+			return ctx.Err()
 		}
 	}
 }

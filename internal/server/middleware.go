@@ -50,7 +50,7 @@ func (r *recorder) Write(p []byte) (int, error) {
 	}
 	n, err := r.ResponseWriter.Write(p)
 	r.bytes += n
-	return n, err //nolint:wrapcheck // a ResponseWriter's own error
+	return n, err
 }
 
 // Unwrap lets http.ResponseController through.

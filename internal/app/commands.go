@@ -1,0 +1,124 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/cairn-itdr/cairn/internal/access"
+	"github.com/cairn-itdr/cairn/internal/activity"
+	"github.com/cairn-itdr/cairn/internal/importer"
+	"github.com/cairn-itdr/cairn/internal/intel"
+)
+
+// CreateAPIKey makes a key of a role and returns it, this once. organization
+// is an id or a name, and empty where there is only one; an empty installation
+// gets its first.
+func (a *App) CreateAPIKey(ctx context.Context, organization, name, role string) (string, error) {
+	o, err := a.Organizations.Resolve(ctx, organization)
+	if err != nil {
+		return "", err
+	}
+	return a.APIKeys.Create(access.System(ctx, "command line", o.ID), name, access.Role(role))
+}
+
+// ImportOrder says what to import, and into what.
+type ImportOrder struct {
+	Organization    string // as of CreateAPIKey
+	Tenant          string // by name; made if there is none
+	MicrosoftTenant string // id of the directory to bind a new tenant to; empty: the one most records name
+	AcceptForeign   bool   // take records of other directories as the tenant's own
+
+	Files []string // "-" is standard input
+	Stdin io.Reader
+
+	// Progress is told the bytes read so far, and how many there are in all;
+	// -1 where that is not known. May be nil.
+	Progress func(read, size int64)
+}
+
+// Import imports files for the command line. The summary is nil where nothing
+// was begun; with an error and a summary, what it counts as new is stored.
+func (a *App) Import(ctx context.Context, order ImportOrder) (*importer.Summary, error) {
+	o, err := a.Organizations.Resolve(ctx, order.Organization)
+	if err != nil {
+		return nil, err
+	}
+	ctx = access.System(ctx, "import at the command line", o.ID)
+	t, err := a.Tenants.ByName(ctx, order.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	sources, size := order.sources()
+	options := importer.Options{MicrosoftTenantID: order.MicrosoftTenant, AcceptForeign: order.AcceptForeign}
+	if order.Progress != nil {
+		options.Progress = func(read int64) { order.Progress(read, size) }
+	}
+	summary, err := a.Importer.Import(ctx, t, sources, options)
+	return &summary, err
+}
+
+// sources names what to read, and how many bytes that is; -1 where unknown.
+func (o *ImportOrder) sources() (list []importer.Source, size int64) {
+	for _, name := range o.Files {
+		if name == "-" {
+			size = -1
+			list = append(list, importer.Source{
+				Name: "standard input",
+				Open: func() (io.ReadCloser, error) { return io.NopCloser(o.Stdin), nil },
+			})
+			continue
+		}
+		info, err := os.Stat(name)
+		regular := err == nil && info.Mode().IsRegular()
+		if regular && size >= 0 {
+			size += info.Size()
+		}
+		list = append(list, importer.Source{
+			Name:       name,
+			Rereadable: regular,
+			Open: func() (io.ReadCloser, error) {
+				if err == nil && info.IsDir() {
+					return nil, errors.New("it is a folder: name the files in it")
+				}
+				return os.Open(name)
+			},
+		})
+	}
+	return list, size
+}
+
+// intelDir is where an installation keeps the operator's address lists.
+func intelDir(dataDir string) string { return filepath.Join(dataDir, "intel") }
+
+// UpdateIntel loads address lists and databases, all of them or none. kind is
+// what plain lists are of; empty where there are none.
+func UpdateIntel(dataDir, kind string, files []string, now func() time.Time) (intel.Report, error) {
+	return intel.Update(intelDir(dataDir), files, intel.Options{Kind: activity.NetworkKind(strings.ToUpper(kind)), Now: now})
+}
+
+// IntelSources returns the address tables in use with their licence notices.
+func IntelSources(dataDir string) ([]intel.Source, error) {
+	tables, err := intel.Open(intelDir(dataDir))
+	if err != nil {
+		return nil, fmt.Errorf("open the address tables: %w", err)
+	}
+	return tables.Sources(), nil
+}
+
+// IntelKinds returns the kinds a plain list can be of.
+func IntelKinds() []string {
+	var names []string
+	for _, k := range intel.Kinds() {
+		names = append(names, strings.ToLower(string(k)))
+	}
+	return names
+}
+
+// Notice returns the licence notices of the data that ships.
+func Notice() string { return intel.Notice() }
