@@ -27,7 +27,7 @@ func TestFullDisk(t *testing.T) {
 		t.Skipf("SKIPPED: a full disk was not tried, for no file system can be mounted: %v", err)
 	}
 	t.Cleanup(func() { require.NoError(t, unix.Unmount(full, 0)) })
-	const files, records = 8, 8 * 1000
+	const files, records = 6, 6 * 1000
 	var logs []string
 	for file := range files {
 		var lines [][]byte

@@ -72,10 +72,10 @@ func serve(t *testing.T, dataDir string, args ...string) (address string, stop f
 // openFolder is a temporary folder that every user of the machine may write to.
 func openFolder(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "cairn-test-") // t.TempDir's parent is closed to others
+	dir, err := os.MkdirTemp("", "cairn-test-") //nolint:usetesting // t.TempDir's parent is closed to others
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	require.NoError(t, os.Chmod(dir, 0o777)) //nolint:gosec // that is the point
+	require.NoError(t, os.Chmod(dir, 0o777))
 	return dir
 }
 
@@ -86,9 +86,9 @@ func program(t *testing.T, dir string) string {
 	require.NoError(t, err)
 	from, err := os.Open(path)
 	require.NoError(t, err)
-	defer from.Close() //nolint:errcheck // only read from
+	defer from.Close()
 	copied := filepath.Join(dir, "cairn")
-	to, err := os.OpenFile(copied, os.O_CREATE|os.O_WRONLY, 0o755) //nolint:gosec // it is to be run
+	to, err := os.OpenFile(copied, os.O_CREATE|os.O_WRONLY, 0o755)
 	require.NoError(t, err)
 	_, err = io.Copy(to, from)
 	require.NoError(t, err)

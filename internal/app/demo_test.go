@@ -85,7 +85,7 @@ func (d demo) post(body string, answer any) {
 	request.Header.Set("Content-Type", "application/json")
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(d, err)
-	defer response.Body.Close() //nolint:errcheck // read
+	defer response.Body.Close()
 	require.Equal(d, http.StatusOK, response.StatusCode)
 	require.NoError(d, json.NewDecoder(response.Body).Decode(answer))
 }
@@ -115,7 +115,7 @@ func TestDemo(t *testing.T) {
 	d := startDemo(t, "")
 	require.Equal(t, temporary, filepath.Dir(d.DataDir))
 
-	explorer, err := http.Get(d.Explorer) //nolint:noctx // the test's own server
+	explorer, err := http.Get(d.Explorer)
 	require.NoError(t, err)
 	require.NoError(t, explorer.Body.Close())
 	require.Equal(t, http.StatusOK, explorer.StatusCode)
@@ -127,7 +127,9 @@ func TestDemo(t *testing.T) {
 
 	old := d.wait("the old compromise", func(all []incident) bool { return len(all) == 1 && len(all[0].Findings.Nodes) >= 3 })[0]
 	require.False(t, old.IsLive)
-	both := d.wait("the live attack, whole", func(all []incident) bool { return len(all) == 2 && rules(live(all)) == "inbox-rule mailbox-forwarding session-hijack" })
+	both := d.wait("the live attack, whole", func(all []incident) bool {
+		return len(all) == 2 && rules(live(all)) == "inbox-rule mailbox-forwarding session-hijack"
+	})
 	attacked := live(both)
 	require.NotEqual(t, old.Tenant, attacked.Tenant)
 	require.NotEmpty(t, attacked.Explanation)

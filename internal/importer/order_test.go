@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
-	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
@@ -75,7 +75,7 @@ func search(t testing.TB, name string, records []simulator.Record) importer.Sour
 	w := csv.NewWriter(&b)
 	rows := [][]string{{"RecordType", "CreationDate", "UserIds", "Operations", "AuditData", "ResultIndex", "ResultCount", "Identity"}}
 	for i, r := range records {
-		rows = append(rows, []string{"", r.Time.Format("1/2/2006 3:04:05 PM"), "", "", string(r.Raw), fmt.Sprint(i + 1), fmt.Sprint(len(records)), r.ID})
+		rows = append(rows, []string{"", r.Time.Format("1/2/2006 3:04:05 PM"), "", "", string(r.Raw), strconv.Itoa(i + 1), strconv.Itoa(len(records)), r.ID})
 	}
 	require.NoError(t, w.WriteAll(rows))
 	return text(name, b.String())
@@ -100,7 +100,7 @@ func TestAnyOrder(t *testing.T) {
 				var all []importer.Source
 				for i := range records {
 					if i%50 == 0 {
-						all = append([]importer.Source{jsonLines(fmt.Sprint(i), records[i:min(i+50, len(records))])}, all...)
+						all = append([]importer.Source{jsonLines(strconv.Itoa(i), records[i:min(i+50, len(records))])}, all...)
 					}
 				}
 				return all
@@ -109,7 +109,7 @@ func TestAnyOrder(t *testing.T) {
 				shuffled := shuffle(dice, records)
 				var all []importer.Source
 				for i := 0; i < len(shuffled); i += 150 {
-					all = append(all, jsonLines(fmt.Sprint(i), shuffled[max(0, i-40):min(i+150, len(shuffled))]))
+					all = append(all, jsonLines(strconv.Itoa(i), shuffled[max(0, i-40):min(i+150, len(shuffled))]))
 				}
 				return append(all, all[0])
 			},
@@ -143,13 +143,13 @@ func TestAnyOrder(t *testing.T) {
 				}
 			},
 		} {
-			seed := rand.Uint64() //nolint:gosec // any order will do
+			seed := rand.Uint64()
 			other := databasetest.SQLite
 			if db.Dialect() == database.Postgres {
 				other = databasetest.Postgres
 			}
 			h := newHouse(t, other(t))
-			s := h.run(h.storyTenant(of), importer.Options{}, sources(rand.New(rand.NewPCG(seed, 0)))...) //nolint:gosec // no secret
+			s := h.run(h.storyTenant(of), importer.Options{}, sources(rand.New(rand.NewPCG(seed, 0)))...)
 			require.Equal(t, len(records), s.New)
 			require.Zero(t, s.Changed)
 			got := databasetest.Take(t, h.db)

@@ -49,13 +49,13 @@ func (p *pipes) dial() net.Conn {
 	return client
 }
 
-// running serves h until stop.
-func running(t *testing.T, h http.Handler) (at *pipes, stop func(), ended <-chan error) {
+// running serves h until it is stopped, and says when and how that ended.
+func running(t *testing.T, h http.Handler) (*pipes, context.CancelFunc, <-chan error) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, stop := context.WithCancel(t.Context())
 	at, done := newPipes(), make(chan error, 1)
 	go func() { done <- server.Serve(ctx, at, h, slog.New(slog.DiscardHandler)) }()
-	return at, cancel, done
+	return at, stop, done
 }
 
 func send(t *testing.T, c net.Conn, text string) {

@@ -154,8 +154,8 @@ func refused(t *testing.T, r *http.Response, body string) answer {
 	var a answer
 	require.NoError(t, json.Unmarshal([]byte(body), &a), body)
 	require.Len(t, a.Errors, 1)
-	require.NotEmpty(t, r.Header.Get("X-Request-Id"))
-	require.Equal(t, r.Header.Get("X-Request-Id"), a.Errors[0].Extensions.RequestID)
+	require.NotEmpty(t, r.Header.Get("X-Request-ID"))
+	require.Equal(t, r.Header.Get("X-Request-ID"), a.Errors[0].Extensions.RequestID)
 	return a
 }
 
@@ -188,13 +188,13 @@ func TestAuthentication(t *testing.T) {
 	for _, scheme := range []string{"Bearer ", "bearer ", "Bearer  "} {
 		r, body = ask(t, h, http.MethodPost, "/graphql", "Authorization", scheme+goodKey)
 		require.Equal(t, http.StatusOK, r.StatusCode)
-		require.JSONEq(t, `{"organization":"organization_1","path":"/graphql","requestId":"`+r.Header.Get("X-Request-Id")+`"}`, body)
+		require.JSONEq(t, `{"organization":"organization_1","path":"/graphql","requestId":"`+r.Header.Get("X-Request-ID")+`"}`, body)
 	}
 	require.NotContains(t, log.String(), "cairn_key_", "no key is logged")
 	ids := map[string]bool{}
 	for range 3 {
-		r, _ := ask(t, h, http.MethodGet, "/healthz", "X-Request-Id", "chosen by the client")
-		ids[r.Header.Get("X-Request-Id")] = true
+		r, _ := ask(t, h, http.MethodGet, "/healthz", "X-Request-ID", "chosen by the client")
+		ids[r.Header.Get("X-Request-ID")] = true
 	}
 	require.Len(t, ids, 3)
 }
@@ -313,7 +313,7 @@ func TestPanic(t *testing.T) {
 	require.NotContains(t, body, "secret")
 	require.NotContains(t, body, ".go:")
 	require.Contains(t, log.String(), "secret of the inside")
-	require.Contains(t, log.String(), r.Header.Get("X-Request-Id"))
+	require.Contains(t, log.String(), r.Header.Get("X-Request-ID"))
 	_, body = ask(t, h, http.MethodGet, "/metrics")
 	require.Contains(t, body, `path="/graphql",status="500"} 1`)
 }

@@ -58,7 +58,7 @@ func TestCreateAndFind(t *testing.T) {
 			_, err := s.Find(ctx, ref)
 			refusedAs(t, refusal.NotFound, err)
 		}
-		_, err = s.Find(context.Background(), made.ID)
+		_, err = s.Find(context.Background(), made.ID) //nolint:contextcheck // without a scope
 		require.ErrorIs(t, err, access.ErrNoScope)
 
 		entries, err := db.Client().AuditEntry.Query().All(ctx)
@@ -105,14 +105,14 @@ func TestCreateRefused(t *testing.T) {
 		require.NoError(t, err)
 		_, err = s.Create(ctx, tenant.Create{Name: strings.Repeat("ö", 200)})
 		require.NoError(t, err)
-		_, err = s.Create(context.Background(), tenant.Create{Name: "Nobody's"})
+		_, err = s.Create(context.Background(), tenant.Create{Name: "Nobody's"}) //nolint:contextcheck // without a scope
 		require.ErrorIs(t, err, access.ErrNoScope)
 	})
 }
 
 func TestUpdate(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, db *database.DB, s *tenant.Service, ctx, other context.Context) {
+	each(t, func(t *testing.T, _ *database.DB, s *tenant.Service, ctx, other context.Context) {
 		made, err := s.Create(ctx, tenant.Create{Name: "Contoso"})
 		require.NoError(t, err)
 		_, err = s.Create(ctx, tenant.Create{Name: "Fabrikam", MicrosoftTenantID: fabrikam})
