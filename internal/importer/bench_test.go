@@ -40,7 +40,7 @@ func load(b *testing.B, accounts int) []byte {
 // same indexes, the values ready to be stored. Compare records/s within a run;
 // the import must reach 60 % of the bare insert, and 5,000 records/s.
 func BenchmarkImport(b *testing.B) {
-	defer debug.SetGCPercent(debug.SetGCPercent(300)) // as the command does
+	defer debug.SetGCPercent(debug.SetGCPercent(60)) // as the command does
 	for _, kind := range []struct {
 		name string
 		open func(testing.TB) *database.DB

@@ -32,10 +32,10 @@ const (
 	chunkRecords = 256
 	// batchRecords and batchBytes bound what one transaction takes in.
 	batchRecords = 4000
-	batchBytes   = 16 << 20
+	batchBytes   = 24 << 20
 	// chunksAhead is how far reading and parsing may run ahead: the next batch
 	// is ready when a transaction ends.
-	chunksAhead = batchRecords/chunkRecords + 2
+	chunksAhead = batchRecords / chunkRecords
 )
 
 // Importer imports files.

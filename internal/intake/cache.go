@@ -9,7 +9,7 @@ import (
 
 // cacheBytes bounds what the books and account ids in memory take, about: the
 // books of some ten thousand accounts, a small part of what an import may take.
-const cacheBytes = 48 << 20
+const cacheBytes = 32 << 20
 
 // cacheKey names a cached thing. The generation parts what is known to be
 // true from what another process or a rolled-back transaction made stale.
