@@ -173,6 +173,33 @@ func TestKilledImport(t *testing.T) {
 	})
 }
 
+// Ensure Ctrl-C ends an import at once, even while it waits for more to read,
+// and that it says what is stored and how to go on.
+func TestInterruptedImport(t *testing.T) {
+	t.Parallel()
+	lines := story(t)[:600]
+	folder, cfg := t.TempDir(), installed(t, database.Config{DataDir: t.TempDir()})
+	first, second := filepath.Join(folder, "first"), filepath.Join(folder, "second")
+	require.NoError(t, unix.Mkfifo(first, 0o600))
+	require.NoError(t, unix.Mkfifo(second, 0o600))
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), "cairn", importing(cfg, first, second)...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	require.NoError(t, cmd.Start())
+	feed(t, first, bytes.Join(lines[:400], nil))
+	waiting, err := os.OpenFile(second, os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = waiting.Write(bytes.Join(lines[400:], nil))
+	require.NoError(t, err)
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	require.Error(t, cmd.Wait())
+	require.NoError(t, waiting.Close())
+	require.Equal(t, exitFailed, cmd.ProcessState.ExitCode(), stderr.String())
+	require.Regexp(t, `\b400 new\b`, stdout.String())
+	require.Contains(t, stderr.String(), "the import stopped; what is counted as new is stored, and the same command completes the rest")
+	require.Len(t, take(t, cfg).Activities, 400)
+}
+
 // feed writes a pipe whose reader is still to come.
 func feed(t *testing.T, pipe string, content []byte) {
 	t.Helper()

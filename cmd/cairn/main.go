@@ -98,6 +98,7 @@ func run(args []string, stdin io.Reader, stdout, terminal io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	sys := &system{Context: ctx, stdin: stdin, stdout: printed, stderr: stderr, terminal: terminal, logger: c.newLogger(stderr)}
 	if err := parsed.Run(&c, sys); err != nil {
 		if errors.Is(err, errReported) {

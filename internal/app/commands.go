@@ -54,7 +54,7 @@ func (a *App) Import(ctx context.Context, order ImportOrder) (*importer.Summary,
 	if err != nil {
 		return nil, err
 	}
-	sources, size := order.sources()
+	sources, size := order.sources(ctx)
 	options := importer.Options{MicrosoftTenantID: order.MicrosoftTenant, AcceptForeign: order.AcceptForeign}
 	if order.Progress != nil {
 		options.Progress = func(read int64) { order.Progress(read, size) }
@@ -64,13 +64,13 @@ func (a *App) Import(ctx context.Context, order ImportOrder) (*importer.Summary,
 }
 
 // sources names what to read, and how many bytes that is; -1 where unknown.
-func (o *ImportOrder) sources() (list []importer.Source, size int64) {
+func (o *ImportOrder) sources(ctx context.Context) (list []importer.Source, size int64) {
 	for _, name := range o.Files {
 		if name == "-" {
 			size = -1
 			list = append(list, importer.Source{
 				Name: "standard input",
-				Open: func() (io.ReadCloser, error) { return io.NopCloser(o.Stdin), nil },
+				Open: func() (io.ReadCloser, error) { return interruptible(ctx, io.NopCloser(o.Stdin)), nil },
 			})
 			continue
 		}
@@ -86,11 +86,29 @@ func (o *ImportOrder) sources() (list []importer.Source, size int64) {
 				if err == nil && info.IsDir() {
 					return nil, errors.New("it is a folder: name the files in it")
 				}
-				return os.Open(name)
+				f, err := os.Open(name)
+				if err != nil || regular {
+					return f, err
+				}
+				return interruptible(ctx, f), nil
 			},
 		})
 	}
 	return list, size
+}
+
+// interruptible reads from what may keep one waiting (a pipe, a terminal) until
+// ctx ends. A read that waits then cannot be called back: the process ends
+// without it.
+func interruptible(ctx context.Context, input io.ReadCloser) io.ReadCloser {
+	out, in := io.Pipe()
+	stop := context.AfterFunc(ctx, func() { in.CloseWithError(ctx.Err()) })
+	go func() {
+		defer stop()
+		_, err := io.Copy(in, input)
+		in.CloseWithError(errors.Join(err, input.Close()))
+	}()
+	return out
 }
 
 // intelDir is where an installation keeps the operator's address lists.
