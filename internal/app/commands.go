@@ -14,6 +14,8 @@ import (
 	"github.com/cairn-itdr/cairn/internal/activity"
 	"github.com/cairn-itdr/cairn/internal/importer"
 	"github.com/cairn-itdr/cairn/internal/intel"
+	"github.com/cairn-itdr/cairn/internal/refusal"
+	"github.com/cairn-itdr/cairn/internal/tenant"
 )
 
 // CreateAPIKey makes a key of a role and returns it, this once. organization
@@ -50,6 +52,11 @@ func (a *App) Import(ctx context.Context, order ImportOrder) (*importer.Summary,
 		return nil, err
 	}
 	ctx = access.System(ctx, "import at the command line", o.ID)
+	if order.MicrosoftTenant != "" { // before a tenant is made for it
+		if _, err := tenant.CheckMicrosoftID(order.MicrosoftTenant); err != nil {
+			return nil, err
+		}
+	}
 	t, err := a.Tenants.ByName(ctx, order.Tenant)
 	if err != nil {
 		return nil, err
@@ -60,6 +67,9 @@ func (a *App) Import(ctx context.Context, order ImportOrder) (*importer.Summary,
 		options.Progress = func(read int64) { order.Progress(read, size) }
 	}
 	summary, err := a.Importer.Import(ctx, t, sources, options)
+	if refusal.From(err) != nil && summary.Read == 0 {
+		return nil, err
+	}
 	return &summary, err
 }
 
