@@ -112,7 +112,7 @@ func TestBinding(t *testing.T) {
 		_, err := h.Import(h.ctx, h.tenant("fabrikam"), nil, importer.Options{MicrosoftTenantID: other})
 		require.ErrorContains(h, err, "is bound to the Microsoft tenant "+home)
 		_, err = h.Import(h.ctx, h.tenant("second"), []importer.Source{text("b", record("9", home, "2026-01-01T00:00:00"))}, importer.Options{})
-		require.ErrorContains(h, err, "in use by another tenant")
+		require.ErrorContains(h, err, "belongs to the tenant")
 
 		s = h.run(h.tenant("told"), importer.Options{MicrosoftTenantID: other}, text("c", lines))
 		require.Equal(h, []int{1, 2}, []int{s.New, s.Foreign})

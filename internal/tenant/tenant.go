@@ -239,10 +239,20 @@ func nameFree(ctx context.Context, tx *database.Tx, name, except string) error {
 	return nil
 }
 
-// free refuses a directory that any organization holds, without saying which.
+// free refuses a directory that another tenant holds. One of the same
+// organization is named; whose another organization's is, nobody is told.
 func free(ctx context.Context, tx *database.Tx, microsoftID, except string) error {
-	everywhere := access.SystemAcrossOrganizations(ctx, "tenant ownership")
-	taken, err := tx.Client.Tenant.Query().Where(tenant.MicrosoftTenantID(microsoftID), tenant.IDNEQ(except)).Exist(everywhere)
+	holder := func() *ent.TenantQuery {
+		return tx.Client.Tenant.Query().Where(tenant.MicrosoftTenantID(microsoftID), tenant.IDNEQ(except))
+	}
+	own, err := holder().Only(ctx)
+	if err == nil {
+		return refusal.New(refusal.Taken, []string{"microsoftTenantId"}, "the Microsoft tenant %s belongs to the tenant %q", microsoftID, own.Name)
+	}
+	if !ent.IsNotFound(err) {
+		return fmt.Errorf("look for the Microsoft tenant: %w", err)
+	}
+	taken, err := holder().Exist(access.SystemAcrossOrganizations(ctx, "tenant ownership"))
 	if err != nil {
 		return fmt.Errorf("look for the Microsoft tenant: %w", err)
 	}
