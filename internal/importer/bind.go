@@ -41,7 +41,7 @@ func (r *run) bind(ctx context.Context, sources []Source) error {
 	if r.options.MicrosoftTenantID != "" {
 		id, err := tenant.CheckMicrosoftID(r.options.MicrosoftTenantID)
 		if err != nil {
-			return err //nolint:wrapcheck // a refusal
+			return err
 		}
 		wanted = id
 	}
@@ -91,12 +91,12 @@ func (r *run) commonest(ctx context.Context, sources []Source) (string, error) {
 func count(ctx context.Context, src *Source, counts map[string]int) error {
 	input, err := src.Open()
 	if err != nil {
-		return nil //nolint:nilerr // the import reports it
+		return nil // the import reports it
 	}
 	var copied bytes.Buffer
 	reading, limit := io.Reader(input), fileSample
 	if src.Rereadable {
-		defer input.Close() //nolint:errcheck // only read from
+		defer input.Close()
 	} else {
 		reading, limit = io.TeeReader(input, &copied), streamSample
 		src.Open = func() (io.ReadCloser, error) {
@@ -108,18 +108,18 @@ func count(ctx context.Context, src *Source, counts map[string]int) error {
 	}
 	reader, err := format.Open(src.Name, reading, format.Limits{})
 	if err != nil {
-		return nil //nolint:nilerr // the import reports it
+		return nil // the import reports it
 	}
 	for range limit {
 		if err := ctx.Err(); err != nil {
-			return err //nolint:wrapcheck // the import's own end
+			return err
 		}
 		rec, err := reader.Next()
 		if err != nil {
 			if _, rejected := errors.AsType[*format.RejectError](err); rejected {
 				continue
 			}
-			return nil //nolint:nilerr // the import reports it
+			return nil // the import reports it
 		}
 		if a, err := format.Parse(rec.Raw); err == nil && namesDirectory(a.MicrosoftTenantID) {
 			counts[a.MicrosoftTenantID]++

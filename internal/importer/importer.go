@@ -111,7 +111,7 @@ func (r *run) file(ctx context.Context, src Source) error {
 		r.summary.refuse(src.Name, openReason(err))
 		return nil
 	}
-	defer input.Close() //nolint:errcheck // read to its end or given up; nothing is lost
+	defer input.Close()
 	counted := &countingReader{r: input, progress: r.options.Progress, base: r.read}
 	defer func() { r.read += counted.n }()
 	reader, err := format.Open(src.Name, counted, format.Limits{})
@@ -138,7 +138,7 @@ func (r *run) file(ctx context.Context, src Source) error {
 		})
 	}
 	g.Go(func() error { return r.collect(ctx, src.Name, ordered) })
-	return g.Wait() //nolint:wrapcheck // our own errors
+	return g.Wait()
 }
 
 // chunk is a run of records on its way.
@@ -181,7 +181,7 @@ func readChunks(ctx context.Context, reader *format.Reader, work, ordered chan<-
 			select {
 			case to <- c:
 			case <-ctx.Done():
-				return ctx.Err() //nolint:wrapcheck // the import's own end
+				return ctx.Err()
 			}
 		}
 	}
@@ -206,10 +206,13 @@ func (c *chunk) parse(r *run) {
 		}
 		switch {
 		case a.OccurredAt.After(latest):
-			c.rejected = append(c.rejected, rejection{line: rec.Line, reason: fmt.Sprintf("the record lies in the future: %s", a.OccurredAt.Format(time.RFC3339))})
+			c.rejected = append(c.rejected, rejection{
+				line: rec.Line, reason: fmt.Sprintf("the record lies in the future: %s", a.OccurredAt.Format(time.RFC3339)),
+			})
 		case r.foreign(a.MicrosoftTenantID):
-			c.rejected = append(c.rejected, rejection{line: rec.Line, foreign: true,
-				reason: fmt.Sprintf("the record is of another Microsoft tenant: %s", a.MicrosoftTenantID)})
+			c.rejected = append(c.rejected, rejection{
+				line: rec.Line, foreign: true, reason: fmt.Sprintf("the record is of another Microsoft tenant: %s", a.MicrosoftTenantID),
+			})
 		default:
 			r.intake.Prepare(r.tenant, &a)
 			c.activities = append(c.activities, &a)
@@ -232,7 +235,7 @@ func (r *run) collect(ctx context.Context, name string, ordered <-chan *chunk) e
 		}
 		result, err := r.intake.Take(ctx, r.tenant, batch)
 		if err != nil {
-			return err //nolint:wrapcheck // says it all
+			return err
 		}
 		r.summary.add(batch, result)
 		batch, size = batch[:0:0], 0
@@ -242,7 +245,7 @@ func (r *run) collect(ctx context.Context, name string, ordered <-chan *chunk) e
 		select {
 		case <-c.parsed:
 		case <-ctx.Done():
-			return ctx.Err() //nolint:wrapcheck // the import's own end
+			return ctx.Err()
 		}
 		r.summary.Read += len(c.activities) + len(c.rejected)
 		for reason, n := range c.skipped {
@@ -306,5 +309,5 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	if c.progress != nil {
 		c.progress(c.base + c.n)
 	}
-	return n, err //nolint:wrapcheck // io.EOF must stay itself
+	return n, err
 }

@@ -155,5 +155,5 @@ func (s *Summary) WriteText(w io.Writer) error {
 		fmt.Fprintf(&b, "\nREFUSED %s: %s\n", r.File, r.Reason)
 	}
 	_, err := io.WriteString(w, b.String())
-	return err //nolint:wrapcheck // the writer's word
+	return err
 }

@@ -130,7 +130,7 @@ func (s *accounts) find(ctx context.Context, principals []string, ids map[string
 		}
 		ids[principal] = id
 	}
-	return rows.Err() //nolint:wrapcheck // the driver's word on what broke
+	return rows.Err()
 }
 
 func (s *accounts) make(ctx context.Context, principals []string, kinds map[string]account.Kind, ids map[string]string) error {
@@ -141,8 +141,9 @@ func (s *accounts) make(ctx context.Context, principals []string, kinds map[stri
 	for _, p := range principals {
 		args = append(args, ids[p], s.tenant.OrganizationID, s.tenant.ID, p, string(kinds[p]), s.now())
 	}
-	_, err := s.tx.SQL.ExecContext(ctx, "INSERT INTO accounts (id, organization_id, tenant_id, principal, kind, created_at) VALUES "+
-		s.tx.Tuples(len(principals), 6), args...)
+	statement := "INSERT INTO accounts (id, organization_id, tenant_id, principal, kind, created_at) VALUES " + //nolint:gosec // every value is bound
+		s.tx.Tuples(len(principals), 6)
+	_, err := s.tx.SQL.ExecContext(ctx, statement, args...)
 	if err != nil {
 		return fmt.Errorf("make accounts: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"testing"
 	"time"
 
@@ -93,9 +94,7 @@ func BenchmarkInMemory(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				for k, book := range out.Changed {
-					books[k] = book
-				}
+				maps.Copy(books, out.Changed)
 				batch = batch[:0]
 			}
 		}

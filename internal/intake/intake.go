@@ -102,7 +102,7 @@ func (in *Intake) Take(ctx context.Context, t *ent.Tenant, batch []*activity.Act
 func (in *Intake) take(ctx context.Context, tx *database.Tx, t *ent.Tenant, state *tenantState, batch []*activity.Activity) (Result, error) {
 	scope, err := access.From(ctx)
 	if err != nil {
-		return Result{}, err //nolint:wrapcheck // says it all
+		return Result{}, err
 	}
 	if scope.OrganizationID != t.OrganizationID {
 		return Result{}, errors.New("the tenant belongs to another organization")
@@ -120,7 +120,7 @@ func (in *Intake) take(ctx context.Context, tx *database.Tx, t *ent.Tenant, stat
 	}
 	sifted, err := in.log.Sift(ctx, tx, batch, in.now())
 	if err != nil {
-		return Result{}, err //nolint:wrapcheck // says it all
+		return Result{}, err
 	}
 	out := Result{New: len(sifted.New), Changed: len(sifted.Changed), Known: sifted.Known}
 	// The database stores the records while the engine thinks about them.
@@ -136,7 +136,7 @@ func (in *Intake) take(ctx context.Context, tx *database.Tx, t *ent.Tenant, stat
 	}
 	if len(reviews) > 0 {
 		if out.Incidents, err = in.incidents.Apply(ctx, tx, t.ID, reviews); err != nil {
-			return Result{}, err //nolint:wrapcheck // says it all
+			return Result{}, err
 		}
 	}
 	state.position = position

@@ -140,7 +140,7 @@ func (l *ledger) encode(changed map[detect.BookKey]*detect.Book) ([]encodedBook,
 			return nil
 		})
 	}
-	return out, g.Wait() //nolint:wrapcheck // our own errors
+	return out, g.Wait()
 }
 
 // write stores books.

@@ -152,7 +152,7 @@ func (l *Log) readDigests(ctx context.Context, tx *database.Tx, q *query, into m
 		}
 		into[id] = digest
 	}
-	return rows.Err() //nolint:wrapcheck // the driver's word on what broke
+	return rows.Err()
 }
 
 // replaceIfNewer puts v in the place of the stored version where it wins.
@@ -178,7 +178,8 @@ func (l *Log) replaceIfNewer(ctx context.Context, tx *database.Tx, v version, no
 			sets = append(sets, columns[i]+" = "+q.bind(value))
 		}
 	}
-	_, err = tx.SQL.ExecContext(ctx, "UPDATE activities SET "+strings.Join(sets, ", ")+" WHERE id = "+q.bind(v.activity.ID), q.args...)
+	statement := "UPDATE activities SET " + strings.Join(sets, ", ") + " WHERE id = " + q.bind(v.activity.ID) //nolint:gosec // every value is bound
+	_, err = tx.SQL.ExecContext(ctx, statement, q.args...)
 	if err != nil {
 		return false, fmt.Errorf("change activity %s: %w", v.activity.ID, err)
 	}

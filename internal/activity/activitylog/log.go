@@ -129,5 +129,5 @@ func (l *Log) list(ctx context.Context, statement string, args []any) (_ []*acti
 		}
 		out = append(out, a)
 	}
-	return out, rows.Err() //nolint:wrapcheck // the driver's word on what broke
+	return out, rows.Err()
 }

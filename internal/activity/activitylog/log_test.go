@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -213,7 +214,7 @@ func TestPages(t *testing.T) {
 				if len(part) == 0 {
 					break
 				}
-				backward = append(part[:len(part):len(part)], backward...)
+				backward = append(slices.Clip(part), backward...)
 				p.End = &activitylog.Position{OccurredAt: part[0].OccurredAt, ID: part[0].ID}
 			}
 			require.Equal(f, all, backward)

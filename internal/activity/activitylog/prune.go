@@ -25,7 +25,7 @@ func (l *Log) Prune(ctx context.Context, before time.Time, limit int) (int, erro
 		cited = "SELECT jsonb_array_elements_text(findings.evidence::jsonb) FROM findings WHERE findings.tenant_id = activities.tenant_id"
 	}
 	q.where("id NOT IN (" + cited + ")")
-	statement := "DELETE FROM activities WHERE id IN (" + q.statement("id", "occurred_at", limit) + ")"
+	statement := "DELETE FROM activities WHERE id IN (" + q.statement("id", "occurred_at", limit) + ")" //nolint:gosec // every value is bound
 	var n int64
 	err = l.db.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
 		result, err := tx.SQL.ExecContext(ctx, statement, q.args...)
@@ -33,7 +33,7 @@ func (l *Log) Prune(ctx context.Context, before time.Time, limit int) (int, erro
 			return fmt.Errorf("prune activities: %w", err)
 		}
 		n, err = result.RowsAffected()
-		return err //nolint:wrapcheck // no driver in use fails here
+		return err
 	})
 	return int(n), err
 }

@@ -138,7 +138,7 @@ func (s *smallest) Less(i, j int) bool {
 }
 
 func (s *smallest) Swap(i, j int) { s.heap[i], s.heap[j] = s.heap[j], s.heap[i] }
-func (s *smallest) Push(x any)    { s.heap = append(s.heap, x.(int)) } //nolint:errcheck,forcetypeassert // container/heap gives back what it was given
+func (s *smallest) Push(x any)    { s.heap = append(s.heap, x.(int)) } //nolint:forcetypeassert // container/heap gives back what it was given
 
 func (s *smallest) Pop() any {
 	n := len(s.heap) - 1
