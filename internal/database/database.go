@@ -51,7 +51,7 @@ type DB struct {
 	dialect Dialect
 	write   *sql.DB
 	read    *sql.DB
-	pool    *pgxpool.Pool // PostgreSQL only
+	pools   []*pgxpool.Pool // PostgreSQL only: what write and read draw from
 	client  *ent.Client
 	unlock  func() error
 }
@@ -129,16 +129,22 @@ func openPostgres(ctx context.Context, rawURL string) (*DB, error) {
 		return nil, fmt.Errorf("database URL: %w", err)
 	}
 	cfg.PrepareConn = tellOrganization
-	pool, err := pgxpool.NewWithConfig(ctx, cfg)
-	if err != nil {
-		return nil, fmt.Errorf("open PostgreSQL: %w", err)
+	// Two pools, as on SQLite: a transaction may read beside itself (intake
+	// does), and out of one pool as many transactions as it has connections
+	// would wait for each other for ever.
+	db := &DB{dialect: Postgres}
+	for _, side := range []**sql.DB{&db.write, &db.read} {
+		pool, err := pgxpool.NewWithConfig(ctx, cfg.Copy())
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("open PostgreSQL: %w", err), db.Close())
+		}
+		db.pools = append(db.pools, pool)
+		if err := pool.Ping(ctx); err != nil {
+			return nil, errors.Join(fmt.Errorf("reach PostgreSQL: %w", err), db.Close())
+		}
+		*side = stdlib.OpenDBFromPool(pool)
 	}
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
-		return nil, fmt.Errorf("reach PostgreSQL: %w", err)
-	}
-	db := stdlib.OpenDBFromPool(pool)
-	return &DB{dialect: Postgres, write: db, read: db, pool: pool}, nil
+	return db, nil
 }
 
 // organizationVariable is the session variable that row-level security reads
@@ -189,14 +195,14 @@ func (db *DB) Ping(ctx context.Context) error {
 // Close closes the database and gives the data folder free.
 func (db *DB) Close() error {
 	var errs []error
-	if db.read != nil && db.read != db.write {
+	if db.read != nil {
 		errs = append(errs, db.read.Close())
 	}
 	if db.write != nil {
 		errs = append(errs, db.write.Close())
 	}
-	if db.pool != nil {
-		db.pool.Close()
+	for _, pool := range db.pools {
+		pool.Close()
 	}
 	if db.unlock != nil {
 		errs = append(errs, db.unlock())
