@@ -3,6 +3,7 @@ package incident_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -202,6 +203,36 @@ func TestWeakFindings(t *testing.T) {
 	})
 }
 
+// Ensure an incident does not outlive the findings that asked for action, and
+// comes back with them.
+func TestOnlyWeakFindingsLeft(t *testing.T) {
+	t.Parallel()
+	each(t, func(s *scene) {
+		weak := s.found("weak", t0, func(f *detect.Finding) { f.Severity = detect.SeverityInfo })
+		strong := s.found("strong", t0.Add(time.Hour))
+		s.review(weak, strong)
+		s.review(weak)
+		require.Equal(s, []string{"#1 SUPERSEDED"}, s.state())
+		require.NotEmpty(s, s.incident(1).StatusReason)
+		s.review(weak, strong)
+		require.Equal(s, []string{"#1 OPEN strong weak"}, s.state())
+	})
+}
+
+// Ensure an incident parts when what held its findings together is disproved.
+func TestSplit(t *testing.T) {
+	t.Parallel()
+	each(t, func(s *scene) {
+		a, bridge, c := s.found("a", t0.Add(-20*day)), s.found("bridge", t0.Add(-14*day)), s.found("c", t0.Add(-8*day))
+		s.review(a, bridge, c)
+		require.Equal(s, []string{"#1 OPEN a bridge c"}, s.state())
+		require.Len(s, s.review(a, c).Opened, 1)
+		require.Equal(s, []string{"#1 OPEN a", "#2 OPEN c"}, s.state())
+		s.review(a, bridge, c)
+		require.Equal(s, []string{"#1 OPEN a bridge c", "#2 SUPERSEDED"}, s.state())
+	})
+}
+
 // Ensure kind and liveness follow the design: late-found hold evidence alone is leftover persistence.
 func TestKindAndLive(t *testing.T) {
 	t.Parallel()
@@ -335,8 +366,13 @@ func TestAnyOrderSameIncidents(t *testing.T) {
 		straight.review(all...)
 		for _, f := range order {
 			known = append(known, f(shuffled))
-			shuffled.review(known...)
+			passing := f(shuffled) // known for a while, then disproved
+			passing.Key, passing.Severity = "passing", detect.SeverityHigh
+			passing.OccurredAt = t0.Add(-time.Duration(rapid.IntRange(0, 40).Draw(rt, "passing")) * day)
+			passing.LastAt = passing.OccurredAt
+			shuffled.review(append(slices.Clone(known), passing)...)
 		}
+		shuffled.review(known...)
 		require.ElementsMatch(rt, grouping(straight), grouping(shuffled))
 	})
 }

@@ -29,6 +29,7 @@ func (a *applying) regroup(accountID string) error {
 	g := grouping{
 		applying: a, accountID: accountID, byID: map[string]*ent.Incident{},
 		members: map[string][]*ent.Finding{}, gained: map[string][]*ent.Finding{}, lost: map[string][]*ent.Finding{},
+		taken: map[string]bool{}, merges: map[string]*ent.Incident{},
 	}
 	for _, i := range incidents {
 		g.byID[i.ID] = i
@@ -64,6 +65,8 @@ type grouping struct {
 	members   map[string][]*ent.Finding // live findings by incident, as they now belong
 	gained    map[string][]*ent.Finding // of these, the ones that were not there before
 	lost      map[string][]*ent.Finding // superseded just now
+	taken     map[string]bool           // incidents that are an episode's home: another episode needs its own
+	merges    map[string]*ent.Incident  // by incident, the one whose episode its findings turned out to be of
 }
 
 // closed says whether a person ended the incident: its episode takes late
@@ -97,7 +100,7 @@ func (g *grouping) assign(episode []*ent.Finding) error {
 		case i == nil:
 		case closed(i):
 			ended = appendNew(ended, i)
-		default:
+		case !g.taken[i.ID]:
 			open = appendNew(open, i)
 		}
 	}
@@ -114,10 +117,14 @@ func (g *grouping) assign(episode []*ent.Finding) error {
 	if len(loose) == 0 {
 		return nil
 	}
+	if !slices.ContainsFunc(loose, func(f *ent.Finding) bool { return opensIncident(f.Severity, f.Confidence) }) {
+		return g.release(loose)
+	}
 	home, err := g.home(loose, open, ended)
-	if err != nil || home == nil {
+	if err != nil {
 		return err
 	}
+	g.taken[home.ID] = true
 	for _, f := range loose {
 		if err := g.move(f, home); err != nil {
 			return err
@@ -125,10 +132,23 @@ func (g *grouping) assign(episode []*ent.Finding) error {
 	}
 	for _, i := range open {
 		if i.ID != home.ID {
-			if err := g.merge(i, home); err != nil {
-				return err
-			}
+			g.merges[i.ID] = home
 		}
+	}
+	return nil
+}
+
+// release takes findings that ask nobody to act out of incidents: the ones
+// that did ask are superseded, or of another episode.
+func (g *grouping) release(findings []*ent.Finding) error {
+	for _, f := range findings {
+		if f.IncidentID == nil {
+			continue
+		}
+		if err := g.tx.Client.Finding.UpdateOne(f).ClearIncidentID().Exec(g.ctx); err != nil {
+			return fmt.Errorf("release finding %s: %w", f.ID, err)
+		}
+		f.IncidentID = nil
 	}
 	return nil
 }
@@ -152,15 +172,12 @@ func (g *grouping) endedFor(f *ent.Finding, ended []*ent.Incident, anyOpen bool)
 
 // home returns the incident for findings that belong to none that ended: the
 // oldest open one of the episode (a superseded one where there is no other),
-// or a new one where they are worth it.
+// or a new one.
 func (g *grouping) home(loose []*ent.Finding, open, ended []*ent.Incident) (*ent.Incident, error) {
 	if len(open) > 0 {
 		return slices.MinFunc(open, func(x, y *ent.Incident) int {
 			return cmp.Or(compareBools(superseded(x), superseded(y)), cmp.Compare(x.Number, y.Number))
 		}), nil
-	}
-	if !slices.ContainsFunc(loose, func(f *ent.Finding) bool { return opensIncident(f.Severity, f.Confidence) }) {
-		return nil, nil //nolint:nilnil // no incident is an answer
 	}
 	return g.open(loose, ended)
 }
@@ -248,7 +265,10 @@ func (g *grouping) settle(i *ent.Incident) error {
 		if i.Status != incident.StatusOpen && i.Status != incident.StatusContained {
 			return nil
 		}
-		reason := "Later records disproved every finding of it."
+		if into := g.merges[i.ID]; into != nil {
+			return g.merge(i, into)
+		}
+		reason := "Later records disproved what it rested on."
 		err := g.tx.Client.Incident.UpdateOne(i).SetStatus(incident.StatusSuperseded).SetStatusReason(reason).
 			SetClosedAt(g.now).SetUpdatedAt(g.now).Exec(g.ctx)
 		if err != nil {
