@@ -83,6 +83,10 @@ func openSQLite(ctx context.Context, dir string) (*DB, error) {
 	if dir == "" {
 		return nil, errors.New("no data folder given: set --data-dir or CAIRN_DATA_DIR, or --database-url for PostgreSQL")
 	}
+	dir, err := filepath.Abs(dir) // a URL has no relative paths
+	if err != nil {
+		return nil, fmt.Errorf("find the data folder: %w", err)
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
@@ -90,8 +94,11 @@ func openSQLite(ctx context.Context, dir string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{dialect: SQLite, unlock: unlock}
 	path := filepath.Join(dir, fileName)
+	if err := keepPrivate(path); err != nil {
+		return nil, errors.Join(err, unlock())
+	}
+	db := &DB{dialect: SQLite, unlock: unlock}
 	// One connection writes: SQLite has one writer anyway, and a second
 	// connection would only find the file busy.
 	if db.write, err = sql.Open("sqlite", dsn(path, "_txlock=immediate", "_pragma=cache_size(-32768)")); err != nil {
@@ -106,6 +113,17 @@ func openSQLite(ctx context.Context, dir string) (*DB, error) {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 	}
 	return db, nil
+}
+
+// keepPrivate makes the database file its owner's alone, before anything is in
+// it: a folder that was there already may be open to others. SQLite gives its
+// -wal and -shm the same permissions.
+func keepPrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("make the database file: %w", err)
+	}
+	return errors.Join(f.Chmod(0o600), f.Close())
 }
 
 // dsn gives every SQLite connection the same habits. Times are integers of
