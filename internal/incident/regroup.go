@@ -22,7 +22,7 @@ func (a *applying) regroup(accountID string) error {
 	if err != nil {
 		return fmt.Errorf("read the account's findings: %w", err)
 	}
-	incidents, err := a.tx.Client.Incident.Query().Where(incident.TenantID(a.tenantID), incidentOf).All(a.ctx)
+	incidents, err := a.tx.Client.Incident.Query().Where(incident.TenantID(a.tenantID), incidentOf, locked).All(a.ctx)
 	if err != nil {
 		return fmt.Errorf("read the account's incidents: %w", err)
 	}

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"strings"
 
+	"entgo.io/ent/dialect"
+	"entgo.io/ent/dialect/sql"
+
 	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
@@ -32,7 +35,7 @@ func (s *Service) SetStatus(ctx context.Context, id string, status incident.Stat
 	}
 	var out *ent.Incident
 	err := s.db.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
-		i, err := tx.Client.Incident.Query().Where(incident.ID(id)).Only(ctx)
+		i, err := tx.Client.Incident.Query().Where(incident.ID(id), locked).Only(ctx)
 		if ent.IsNotFound(err) {
 			return refusal.New(refusal.NotFound, []string{"id"}, "no incident has this id")
 		}
@@ -71,4 +74,12 @@ func (s *Service) SetStatus(ctx context.Context, id string, status incident.Stat
 		return audit.Write(ctx, tx, now, audit.Entry{Action: "updateIncident", TenantID: i.TenantID, ObjectID: id, Result: "OK", Detail: text})
 	})
 	return out, err
+}
+
+// locked keeps other transactions from changing the incidents a query returns
+// until this one ends. On SQLite only one transaction writes at a time.
+func locked(s *sql.Selector) {
+	if s.Dialect() == dialect.Postgres {
+		s.ForUpdate()
+	}
 }
