@@ -142,7 +142,7 @@ func TestSearchFilters(t *testing.T) {
 			f.record("b", func(a *activity.Activity) {
 				a.Country, a.SessionID, a.Application.ID, a.Subject, a.Sender = "DE", "s1", "app", "Re: Invoice 100%", "ceo@fabrikam.example"
 			}),
-			f.record("c", func(a *activity.Activity) { a.Raw = []byte(`{"Agent":"c","needle_":"ÄX"}`) }),
+			f.record("c", func(a *activity.Activity) { a.Network.Kind, a.Raw = activity.NetworkUnknown, []byte(`{"Agent":"c","needle_":"ÄX"}`) }),
 		)
 		find := func(filter activitylog.Filter) []string {
 			list, err := f.log.Search(f.ctx, filter, activitylog.Page{Limit: 10})
@@ -166,6 +166,7 @@ func TestSearchFilters(t *testing.T) {
 		require.Equal(f, []string{"b"}, find(activitylog.Filter{Countries: []string{"DE", "FR"}}))
 		require.Len(f, find(activitylog.Filter{CountriesNot: []string{"DE", "FR"}}), 2)
 		require.Equal(f, []string{"a"}, find(activitylog.Filter{NetworkKinds: []activity.NetworkKind{activity.NetworkHosting}}))
+		require.ElementsMatch(f, []string{"b", "c"}, find(activitylog.Filter{NetworkKinds: []activity.NetworkKind{activity.NetworkUnknown}}), "no address, or none that is known")
 		require.Equal(f, []string{"b"}, find(activitylog.Filter{ApplicationIDs: []string{"app"}}))
 		require.Equal(f, []string{"a"}, find(activitylog.Filter{Addresses: []netip.Addr{netip.MustParseAddr("::ffff:192.0.2.1")}}))
 		require.Equal(f, []string{"b"}, find(activitylog.Filter{SessionIDs: []string{"s1"}}))

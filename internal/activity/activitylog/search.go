@@ -126,7 +126,11 @@ func (l *Log) filtered(ctx context.Context, f Filter) (*query, error) {
 	if len(f.CountriesNot) > 0 {
 		q.where("NOT " + q.isOneOf("country", f.CountriesNot))
 	}
-	q.in("network_kind", texts(f.NetworkKinds))
+	kinds := texts(f.NetworkKinds)
+	if slices.Contains(f.NetworkKinds, activity.NetworkUnknown) {
+		kinds = append(kinds, "") // what is stored where there is no address to look up
+	}
+	q.in("network_kind", kinds)
 	q.in("application_id", f.ApplicationIDs)
 	if len(f.Addresses) > 0 {
 		addresses := make([]string, len(f.Addresses))
