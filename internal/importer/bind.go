@@ -27,10 +27,12 @@ func namesDirectory(id string) bool {
 
 // How many records of a source are looked at to learn its directory: enough
 // to know, few enough that a large first import is not read twice. Those of a
-// source that can't be read twice are kept in memory meanwhile.
+// source that can't be read twice are kept in memory meanwhile, streamBytes of
+// them and little more.
 const (
 	fileSample   = 100_000
 	streamSample = 10_000
+	streamBytes  = 32 << 20
 )
 
 // bind settles which directory's records are the tenant's. A tenant that has
@@ -113,6 +115,9 @@ func count(ctx context.Context, src *Source, counts map[string]int) error {
 	for range limit {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if copied.Len() > streamBytes {
+			return nil // told by fewer
 		}
 		rec, err := reader.Next()
 		if err != nil {

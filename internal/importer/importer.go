@@ -28,8 +28,10 @@ import (
 )
 
 const (
-	// chunkRecords is how many records travel together to a parser.
+	// chunkRecords and chunkBytes bound what travels together to a parser:
+	// records are small as a rule, but nobody keeps them so.
 	chunkRecords = 256
+	chunkBytes   = batchBytes / chunksAhead
 	// batchRecords and batchBytes bound what one transaction takes in.
 	batchRecords = 4000
 	batchBytes   = 24 << 20
@@ -161,10 +163,11 @@ type rejection struct {
 func readChunks(ctx context.Context, reader *format.Reader, work, ordered chan<- *chunk) error {
 	for done := false; !done; {
 		c := &chunk{parsed: make(chan struct{})}
-		for len(c.records) < chunkRecords && len(c.rejected) < chunkRecords {
+		for size := 0; size < chunkBytes && len(c.records) < chunkRecords && len(c.rejected) < chunkRecords; {
 			rec, err := reader.Next()
 			if err == nil {
 				c.records = append(c.records, rec)
+				size += len(rec.Raw)
 				continue
 			}
 			if rejected, ok := errors.AsType[*format.RejectError](err); ok {
