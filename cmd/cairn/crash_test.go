@@ -196,7 +196,7 @@ func TestInterruptedImport(t *testing.T) {
 	require.NoError(t, waiting.Close())
 	require.Equal(t, exitFailed, cmd.ProcessState.ExitCode(), stderr.String())
 	require.Regexp(t, `\b400 new\b`, stdout.String())
-	require.Contains(t, stderr.String(), "the import stopped; what is counted as new is stored, and the same command completes the rest")
+	require.Contains(t, stderr.String(), "the import stopped; what is counted as new is stored, and the same command completes the rest: it was interrupted\n")
 	require.Len(t, take(t, cfg).Activities, 400)
 }
 

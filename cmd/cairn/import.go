@@ -22,6 +22,8 @@ type importCommand struct {
 	Files           []string `arg:"" name:"file" help:"Exported logs, plain or gzip; - for standard input."`
 }
 
+var errInterrupted = errors.New("it was interrupted")
+
 // Run imports the files. It fails where a whole file was refused.
 func (i *importCommand) Run(c *cli, sys *system) error {
 	return c.open(sys, func(a *app.App) error {
@@ -33,6 +35,9 @@ func (i *importCommand) Run(c *cli, sys *system) error {
 		done()
 		if summary == nil {
 			return err
+		}
+		if err != nil && sys.Err() != nil {
+			err = errInterrupted // what it was doing just then helps nobody
 		}
 		if printErr := i.print(sys.stdout, summary); printErr != nil {
 			err = errors.Join(err, printErr)
