@@ -190,6 +190,31 @@ func TestAfterRemediation(t *testing.T) {
 	})
 }
 
+// Ensure evidence that goes on after a remediation opens the incident again,
+// and that what somebody dismissed swallows nothing he has not seen.
+func TestEndedIncidents(t *testing.T) {
+	t.Parallel()
+	each(t, func(s *scene) {
+		a := s.found("a", t0.Add(-time.Hour))
+		s.review(a)
+		_, err := s.service.SetStatus(s.ctx, s.incident(1).ID, entincident.StatusRemediated, "sessions revoked")
+		require.NoError(s, err)
+		*s.now = t0.Add(3 * time.Hour)
+		a.LastAt = t0.Add(2 * time.Hour)
+		s.review(a)
+		require.Equal(s, []string{"#1 OPEN a"}, s.state())
+		i := s.incident(1)
+		require.Contains(s, i.StatusReason, "after the incident was remediated")
+		require.Nil(s, i.RemediatedAt)
+
+		_, err = s.service.SetStatus(s.ctx, i.ID, entincident.StatusFalsePositive, "our own scanner")
+		require.NoError(s, err)
+		a.LastAt = t0.Add(5 * time.Hour)
+		s.review(a, s.found("real", t0))
+		require.Equal(s, []string{"#1 FALSE_POSITIVE a", "#2 OPEN real"}, s.state())
+	})
+}
+
 // Ensure what asks nobody to act opens nothing, but joins what does.
 func TestWeakFindings(t *testing.T) {
 	t.Parallel()

@@ -96,6 +96,14 @@ func (g *grouping) assign(episode []*ent.Finding) error {
 			continue
 		}
 		i := g.byID[*f.IncidentID]
+		if i != nil && i.Status == incident.StatusRemediated && i.ClosedAt != nil && f.LastAt.After(*i.ClosedAt) {
+			// The evidence is the same session or grant going on: the
+			// remediation did not hold, and somebody must hear of it.
+			if err := g.reopen(i); err != nil {
+				return err
+			}
+			i = g.byID[i.ID]
+		}
 		switch {
 		case i == nil:
 		case closed(i):
@@ -138,6 +146,18 @@ func (g *grouping) assign(episode []*ent.Finding) error {
 	return nil
 }
 
+// reopen asks for action again on an incident whose remediation did not hold.
+func (g *grouping) reopen(i *ent.Incident) error {
+	reason := "The attacker acted again after the incident was remediated."
+	updated, err := g.tx.Client.Incident.UpdateOne(i).SetStatus(incident.StatusOpen).SetStatusReason(reason).
+		ClearContainedAt().ClearRemediatedAt().ClearClosedAt().SetUpdatedAt(g.now).Save(g.ctx)
+	if err != nil {
+		return fmt.Errorf("reopen incident %s: %w", i.ID, err)
+	}
+	g.byID[i.ID] = updated
+	return g.event(updated, incidentevent.KindStatusChanged, "OPEN: "+reason, nil)
+}
+
 // release takes findings that ask nobody to act out of incidents: the ones
 // that did ask are superseded, or of another episode.
 func (g *grouping) release(findings []*ent.Finding) error {
@@ -155,14 +175,15 @@ func (g *grouping) release(findings []*ent.Finding) error {
 
 // endedFor returns the ended incident a finding belongs to: the one it is in
 // already, or, for late evidence and with no open incident to take it, the
-// first that ended after it happened.
+// first that was remediated after it happened. A false positive takes nothing
+// new: nobody has judged it.
 func (g *grouping) endedFor(f *ent.Finding, ended []*ent.Incident, anyOpen bool) *ent.Incident {
 	var best *ent.Incident
 	for _, i := range ended {
 		if f.IncidentID != nil && *f.IncidentID == i.ID {
 			return i
 		}
-		if f.IncidentID == nil && !anyOpen && i.ClosedAt != nil && !f.OccurredAt.After(*i.ClosedAt) &&
+		if f.IncidentID == nil && !anyOpen && i.Status == incident.StatusRemediated && i.ClosedAt != nil && !f.OccurredAt.After(*i.ClosedAt) &&
 			(best == nil || i.ClosedAt.Before(*best.ClosedAt)) {
 			best = i
 		}

@@ -86,16 +86,23 @@ func (in *Intake) Take(ctx context.Context, t *ent.Tenant, batch []*activity.Act
 	state := in.tenant(t.ID)
 	state.mu.Lock()
 	defer state.mu.Unlock()
+	// Books are changed in memory before the database has them: unless this
+	// ends well, a panic included, none of them may be believed again.
+	stored := false
+	defer func() {
+		if !stored {
+			state.generation++
+		}
+	}()
 	var out Result
 	err := in.db.InTx(ctx, func(ctx context.Context, tx *database.Tx) (err error) {
 		out, err = in.take(ctx, tx, t, state, batch)
 		return err
 	})
 	if err != nil {
-		// Books may have been changed in memory and not in the database.
-		state.generation++
 		return Result{}, fmt.Errorf("take activity of tenant %s in: %w", t.ID, err)
 	}
+	stored = true
 	return out, nil
 }
 
