@@ -35,6 +35,8 @@ const (
 	demoHistory = 12 * 24 * time.Hour
 	// demoOldCompromise is how long ago the compromise lies that was never cleaned up.
 	demoOldCompromise = 60 * 24 * time.Hour
+	// demoBlockedSpray is how long ago a password spray failed.
+	demoBlockedSpray = 30 * time.Hour
 	// demoAttackSpan is how long the live attack takes in its own time; it is
 	// told in demoAttackPace steps, so that one can watch it.
 	demoAttackSpan = 40 * time.Minute
@@ -140,6 +142,10 @@ func (a *App) tell(ctx context.Context) error {
 	}
 	attacked, old := s.world.Tenants[0], s.world.Tenants[1]
 	if err := s.feed(ctx, old, s.world.Attack(simulator.OldCompromise, old, now.Add(-demoOldCompromise)).Records...); err != nil {
+		return err
+	}
+	blocked := s.world.Tenants[2]
+	if err := s.feed(ctx, blocked, s.world.Attack(simulator.BlockedSpray, blocked, now.Add(-demoBlockedSpray)).Records...); err != nil {
 		return err
 	}
 	for to := s.told.Add(24 * time.Hour); to.Before(now); to = to.Add(24 * time.Hour) {

@@ -11,12 +11,14 @@ import (
 )
 
 // The caps of an account's month. A busy person has some forty places and as
-// many sessions; the caps only stop what is made up to fill the memory.
+// many sessions; the caps only stop what is made up to fill the memory. They
+// are far beyond that, because what is dropped can be what mattered: whoever
+// fills a book to hide in it must be louder than any rule.
 const (
-	maxPlaces    = 192
-	maxSessions  = 384
+	maxPlaces    = 1024
+	maxSessions  = 4096
 	maxSightings = 16
-	maxMarks     = 256
+	maxMarks     = 2048
 	maxOwners    = 64
 	maxIDLength  = 128
 )

@@ -53,6 +53,11 @@ func (b *TenantBook) learn(a *activity.Activity) string {
 	if a.AccountID == "" || a.Actor.Kind != activity.ActorUser || a.Result != activity.ResultSuccess {
 		return ""
 	}
+	// Only accounts of the directory sign in to it as members and have mailboxes
+	// in it; outsiders chat, and open what is shared with them.
+	if !a.SignIn && a.Workload != "Exchange" {
+		return ""
+	}
 	i := strings.LastIndexByte(a.Actor.Principal, '@')
 	if i < 0 || strings.Contains(a.Actor.Principal, "#ext#") {
 		return ""

@@ -10,7 +10,7 @@ import (
 )
 
 // Prune deletes, in the scope of ctx, up to limit activities that happened
-// before the given moment, and returns how many went. What a finding cites
+// before the given moment and were stored before it, and returns how many went. What a finding cites
 // stays, for the incident it belongs to must stay explainable.
 func (l *Log) Prune(ctx context.Context, before time.Time, limit int) (int, error) {
 	s, err := access.From(ctx)
@@ -20,6 +20,8 @@ func (l *Log) Prune(ctx context.Context, before time.Time, limit int) (int, erro
 	q := newQuery(l.db.Dialect())
 	q.scope(s)
 	q.where("occurred_at < " + q.bind(before))
+	// An old export that was just imported is wanted: age counts from then.
+	q.where("recorded_at < " + q.bind(before))
 	cited := "SELECT value FROM findings, json_each(findings.evidence) WHERE findings.tenant_id = activities.tenant_id"
 	if l.db.Dialect() == database.Postgres {
 		cited = "SELECT jsonb_array_elements_text(findings.evidence::jsonb) FROM findings WHERE findings.tenant_id = activities.tenant_id"

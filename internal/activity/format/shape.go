@@ -45,10 +45,15 @@ func ShapeByName(name string) Shape {
 // Parse recognises the shape of a record and parses it. The error is a
 // *RejectError or a *SkipError. It is safe for concurrent use.
 func Parse(raw []byte) (activity.Activity, error) {
-	if s := recogniser.shapeOf(raw); s != nil {
-		return s.Parse(raw)
+	s := recogniser.shapeOf(raw)
+	if s == nil {
+		return activity.Activity{}, unknownShape(raw)
 	}
-	return activity.Activity{}, unknownShape(raw)
+	a, err := s.Parse(raw)
+	if err == nil && a.Operation == "" {
+		err = reject("the record does not say what was done (no operation)")
+	}
+	return a, err
 }
 
 func unknownShape(raw []byte) error {
