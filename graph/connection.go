@@ -23,9 +23,9 @@ const (
 type order[T any] struct {
 	list       string // names list and key in cursors
 	column     string // of the entity, where it is one
-	kind       keyKind
+	kind       cursor.Kind
 	descending bool
-	place      func(T) place
+	place      func(T) cursor.Place
 }
 
 // directed returns the order in the direction asked for.
@@ -46,7 +46,7 @@ func (o order[T]) cursorName() string {
 type page struct {
 	limit         int
 	backward      bool // the last ones rather than the first
-	after, before *place
+	after, before *cursor.Place
 }
 
 // pageArguments are the paging arguments of a field.
@@ -98,12 +98,12 @@ func (o order[T]) page(a pageArguments) (p page, err error) {
 	for _, c := range []struct {
 		name   string
 		cursor *string
-		place  **place
+		place  **cursor.Place
 	}{{"after", a.after, &p.after}, {"before", a.before, &p.before}} {
 		if c.cursor == nil {
 			continue
 		}
-		at, err := decodeCursor(*c.cursor, o.cursorName(), o.kind)
+		at, err := cursor.Decode(*c.cursor, o.cursorName(), o.kind)
 		if err != nil {
 			return page{}, badInput("%s: %s", c.name, err)
 		}
@@ -142,7 +142,7 @@ func (o order[T]) connect(p page, items []T, count func(context.Context) (int, e
 
 func cursorOf[T any](o order[T], item T) string {
 	p := o.place(item)
-	return p.encode(o.cursorName())
+	return p.Encode(o.cursorName())
 }
 
 // entityQuery is what ent's queries have in common.
@@ -207,7 +207,7 @@ func (o order[T]) between(p page) func(*sql.Selector) {
 			after, before = before, after
 		}
 		for _, c := range []struct {
-			place    *place
+			place    *cursor.Place
 			operator string
 		}{{p.after, after}, {p.before, before}} {
 			if c.place == nil {
@@ -217,7 +217,7 @@ func (o order[T]) between(p page) func(*sql.Selector) {
 			comparison := "(" + o.expression(s) + ", " + s.C("id") + ")" + c.operator + "("
 			s.Where(sql.P(func(b *sql.Builder) {
 				b.WriteString(comparison)
-				b.Args(c.place.key, c.place.id).WriteByte(')')
+				b.Args(c.place.Key, c.place.ID).WriteByte(')')
 			}))
 		}
 	}
@@ -244,14 +244,14 @@ func (o order[T]) listed(items []T, p page) []T {
 
 // position returns where a place is, or would be, in the list; past what is
 // just at it where beyond is 1.
-func position[T any](o order[T], items []T, at place, beyond int) int {
-	i, found := slices.BinarySearchFunc(items, at, func(item T, at place) int { return comparePlaces(o.place(item), at) })
+func position[T any](o order[T], items []T, at cursor.Place, beyond int) int {
+	i, found := slices.BinarySearchFunc(items, at, func(item T, at cursor.Place) int { return comparePlaces(o.place(item), at) })
 	if found {
 		return i + beyond
 	}
 	return i
 }
 
-func comparePlaces(x, y place) int {
-	return cmp.Or(x.moment().Compare(y.moment()), cmp.Compare(x.id, y.id))
+func comparePlaces(x, y cursor.Place) int {
+	return cmp.Or(x.Moment().Compare(y.Moment()), cmp.Compare(x.ID, y.ID))
 }

@@ -15,23 +15,23 @@ import (
 
 func tenantOrder(by model.TenantOrder) order[*ent.Tenant] {
 	if by.Field == model.TenantOrderFieldCreatedAt {
-		o := order[*ent.Tenant]{list: "tenants.created", column: tenant.FieldCreatedAt, kind: moment}
-		o.place = func(t *ent.Tenant) place { return place{t.CreatedAt, t.ID} }
+		o := order[*ent.Tenant]{list: "tenants.created", column: tenant.FieldCreatedAt, kind: cursor.Moment}
+		o.place = func(t *ent.Tenant) cursor.Place { return cursor.Place{t.CreatedAt, t.ID} }
 		return o.directed(by.Direction)
 	}
-	o := order[*ent.Tenant]{list: "tenants.name", column: tenant.FieldNameKey, kind: text}
-	o.place = func(t *ent.Tenant) place { return place{t.NameKey, t.ID} }
+	o := order[*ent.Tenant]{list: "tenants.name", column: tenant.FieldNameKey, kind: cursor.Text}
+	o.place = func(t *ent.Tenant) cursor.Place { return cursor.Place{t.NameKey, t.ID} }
 	return o.directed(by.Direction)
 }
 
 func accountOrder(by model.AccountOrder) order[*ent.Account] {
 	if by.Field == model.AccountOrderFieldCreatedAt {
-		o := order[*ent.Account]{list: "accounts.created", column: account.FieldCreatedAt, kind: moment}
-		o.place = func(a *ent.Account) place { return place{a.CreatedAt, a.ID} }
+		o := order[*ent.Account]{list: "accounts.created", column: account.FieldCreatedAt, kind: cursor.Moment}
+		o.place = func(a *ent.Account) cursor.Place { return cursor.Place{a.CreatedAt, a.ID} }
 		return o.directed(by.Direction)
 	}
-	o := order[*ent.Account]{list: "accounts.principal", column: account.FieldPrincipal, kind: text}
-	o.place = func(a *ent.Account) place { return place{a.Principal, a.ID} }
+	o := order[*ent.Account]{list: "accounts.principal", column: account.FieldPrincipal, kind: cursor.Text}
+	o.place = func(a *ent.Account) cursor.Place { return cursor.Place{a.Principal, a.ID} }
 	return o.directed(by.Direction)
 }
 
@@ -42,36 +42,36 @@ func incidentOrder(by model.IncidentOrder) order[*ent.Incident] {
 	var o order[*ent.Incident]
 	switch by.Field {
 	case model.IncidentOrderFieldOccurredAt:
-		o = order[*ent.Incident]{list: "incidents.occurred", column: incident.FieldOccurredAt, kind: moment}
-		o.place = func(i *ent.Incident) place { return place{i.OccurredAt, i.ID} }
+		o = order[*ent.Incident]{list: "incidents.occurred", column: incident.FieldOccurredAt, kind: cursor.Moment}
+		o.place = func(i *ent.Incident) cursor.Place { return cursor.Place{i.OccurredAt, i.ID} }
 	case model.IncidentOrderFieldSeverity:
-		o = order[*ent.Incident]{list: "incidents.severity", column: incident.FieldSeverityRank, kind: number}
-		o.place = func(i *ent.Incident) place { return place{i.SeverityRank, i.ID} }
+		o = order[*ent.Incident]{list: "incidents.severity", column: incident.FieldSeverityRank, kind: cursor.Number}
+		o.place = func(i *ent.Incident) cursor.Place { return cursor.Place{i.SeverityRank, i.ID} }
 	case model.IncidentOrderFieldNumber:
-		o = order[*ent.Incident]{list: "incidents.number", column: incident.FieldNumber, kind: number}
-		o.place = func(i *ent.Incident) place { return place{i.Number, i.ID} }
+		o = order[*ent.Incident]{list: "incidents.number", column: incident.FieldNumber, kind: cursor.Number}
+		o.place = func(i *ent.Incident) cursor.Place { return cursor.Place{i.Number, i.ID} }
 	default:
-		o = order[*ent.Incident]{list: "incidents.detected", column: incident.FieldDetectedAt, kind: moment}
-		o.place = func(i *ent.Incident) place { return place{i.DetectedAt, i.ID} }
+		o = order[*ent.Incident]{list: "incidents.detected", column: incident.FieldDetectedAt, kind: cursor.Moment}
+		o.place = func(i *ent.Incident) cursor.Place { return cursor.Place{i.DetectedAt, i.ID} }
 	}
 	return o.directed(by.Direction)
 }
 
 var findingOrder = order[*ent.Finding]{
-	list: "findings", column: finding.FieldOccurredAt, kind: moment,
-	place: func(f *ent.Finding) place { return place{f.OccurredAt, f.ID} },
+	list: "findings", column: finding.FieldOccurredAt, kind: cursor.Moment,
+	place: func(f *ent.Finding) cursor.Place { return cursor.Place{f.OccurredAt, f.ID} },
 }
 
 func activityOrder(by model.ActivityOrder) order[*model.Activity] {
 	if by.Direction == "" {
 		by.Direction = model.OrderDirectionDesc
 	}
-	return order[*model.Activity]{list: "activities", kind: moment, place: placeOfActivity}.directed(by.Direction)
+	return order[*model.Activity]{list: "activities", kind: cursor.Moment, place: placeOfActivity}.directed(by.Direction)
 }
 
-var evidenceOrder = order[*model.Activity]{list: "evidence", kind: moment, place: placeOfActivity}
+var evidenceOrder = order[*model.Activity]{list: "evidence", kind: cursor.Moment, place: placeOfActivity}
 
-func placeOfActivity(a *model.Activity) place { return place{a.OccurredAt, a.ID} }
+func placeOfActivity(a *model.Activity) cursor.Place { return cursor.Place{a.OccurredAt, a.ID} }
 
 // dwellTime is how long the attacker was in, or nil for an incident that was
 // closed without being contained. Clocks differ: it is never negative.

@@ -46,7 +46,7 @@ func (p *place) position() *activitylog.Position {
 	if p == nil {
 		return nil
 	}
-	return &activitylog.Position{OccurredAt: p.moment(), ID: p.id}
+	return &activitylog.Position{OccurredAt: p.Moment(), ID: p.id}
 }
 
 func counted(n int) func(context.Context) (int, error) {

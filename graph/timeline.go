@@ -11,9 +11,9 @@ import (
 	"github.com/cairn-itdr/cairn/graph/model"
 )
 
-var timelineOrder = order[model.TimelineEntry]{list: "timeline", kind: moment, place: func(e model.TimelineEntry) place {
+var timelineOrder = order[model.TimelineEntry]{list: "timeline", kind: cursor.Moment, place: func(e model.TimelineEntry) cursor.Place {
 	at, id := e.Place()
-	return place{at, id}
+	return cursor.Place{at, id}
 }}
 
 // fetchTimelines reads the whole timelines of incidents: evidence is ordered

@@ -19,7 +19,6 @@ import (
 func TestFilesArePrivate(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	//nolint:gosec // open to others is what is tested
 	require.NoError(t, errors.Join(os.Chmod(dir, 0o755), os.WriteFile(filepath.Join(dir, "cairn.db"), nil, 0o644)))
 	db, err := database.Open(context.Background(), database.Config{DataDir: dir})
 	require.NoError(t, err)
@@ -38,7 +37,6 @@ func TestFilesArePrivate(t *testing.T) {
 
 // Ensure a data folder may be named relative to where one is, and oddly.
 //
-//nolint:paralleltest // it changes the working directory
 func TestRelativeFolder(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, dir := range []string{"data", "./data/below", "what? 100%#1"} {

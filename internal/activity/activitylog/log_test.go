@@ -142,7 +142,9 @@ func TestSearchFilters(t *testing.T) {
 			f.record("b", func(a *activity.Activity) {
 				a.Country, a.SessionID, a.Application.ID, a.Subject, a.Sender = "DE", "s1", "app", "Re: Invoice 100%", "ceo@fabrikam.example"
 			}),
-			f.record("c", func(a *activity.Activity) { a.Network.Kind, a.Raw = activity.NetworkUnknown, []byte(`{"Agent":"c","needle_":"ÄX"}`) }),
+			f.record("c", func(a *activity.Activity) {
+				a.Network.Kind, a.Raw = activity.NetworkUnknown, []byte(`{"Agent":"c","needle_":"ÄX"}`)
+			}),
 		)
 		find := func(filter activitylog.Filter) []string {
 			list, err := f.log.Search(f.ctx, filter, activitylog.Page{Limit: 10})

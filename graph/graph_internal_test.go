@@ -8,59 +8,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/ent/incident"
-	"github.com/cairn-itdr/cairn/internal/typeid"
 )
-
-// Ensure every place survives its cursor, and fits no other list.
-func TestCursorRoundTrip(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		kind := rapid.SampledFrom([]keyKind{moment, number, text}).Draw(t, "kind")
-		p := place{id: typeid.New("incident")}
-		switch kind {
-		case moment:
-			p.key = time.UnixMicro(rapid.Int64Range(-62135596800_000000, 253402300799_999999).Draw(t, "micros")).UTC()
-		case number:
-			p.key = int(rapid.Int32().Draw(t, "number"))
-		case text:
-			p.key = rapid.StringMatching(`[^\x00]{0,50}`).Draw(t, "text")
-		}
-		cursor := p.encode("list+")
-		got, err := decodeCursor(cursor, "list+", kind)
-		require.NoError(t, err)
-		require.Equal(t, p, got)
-		_, err = decodeCursor(cursor, "list-", kind)
-		require.ErrorIs(t, err, errForeignCursor)
-		cut := rapid.IntRange(0, len(cursor)-1).Draw(t, "cut")
-		_, err = decodeCursor(cursor[:cut], "list+", kind)
-		require.ErrorIs(t, err, errNoCursor)
-	})
-}
-
-// Ensure no text makes the decoder panic, and what it takes is a place of the list.
-func FuzzDecodeCursor(f *testing.F) {
-	p := place{key: time.UnixMicro(1).UTC(), id: typeid.New("incident")}
-	f.Add(p.encode("incidents.detected-"), uint8(moment))
-	f.Add((&place{key: 7, id: p.id}).encode("incidents.detected-"), uint8(number))
-	f.Add((&place{key: "a|b", id: p.id}).encode("incidents.detected-"), uint8(text))
-	f.Add("", uint8(0))
-	f.Add("MXwwfA", uint8(1))
-	f.Fuzz(func(t *testing.T, cursor string, kind uint8) {
-		k := keyKind(kind % 3)
-		p, err := decodeCursor(cursor, "incidents.detected-", k)
-		if err != nil {
-			require.True(t, errors.Is(err, errNoCursor) || errors.Is(err, errForeignCursor))
-			return
-		}
-		again, err := decodeCursor(p.encode("incidents.detected-"), "incidents.detected-", k)
-		require.NoError(t, err)
-		require.Equal(t, p, again)
-	})
-}
 
 // Ensure dwell time runs while an incident is open, ends with containment, and is never negative.
 func TestDwellTime(t *testing.T) {
