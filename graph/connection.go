@@ -10,6 +10,7 @@ import (
 	"entgo.io/ent/dialect"
 	"entgo.io/ent/dialect/sql"
 
+	"github.com/cairn-itdr/cairn/graph/cursor"
 	"github.com/cairn-itdr/cairn/graph/model"
 )
 
@@ -182,7 +183,7 @@ func entities[T any, P, O ~func(*sql.Selector), Q entityQuery[T, P, O, Q]](
 // expression is the order's column. Text is compared byte by byte, which is
 // what SQLite does and PostgreSQL must be told to.
 func (o order[T]) expression(s *sql.Selector) string {
-	if o.kind == text && s.Dialect() == dialect.Postgres {
+	if o.kind == cursor.Text && s.Dialect() == dialect.Postgres {
 		return s.C(o.column) + ` COLLATE "C"`
 	}
 	return s.C(o.column)

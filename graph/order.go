@@ -8,6 +8,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/finding"
 	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/tenant"
+	"github.com/cairn-itdr/cairn/graph/cursor"
 	"github.com/cairn-itdr/cairn/graph/model"
 )
 
@@ -16,22 +17,22 @@ import (
 func tenantOrder(by model.TenantOrder) order[*ent.Tenant] {
 	if by.Field == model.TenantOrderFieldCreatedAt {
 		o := order[*ent.Tenant]{list: "tenants.created", column: tenant.FieldCreatedAt, kind: cursor.Moment}
-		o.place = func(t *ent.Tenant) cursor.Place { return cursor.Place{t.CreatedAt, t.ID} }
+		o.place = func(t *ent.Tenant) cursor.Place { return cursor.Place{Key: t.CreatedAt, ID: t.ID} }
 		return o.directed(by.Direction)
 	}
 	o := order[*ent.Tenant]{list: "tenants.name", column: tenant.FieldNameKey, kind: cursor.Text}
-	o.place = func(t *ent.Tenant) cursor.Place { return cursor.Place{t.NameKey, t.ID} }
+	o.place = func(t *ent.Tenant) cursor.Place { return cursor.Place{Key: t.NameKey, ID: t.ID} }
 	return o.directed(by.Direction)
 }
 
 func accountOrder(by model.AccountOrder) order[*ent.Account] {
 	if by.Field == model.AccountOrderFieldCreatedAt {
 		o := order[*ent.Account]{list: "accounts.created", column: account.FieldCreatedAt, kind: cursor.Moment}
-		o.place = func(a *ent.Account) cursor.Place { return cursor.Place{a.CreatedAt, a.ID} }
+		o.place = func(a *ent.Account) cursor.Place { return cursor.Place{Key: a.CreatedAt, ID: a.ID} }
 		return o.directed(by.Direction)
 	}
 	o := order[*ent.Account]{list: "accounts.principal", column: account.FieldPrincipal, kind: cursor.Text}
-	o.place = func(a *ent.Account) cursor.Place { return cursor.Place{a.Principal, a.ID} }
+	o.place = func(a *ent.Account) cursor.Place { return cursor.Place{Key: a.Principal, ID: a.ID} }
 	return o.directed(by.Direction)
 }
 
@@ -43,23 +44,23 @@ func incidentOrder(by model.IncidentOrder) order[*ent.Incident] {
 	switch by.Field {
 	case model.IncidentOrderFieldOccurredAt:
 		o = order[*ent.Incident]{list: "incidents.occurred", column: incident.FieldOccurredAt, kind: cursor.Moment}
-		o.place = func(i *ent.Incident) cursor.Place { return cursor.Place{i.OccurredAt, i.ID} }
+		o.place = func(i *ent.Incident) cursor.Place { return cursor.Place{Key: i.OccurredAt, ID: i.ID} }
 	case model.IncidentOrderFieldSeverity:
 		o = order[*ent.Incident]{list: "incidents.severity", column: incident.FieldSeverityRank, kind: cursor.Number}
-		o.place = func(i *ent.Incident) cursor.Place { return cursor.Place{i.SeverityRank, i.ID} }
+		o.place = func(i *ent.Incident) cursor.Place { return cursor.Place{Key: i.SeverityRank, ID: i.ID} }
 	case model.IncidentOrderFieldNumber:
 		o = order[*ent.Incident]{list: "incidents.number", column: incident.FieldNumber, kind: cursor.Number}
-		o.place = func(i *ent.Incident) cursor.Place { return cursor.Place{i.Number, i.ID} }
+		o.place = func(i *ent.Incident) cursor.Place { return cursor.Place{Key: i.Number, ID: i.ID} }
 	default:
 		o = order[*ent.Incident]{list: "incidents.detected", column: incident.FieldDetectedAt, kind: cursor.Moment}
-		o.place = func(i *ent.Incident) cursor.Place { return cursor.Place{i.DetectedAt, i.ID} }
+		o.place = func(i *ent.Incident) cursor.Place { return cursor.Place{Key: i.DetectedAt, ID: i.ID} }
 	}
 	return o.directed(by.Direction)
 }
 
 var findingOrder = order[*ent.Finding]{
 	list: "findings", column: finding.FieldOccurredAt, kind: cursor.Moment,
-	place: func(f *ent.Finding) cursor.Place { return cursor.Place{f.OccurredAt, f.ID} },
+	place: func(f *ent.Finding) cursor.Place { return cursor.Place{Key: f.OccurredAt, ID: f.ID} },
 }
 
 func activityOrder(by model.ActivityOrder) order[*model.Activity] {
@@ -71,7 +72,9 @@ func activityOrder(by model.ActivityOrder) order[*model.Activity] {
 
 var evidenceOrder = order[*model.Activity]{list: "evidence", kind: cursor.Moment, place: placeOfActivity}
 
-func placeOfActivity(a *model.Activity) cursor.Place { return cursor.Place{a.OccurredAt, a.ID} }
+func placeOfActivity(a *model.Activity) cursor.Place {
+	return cursor.Place{Key: a.OccurredAt, ID: a.ID}
+}
 
 // dwellTime is how long the attacker was in, or nil for an incident that was
 // closed without being contained. Clocks differ: it is never negative.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/cairn-itdr/cairn/ent"
+	"github.com/cairn-itdr/cairn/graph/cursor"
 	"github.com/cairn-itdr/cairn/graph/model"
 	"github.com/cairn-itdr/cairn/internal/activity/activitylog"
 )
@@ -27,7 +28,7 @@ func (r *Resolver) activities(
 		return o.connect(p, nil, counted(0)), nil
 	}
 	found, err := r.Log.Search(ctx, f, activitylog.Page{
-		Limit: p.limit + 1, Ascending: !o.descending, FromEnd: p.backward, Start: p.after.position(), End: p.before.position(),
+		Limit: p.limit + 1, Ascending: !o.descending, FromEnd: p.backward, Start: inLog(p.after), End: inLog(p.before),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("search activities: %w", err)
@@ -41,12 +42,12 @@ func (r *Resolver) activities(
 	return c, nil
 }
 
-// position is the place as the activity log takes it.
-func (p *place) position() *activitylog.Position {
+// inLog is a place as the activity log takes it.
+func inLog(p *cursor.Place) *activitylog.Position {
 	if p == nil {
 		return nil
 	}
-	return &activitylog.Position{OccurredAt: p.Moment(), ID: p.id}
+	return &activitylog.Position{OccurredAt: p.Moment(), ID: p.ID}
 }
 
 func counted(n int) func(context.Context) (int, error) {

@@ -8,12 +8,13 @@ import (
 	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/ent/finding"
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
+	"github.com/cairn-itdr/cairn/graph/cursor"
 	"github.com/cairn-itdr/cairn/graph/model"
 )
 
 var timelineOrder = order[model.TimelineEntry]{list: "timeline", kind: cursor.Moment, place: func(e model.TimelineEntry) cursor.Place {
 	at, id := e.Place()
-	return cursor.Place{at, id}
+	return cursor.Place{Key: at, ID: id}
 }}
 
 // fetchTimelines reads the whole timelines of incidents: evidence is ordered

@@ -36,7 +36,6 @@ func TestFilesArePrivate(t *testing.T) {
 }
 
 // Ensure a data folder may be named relative to where one is, and oddly.
-//
 func TestRelativeFolder(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, dir := range []string{"data", "./data/below", "what? 100%#1"} {
