@@ -55,7 +55,7 @@ type Finding struct {
 	Links []string `json:"links,omitempty"`
 	// DetectedAt holds the value of the "detected_at" field.
 	DetectedAt time.Time `json:"detected_at,omitempty"`
-	// seen within a day of happening
+	// last_at lay less than a day before detected_at, or after it
 	IsLive bool `json:"is_live,omitempty"`
 	// SupersededAt holds the value of the "superseded_at" field.
 	SupersededAt *time.Time `json:"superseded_at,omitempty"`

@@ -42,7 +42,7 @@ type Incident struct {
 	SeverityRank int `json:"severity_rank,omitempty"`
 	// Explanation holds the value of the "explanation" field.
 	Explanation string `json:"explanation,omitempty"`
-	// IsLive holds the value of the "is_live" field.
+	// the last act seen lay less than a day before detected_at, or after it
 	IsLive bool `json:"is_live,omitempty"`
 	// Published holds the value of the "published" field.
 	Published bool `json:"published,omitempty"`
@@ -50,7 +50,7 @@ type Incident struct {
 	OccurredAt time.Time `json:"occurred_at,omitempty"`
 	// the attacker's last act seen
 	LastActivityAt time.Time `json:"last_activity_at,omitempty"`
-	// DetectedAt holds the value of the "detected_at" field.
+	// when it was opened; of one that parted from another, when its first finding was made
 	DetectedAt time.Time `json:"detected_at,omitempty"`
 	// ContainedAt holds the value of the "contained_at" field.
 	ContainedAt *time.Time `json:"contained_at,omitempty"`
@@ -58,6 +58,8 @@ type Incident struct {
 	RemediatedAt *time.Time `json:"remediated_at,omitempty"`
 	// when it stopped asking for action, whatever the status
 	ClosedAt *time.Time `json:"closed_at,omitempty"`
+	// rises with every change of the incident or of its findings; what mirrors the incident keeps the one it has seen
+	Revision int `json:"revision,omitempty"`
 	// UpdatedAt holds the value of the "updated_at" field.
 	UpdatedAt time.Time `json:"updated_at,omitempty"`
 	// MergedIntoID holds the value of the "merged_into_id" field.
@@ -180,7 +182,7 @@ func (*Incident) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case incident.FieldIsLive, incident.FieldPublished:
 			values[i] = new(sql.NullBool)
-		case incident.FieldNumber, incident.FieldSeverityRank:
+		case incident.FieldNumber, incident.FieldSeverityRank, incident.FieldRevision:
 			values[i] = new(sql.NullInt64)
 		case incident.FieldID, incident.FieldOrganizationID, incident.FieldTenantID, incident.FieldAccountID, incident.FieldTitle, incident.FieldKind, incident.FieldStatus, incident.FieldStatusReason, incident.FieldSeverity, incident.FieldExplanation, incident.FieldMergedIntoID, incident.FieldPreviousID:
 			values[i] = new(sql.NullString)
@@ -324,6 +326,12 @@ func (_m *Incident) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.ClosedAt = new(time.Time)
 				*_m.ClosedAt = value.Time
+			}
+		case incident.FieldRevision:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field revision", values[i])
+			} else if value.Valid {
+				_m.Revision = int(value.Int64)
 			}
 		case incident.FieldUpdatedAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
@@ -485,6 +493,9 @@ func (_m *Incident) String() string {
 		builder.WriteString("closed_at=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
+	builder.WriteString(", ")
+	builder.WriteString("revision=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Revision))
 	builder.WriteString(", ")
 	builder.WriteString("updated_at=")
 	builder.WriteString(_m.UpdatedAt.Format(time.ANSIC))

@@ -198,6 +198,20 @@ func (_c *IncidentCreate) SetNillableClosedAt(v *time.Time) *IncidentCreate {
 	return _c
 }
 
+// SetRevision sets the "revision" field.
+func (_c *IncidentCreate) SetRevision(v int) *IncidentCreate {
+	_c.mutation.SetRevision(v)
+	return _c
+}
+
+// SetNillableRevision sets the "revision" field if the given value is not nil.
+func (_c *IncidentCreate) SetNillableRevision(v *int) *IncidentCreate {
+	if v != nil {
+		_c.SetRevision(*v)
+	}
+	return _c
+}
+
 // SetUpdatedAt sets the "updated_at" field.
 func (_c *IncidentCreate) SetUpdatedAt(v time.Time) *IncidentCreate {
 	_c.mutation.SetUpdatedAt(v)
@@ -373,6 +387,10 @@ func (_c *IncidentCreate) defaults() {
 		v := incident.DefaultPublished
 		_c.mutation.SetPublished(v)
 	}
+	if _, ok := _c.mutation.Revision(); !ok {
+		v := incident.DefaultRevision
+		_c.mutation.SetRevision(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		v := incident.DefaultID()
 		_c.mutation.SetID(v)
@@ -450,6 +468,9 @@ func (_c *IncidentCreate) check() error {
 	}
 	if _, ok := _c.mutation.DetectedAt(); !ok {
 		return &ValidationError{Name: "detected_at", err: errors.New(`ent: missing required field "Incident.detected_at"`)}
+	}
+	if _, ok := _c.mutation.Revision(); !ok {
+		return &ValidationError{Name: "revision", err: errors.New(`ent: missing required field "Incident.revision"`)}
 	}
 	if _, ok := _c.mutation.UpdatedAt(); !ok {
 		return &ValidationError{Name: "updated_at", err: errors.New(`ent: missing required field "Incident.updated_at"`)}
@@ -575,6 +596,10 @@ func (_c *IncidentCreate) createSpec() (*Incident, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ClosedAt(); ok {
 		_spec.SetField(incident.FieldClosedAt, field.TypeTime, value)
 		_node.ClosedAt = &value
+	}
+	if value, ok := _c.mutation.Revision(); ok {
+		_spec.SetField(incident.FieldRevision, field.TypeInt, value)
+		_node.Revision = value
 	}
 	if value, ok := _c.mutation.UpdatedAt(); ok {
 		_spec.SetField(incident.FieldUpdatedAt, field.TypeTime, value)
@@ -974,6 +999,24 @@ func (u *IncidentUpsert) ClearClosedAt() *IncidentUpsert {
 	return u
 }
 
+// SetRevision sets the "revision" field.
+func (u *IncidentUpsert) SetRevision(v int) *IncidentUpsert {
+	u.Set(incident.FieldRevision, v)
+	return u
+}
+
+// UpdateRevision sets the "revision" field to the value that was provided on create.
+func (u *IncidentUpsert) UpdateRevision() *IncidentUpsert {
+	u.SetExcluded(incident.FieldRevision)
+	return u
+}
+
+// AddRevision adds v to the "revision" field.
+func (u *IncidentUpsert) AddRevision(v int) *IncidentUpsert {
+	u.Add(incident.FieldRevision, v)
+	return u
+}
+
 // SetUpdatedAt sets the "updated_at" field.
 func (u *IncidentUpsert) SetUpdatedAt(v time.Time) *IncidentUpsert {
 	u.Set(incident.FieldUpdatedAt, v)
@@ -1324,6 +1367,27 @@ func (u *IncidentUpsertOne) UpdateClosedAt() *IncidentUpsertOne {
 func (u *IncidentUpsertOne) ClearClosedAt() *IncidentUpsertOne {
 	return u.Update(func(s *IncidentUpsert) {
 		s.ClearClosedAt()
+	})
+}
+
+// SetRevision sets the "revision" field.
+func (u *IncidentUpsertOne) SetRevision(v int) *IncidentUpsertOne {
+	return u.Update(func(s *IncidentUpsert) {
+		s.SetRevision(v)
+	})
+}
+
+// AddRevision adds v to the "revision" field.
+func (u *IncidentUpsertOne) AddRevision(v int) *IncidentUpsertOne {
+	return u.Update(func(s *IncidentUpsert) {
+		s.AddRevision(v)
+	})
+}
+
+// UpdateRevision sets the "revision" field to the value that was provided on create.
+func (u *IncidentUpsertOne) UpdateRevision() *IncidentUpsertOne {
+	return u.Update(func(s *IncidentUpsert) {
+		s.UpdateRevision()
 	})
 }
 
@@ -1852,6 +1916,27 @@ func (u *IncidentUpsertBulk) UpdateClosedAt() *IncidentUpsertBulk {
 func (u *IncidentUpsertBulk) ClearClosedAt() *IncidentUpsertBulk {
 	return u.Update(func(s *IncidentUpsert) {
 		s.ClearClosedAt()
+	})
+}
+
+// SetRevision sets the "revision" field.
+func (u *IncidentUpsertBulk) SetRevision(v int) *IncidentUpsertBulk {
+	return u.Update(func(s *IncidentUpsert) {
+		s.SetRevision(v)
+	})
+}
+
+// AddRevision adds v to the "revision" field.
+func (u *IncidentUpsertBulk) AddRevision(v int) *IncidentUpsertBulk {
+	return u.Update(func(s *IncidentUpsert) {
+		s.AddRevision(v)
+	})
+}
+
+// UpdateRevision sets the "revision" field to the value that was provided on create.
+func (u *IncidentUpsertBulk) UpdateRevision() *IncidentUpsertBulk {
+	return u.Update(func(s *IncidentUpsert) {
+		s.UpdateRevision()
 	})
 }
 

@@ -273,6 +273,27 @@ func (_u *IncidentUpdate) ClearClosedAt() *IncidentUpdate {
 	return _u
 }
 
+// SetRevision sets the "revision" field.
+func (_u *IncidentUpdate) SetRevision(v int) *IncidentUpdate {
+	_u.mutation.ResetRevision()
+	_u.mutation.SetRevision(v)
+	return _u
+}
+
+// SetNillableRevision sets the "revision" field if the given value is not nil.
+func (_u *IncidentUpdate) SetNillableRevision(v *int) *IncidentUpdate {
+	if v != nil {
+		_u.SetRevision(*v)
+	}
+	return _u
+}
+
+// AddRevision adds value to the "revision" field.
+func (_u *IncidentUpdate) AddRevision(v int) *IncidentUpdate {
+	_u.mutation.AddRevision(v)
+	return _u
+}
+
 // SetUpdatedAt sets the "updated_at" field.
 func (_u *IncidentUpdate) SetUpdatedAt(v time.Time) *IncidentUpdate {
 	_u.mutation.SetUpdatedAt(v)
@@ -634,6 +655,12 @@ func (_u *IncidentUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.ClosedAtCleared() {
 		_spec.ClearField(incident.FieldClosedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Revision(); ok {
+		_spec.SetField(incident.FieldRevision, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedRevision(); ok {
+		_spec.AddField(incident.FieldRevision, field.TypeInt, value)
 	}
 	if value, ok := _u.mutation.UpdatedAt(); ok {
 		_spec.SetField(incident.FieldUpdatedAt, field.TypeTime, value)
@@ -1166,6 +1193,27 @@ func (_u *IncidentUpdateOne) ClearClosedAt() *IncidentUpdateOne {
 	return _u
 }
 
+// SetRevision sets the "revision" field.
+func (_u *IncidentUpdateOne) SetRevision(v int) *IncidentUpdateOne {
+	_u.mutation.ResetRevision()
+	_u.mutation.SetRevision(v)
+	return _u
+}
+
+// SetNillableRevision sets the "revision" field if the given value is not nil.
+func (_u *IncidentUpdateOne) SetNillableRevision(v *int) *IncidentUpdateOne {
+	if v != nil {
+		_u.SetRevision(*v)
+	}
+	return _u
+}
+
+// AddRevision adds value to the "revision" field.
+func (_u *IncidentUpdateOne) AddRevision(v int) *IncidentUpdateOne {
+	_u.mutation.AddRevision(v)
+	return _u
+}
+
 // SetUpdatedAt sets the "updated_at" field.
 func (_u *IncidentUpdateOne) SetUpdatedAt(v time.Time) *IncidentUpdateOne {
 	_u.mutation.SetUpdatedAt(v)
@@ -1557,6 +1605,12 @@ func (_u *IncidentUpdateOne) sqlSave(ctx context.Context) (_node *Incident, err 
 	}
 	if _u.mutation.ClosedAtCleared() {
 		_spec.ClearField(incident.FieldClosedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Revision(); ok {
+		_spec.SetField(incident.FieldRevision, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedRevision(); ok {
+		_spec.AddField(incident.FieldRevision, field.TypeInt, value)
 	}
 	if value, ok := _u.mutation.UpdatedAt(); ok {
 		_spec.SetField(incident.FieldUpdatedAt, field.TypeTime, value)

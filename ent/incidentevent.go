@@ -24,6 +24,8 @@ type IncidentEvent struct {
 	TenantID string `json:"tenant_id,omitempty"`
 	// IncidentID holds the value of the "incident_id" field.
 	IncidentID string `json:"incident_id,omitempty"`
+	// the incident's revision that the step made
+	Sequence int `json:"sequence,omitempty"`
 	// At holds the value of the "at" field.
 	At time.Time `json:"at,omitempty"`
 	// Kind holds the value of the "kind" field.
@@ -34,6 +36,8 @@ type IncidentEvent struct {
 	Text string `json:"text,omitempty"`
 	// FindingID holds the value of the "finding_id" field.
 	FindingID *string `json:"finding_id,omitempty"`
+	// the other incident a finding moved from or to, that this one is linked to, or one with
+	RelatedID *string `json:"related_id,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the IncidentEventQuery when eager-loading is set.
 	Edges        IncidentEventEdges `json:"edges"`
@@ -65,7 +69,9 @@ func (*IncidentEvent) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case incidentevent.FieldID, incidentevent.FieldOrganizationID, incidentevent.FieldTenantID, incidentevent.FieldIncidentID, incidentevent.FieldKind, incidentevent.FieldPrincipal, incidentevent.FieldText, incidentevent.FieldFindingID:
+		case incidentevent.FieldSequence:
+			values[i] = new(sql.NullInt64)
+		case incidentevent.FieldID, incidentevent.FieldOrganizationID, incidentevent.FieldTenantID, incidentevent.FieldIncidentID, incidentevent.FieldKind, incidentevent.FieldPrincipal, incidentevent.FieldText, incidentevent.FieldFindingID, incidentevent.FieldRelatedID:
 			values[i] = new(sql.NullString)
 		case incidentevent.FieldAt:
 			values[i] = new(sql.NullTime)
@@ -108,6 +114,12 @@ func (_m *IncidentEvent) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.IncidentID = value.String
 			}
+		case incidentevent.FieldSequence:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field sequence", values[i])
+			} else if value.Valid {
+				_m.Sequence = int(value.Int64)
+			}
 		case incidentevent.FieldAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
 				return fmt.Errorf("unexpected type %T for field at", values[i])
@@ -138,6 +150,13 @@ func (_m *IncidentEvent) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.FindingID = new(string)
 				*_m.FindingID = value.String
+			}
+		case incidentevent.FieldRelatedID:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field related_id", values[i])
+			} else if value.Valid {
+				_m.RelatedID = new(string)
+				*_m.RelatedID = value.String
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -189,6 +208,9 @@ func (_m *IncidentEvent) String() string {
 	builder.WriteString("incident_id=")
 	builder.WriteString(_m.IncidentID)
 	builder.WriteString(", ")
+	builder.WriteString("sequence=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Sequence))
+	builder.WriteString(", ")
 	builder.WriteString("at=")
 	builder.WriteString(_m.At.Format(time.ANSIC))
 	builder.WriteString(", ")
@@ -203,6 +225,11 @@ func (_m *IncidentEvent) String() string {
 	builder.WriteString(", ")
 	if v := _m.FindingID; v != nil {
 		builder.WriteString("finding_id=")
+		builder.WriteString(*v)
+	}
+	builder.WriteString(", ")
+	if v := _m.RelatedID; v != nil {
+		builder.WriteString("related_id=")
 		builder.WriteString(*v)
 	}
 	builder.WriteByte(')')

@@ -42,6 +42,12 @@ func (_c *IncidentEventCreate) SetIncidentID(v string) *IncidentEventCreate {
 	return _c
 }
 
+// SetSequence sets the "sequence" field.
+func (_c *IncidentEventCreate) SetSequence(v int) *IncidentEventCreate {
+	_c.mutation.SetSequence(v)
+	return _c
+}
+
 // SetAt sets the "at" field.
 func (_c *IncidentEventCreate) SetAt(v time.Time) *IncidentEventCreate {
 	_c.mutation.SetAt(v)
@@ -76,6 +82,20 @@ func (_c *IncidentEventCreate) SetFindingID(v string) *IncidentEventCreate {
 func (_c *IncidentEventCreate) SetNillableFindingID(v *string) *IncidentEventCreate {
 	if v != nil {
 		_c.SetFindingID(*v)
+	}
+	return _c
+}
+
+// SetRelatedID sets the "related_id" field.
+func (_c *IncidentEventCreate) SetRelatedID(v string) *IncidentEventCreate {
+	_c.mutation.SetRelatedID(v)
+	return _c
+}
+
+// SetNillableRelatedID sets the "related_id" field if the given value is not nil.
+func (_c *IncidentEventCreate) SetNillableRelatedID(v *string) *IncidentEventCreate {
+	if v != nil {
+		_c.SetRelatedID(*v)
 	}
 	return _c
 }
@@ -166,6 +186,9 @@ func (_c *IncidentEventCreate) check() error {
 			return &ValidationError{Name: "incident_id", err: fmt.Errorf(`ent: validator failed for field "IncidentEvent.incident_id": %w`, err)}
 		}
 	}
+	if _, ok := _c.mutation.Sequence(); !ok {
+		return &ValidationError{Name: "sequence", err: errors.New(`ent: missing required field "IncidentEvent.sequence"`)}
+	}
 	if _, ok := _c.mutation.At(); !ok {
 		return &ValidationError{Name: "at", err: errors.New(`ent: missing required field "IncidentEvent.at"`)}
 	}
@@ -186,6 +209,11 @@ func (_c *IncidentEventCreate) check() error {
 	if v, ok := _c.mutation.FindingID(); ok {
 		if err := incidentevent.FindingIDValidator(v); err != nil {
 			return &ValidationError{Name: "finding_id", err: fmt.Errorf(`ent: validator failed for field "IncidentEvent.finding_id": %w`, err)}
+		}
+	}
+	if v, ok := _c.mutation.RelatedID(); ok {
+		if err := incidentevent.RelatedIDValidator(v); err != nil {
+			return &ValidationError{Name: "related_id", err: fmt.Errorf(`ent: validator failed for field "IncidentEvent.related_id": %w`, err)}
 		}
 	}
 	if v, ok := _c.mutation.ID(); ok {
@@ -240,6 +268,10 @@ func (_c *IncidentEventCreate) createSpec() (*IncidentEvent, *sqlgraph.CreateSpe
 		_spec.SetField(incidentevent.FieldTenantID, field.TypeString, value)
 		_node.TenantID = value
 	}
+	if value, ok := _c.mutation.Sequence(); ok {
+		_spec.SetField(incidentevent.FieldSequence, field.TypeInt, value)
+		_node.Sequence = value
+	}
 	if value, ok := _c.mutation.At(); ok {
 		_spec.SetField(incidentevent.FieldAt, field.TypeTime, value)
 		_node.At = value
@@ -259,6 +291,10 @@ func (_c *IncidentEventCreate) createSpec() (*IncidentEvent, *sqlgraph.CreateSpe
 	if value, ok := _c.mutation.FindingID(); ok {
 		_spec.SetField(incidentevent.FieldFindingID, field.TypeString, value)
 		_node.FindingID = &value
+	}
+	if value, ok := _c.mutation.RelatedID(); ok {
+		_spec.SetField(incidentevent.FieldRelatedID, field.TypeString, value)
+		_node.RelatedID = &value
 	}
 	if nodes := _c.mutation.IncidentIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -355,6 +391,9 @@ func (u *IncidentEventUpsertOne) UpdateNewValues() *IncidentEventUpsertOne {
 		if _, exists := u.create.mutation.IncidentID(); exists {
 			s.SetIgnore(incidentevent.FieldIncidentID)
 		}
+		if _, exists := u.create.mutation.Sequence(); exists {
+			s.SetIgnore(incidentevent.FieldSequence)
+		}
 		if _, exists := u.create.mutation.At(); exists {
 			s.SetIgnore(incidentevent.FieldAt)
 		}
@@ -369,6 +408,9 @@ func (u *IncidentEventUpsertOne) UpdateNewValues() *IncidentEventUpsertOne {
 		}
 		if _, exists := u.create.mutation.FindingID(); exists {
 			s.SetIgnore(incidentevent.FieldFindingID)
+		}
+		if _, exists := u.create.mutation.RelatedID(); exists {
+			s.SetIgnore(incidentevent.FieldRelatedID)
 		}
 	}))
 	return u
@@ -593,6 +635,9 @@ func (u *IncidentEventUpsertBulk) UpdateNewValues() *IncidentEventUpsertBulk {
 			if _, exists := b.mutation.IncidentID(); exists {
 				s.SetIgnore(incidentevent.FieldIncidentID)
 			}
+			if _, exists := b.mutation.Sequence(); exists {
+				s.SetIgnore(incidentevent.FieldSequence)
+			}
 			if _, exists := b.mutation.At(); exists {
 				s.SetIgnore(incidentevent.FieldAt)
 			}
@@ -607,6 +652,9 @@ func (u *IncidentEventUpsertBulk) UpdateNewValues() *IncidentEventUpsertBulk {
 			}
 			if _, exists := b.mutation.FindingID(); exists {
 				s.SetIgnore(incidentevent.FieldFindingID)
+			}
+			if _, exists := b.mutation.RelatedID(); exists {
+				s.SetIgnore(incidentevent.FieldRelatedID)
 			}
 		}
 	}))

@@ -82,6 +82,9 @@ func (_u *IncidentEventUpdate) sqlSave(ctx context.Context) (_node int, err erro
 	if _u.mutation.FindingIDCleared() {
 		_spec.ClearField(incidentevent.FieldFindingID, field.TypeString)
 	}
+	if _u.mutation.RelatedIDCleared() {
+		_spec.ClearField(incidentevent.FieldRelatedID, field.TypeString)
+	}
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
 			err = &NotFoundError{incidentevent.Label}
@@ -186,6 +189,9 @@ func (_u *IncidentEventUpdateOne) sqlSave(ctx context.Context) (_node *IncidentE
 	}
 	if _u.mutation.FindingIDCleared() {
 		_spec.ClearField(incidentevent.FieldFindingID, field.TypeString)
+	}
+	if _u.mutation.RelatedIDCleared() {
+		_spec.ClearField(incidentevent.FieldRelatedID, field.TypeString)
 	}
 	_node = &IncidentEvent{config: _u.config}
 	_spec.Assign = _node.assignValues

@@ -5082,6 +5082,8 @@ type IncidentMutation struct {
 	contained_at      *time.Time
 	remediated_at     *time.Time
 	closed_at         *time.Time
+	revision          *int
+	addrevision       *int
 	updated_at        *time.Time
 	clearedFields     map[string]struct{}
 	tenant            *string
@@ -5989,6 +5991,62 @@ func (m *IncidentMutation) ResetClosedAt() {
 	delete(m.clearedFields, incident.FieldClosedAt)
 }
 
+// SetRevision sets the "revision" field.
+func (m *IncidentMutation) SetRevision(i int) {
+	m.revision = &i
+	m.addrevision = nil
+}
+
+// Revision returns the value of the "revision" field in the mutation.
+func (m *IncidentMutation) Revision() (r int, exists bool) {
+	v := m.revision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRevision returns the old "revision" field's value of the Incident entity.
+// If the Incident object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *IncidentMutation) OldRevision(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRevision is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRevision requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRevision: %w", err)
+	}
+	return oldValue.Revision, nil
+}
+
+// AddRevision adds i to the "revision" field.
+func (m *IncidentMutation) AddRevision(i int) {
+	if m.addrevision != nil {
+		*m.addrevision += i
+	} else {
+		m.addrevision = &i
+	}
+}
+
+// AddedRevision returns the value that was added to the "revision" field in this mutation.
+func (m *IncidentMutation) AddedRevision() (r int, exists bool) {
+	v := m.addrevision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetRevision resets all changes to the "revision" field.
+func (m *IncidentMutation) ResetRevision() {
+	m.revision = nil
+	m.addrevision = nil
+}
+
 // SetUpdatedAt sets the "updated_at" field.
 func (m *IncidentMutation) SetUpdatedAt(t time.Time) {
 	m.updated_at = &t
@@ -6481,7 +6539,7 @@ func (m *IncidentMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *IncidentMutation) Fields() []string {
-	fields := make([]string, 0, 22)
+	fields := make([]string, 0, 23)
 	if m.organization_id != nil {
 		fields = append(fields, incident.FieldOrganizationID)
 	}
@@ -6539,6 +6597,9 @@ func (m *IncidentMutation) Fields() []string {
 	if m.closed_at != nil {
 		fields = append(fields, incident.FieldClosedAt)
 	}
+	if m.revision != nil {
+		fields = append(fields, incident.FieldRevision)
+	}
 	if m.updated_at != nil {
 		fields = append(fields, incident.FieldUpdatedAt)
 	}
@@ -6594,6 +6655,8 @@ func (m *IncidentMutation) Field(name string) (ent.Value, bool) {
 		return m.RemediatedAt()
 	case incident.FieldClosedAt:
 		return m.ClosedAt()
+	case incident.FieldRevision:
+		return m.Revision()
 	case incident.FieldUpdatedAt:
 		return m.UpdatedAt()
 	case incident.FieldMergedIntoID:
@@ -6647,6 +6710,8 @@ func (m *IncidentMutation) OldField(ctx context.Context, name string) (ent.Value
 		return m.OldRemediatedAt(ctx)
 	case incident.FieldClosedAt:
 		return m.OldClosedAt(ctx)
+	case incident.FieldRevision:
+		return m.OldRevision(ctx)
 	case incident.FieldUpdatedAt:
 		return m.OldUpdatedAt(ctx)
 	case incident.FieldMergedIntoID:
@@ -6795,6 +6860,13 @@ func (m *IncidentMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetClosedAt(v)
 		return nil
+	case incident.FieldRevision:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRevision(v)
+		return nil
 	case incident.FieldUpdatedAt:
 		v, ok := value.(time.Time)
 		if !ok {
@@ -6830,6 +6902,9 @@ func (m *IncidentMutation) AddedFields() []string {
 	if m.addseverity_rank != nil {
 		fields = append(fields, incident.FieldSeverityRank)
 	}
+	if m.addrevision != nil {
+		fields = append(fields, incident.FieldRevision)
+	}
 	return fields
 }
 
@@ -6842,6 +6917,8 @@ func (m *IncidentMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedNumber()
 	case incident.FieldSeverityRank:
 		return m.AddedSeverityRank()
+	case incident.FieldRevision:
+		return m.AddedRevision()
 	}
 	return nil, false
 }
@@ -6864,6 +6941,13 @@ func (m *IncidentMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddSeverityRank(v)
+		return nil
+	case incident.FieldRevision:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddRevision(v)
 		return nil
 	}
 	return fmt.Errorf("unknown Incident numeric field %s", name)
@@ -6987,6 +7071,9 @@ func (m *IncidentMutation) ResetField(name string) error {
 		return nil
 	case incident.FieldClosedAt:
 		m.ResetClosedAt()
+		return nil
+	case incident.FieldRevision:
+		m.ResetRevision()
 		return nil
 	case incident.FieldUpdatedAt:
 		m.ResetUpdatedAt()
@@ -7243,11 +7330,14 @@ type IncidentEventMutation struct {
 	id              *string
 	organization_id *string
 	tenant_id       *string
+	sequence        *int
+	addsequence     *int
 	at              *time.Time
 	kind            *incidentevent.Kind
 	principal       *string
 	text            *string
 	finding_id      *string
+	related_id      *string
 	clearedFields   map[string]struct{}
 	incident        *string
 	clearedincident bool
@@ -7468,6 +7558,62 @@ func (m *IncidentEventMutation) ResetIncidentID() {
 	m.incident = nil
 }
 
+// SetSequence sets the "sequence" field.
+func (m *IncidentEventMutation) SetSequence(i int) {
+	m.sequence = &i
+	m.addsequence = nil
+}
+
+// Sequence returns the value of the "sequence" field in the mutation.
+func (m *IncidentEventMutation) Sequence() (r int, exists bool) {
+	v := m.sequence
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSequence returns the old "sequence" field's value of the IncidentEvent entity.
+// If the IncidentEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *IncidentEventMutation) OldSequence(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSequence is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSequence requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSequence: %w", err)
+	}
+	return oldValue.Sequence, nil
+}
+
+// AddSequence adds i to the "sequence" field.
+func (m *IncidentEventMutation) AddSequence(i int) {
+	if m.addsequence != nil {
+		*m.addsequence += i
+	} else {
+		m.addsequence = &i
+	}
+}
+
+// AddedSequence returns the value that was added to the "sequence" field in this mutation.
+func (m *IncidentEventMutation) AddedSequence() (r int, exists bool) {
+	v := m.addsequence
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetSequence resets all changes to the "sequence" field.
+func (m *IncidentEventMutation) ResetSequence() {
+	m.sequence = nil
+	m.addsequence = nil
+}
+
 // SetAt sets the "at" field.
 func (m *IncidentEventMutation) SetAt(t time.Time) {
 	m.at = &t
@@ -7661,6 +7807,55 @@ func (m *IncidentEventMutation) ResetFindingID() {
 	delete(m.clearedFields, incidentevent.FieldFindingID)
 }
 
+// SetRelatedID sets the "related_id" field.
+func (m *IncidentEventMutation) SetRelatedID(s string) {
+	m.related_id = &s
+}
+
+// RelatedID returns the value of the "related_id" field in the mutation.
+func (m *IncidentEventMutation) RelatedID() (r string, exists bool) {
+	v := m.related_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRelatedID returns the old "related_id" field's value of the IncidentEvent entity.
+// If the IncidentEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *IncidentEventMutation) OldRelatedID(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRelatedID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRelatedID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRelatedID: %w", err)
+	}
+	return oldValue.RelatedID, nil
+}
+
+// ClearRelatedID clears the value of the "related_id" field.
+func (m *IncidentEventMutation) ClearRelatedID() {
+	m.related_id = nil
+	m.clearedFields[incidentevent.FieldRelatedID] = struct{}{}
+}
+
+// RelatedIDCleared returns if the "related_id" field was cleared in this mutation.
+func (m *IncidentEventMutation) RelatedIDCleared() bool {
+	_, ok := m.clearedFields[incidentevent.FieldRelatedID]
+	return ok
+}
+
+// ResetRelatedID resets all changes to the "related_id" field.
+func (m *IncidentEventMutation) ResetRelatedID() {
+	m.related_id = nil
+	delete(m.clearedFields, incidentevent.FieldRelatedID)
+}
+
 // ClearIncident clears the "incident" edge to the Incident entity.
 func (m *IncidentEventMutation) ClearIncident() {
 	m.clearedincident = true
@@ -7722,7 +7917,7 @@ func (m *IncidentEventMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *IncidentEventMutation) Fields() []string {
-	fields := make([]string, 0, 8)
+	fields := make([]string, 0, 10)
 	if m.organization_id != nil {
 		fields = append(fields, incidentevent.FieldOrganizationID)
 	}
@@ -7731,6 +7926,9 @@ func (m *IncidentEventMutation) Fields() []string {
 	}
 	if m.incident != nil {
 		fields = append(fields, incidentevent.FieldIncidentID)
+	}
+	if m.sequence != nil {
+		fields = append(fields, incidentevent.FieldSequence)
 	}
 	if m.at != nil {
 		fields = append(fields, incidentevent.FieldAt)
@@ -7747,6 +7945,9 @@ func (m *IncidentEventMutation) Fields() []string {
 	if m.finding_id != nil {
 		fields = append(fields, incidentevent.FieldFindingID)
 	}
+	if m.related_id != nil {
+		fields = append(fields, incidentevent.FieldRelatedID)
+	}
 	return fields
 }
 
@@ -7761,6 +7962,8 @@ func (m *IncidentEventMutation) Field(name string) (ent.Value, bool) {
 		return m.TenantID()
 	case incidentevent.FieldIncidentID:
 		return m.IncidentID()
+	case incidentevent.FieldSequence:
+		return m.Sequence()
 	case incidentevent.FieldAt:
 		return m.At()
 	case incidentevent.FieldKind:
@@ -7771,6 +7974,8 @@ func (m *IncidentEventMutation) Field(name string) (ent.Value, bool) {
 		return m.Text()
 	case incidentevent.FieldFindingID:
 		return m.FindingID()
+	case incidentevent.FieldRelatedID:
+		return m.RelatedID()
 	}
 	return nil, false
 }
@@ -7786,6 +7991,8 @@ func (m *IncidentEventMutation) OldField(ctx context.Context, name string) (ent.
 		return m.OldTenantID(ctx)
 	case incidentevent.FieldIncidentID:
 		return m.OldIncidentID(ctx)
+	case incidentevent.FieldSequence:
+		return m.OldSequence(ctx)
 	case incidentevent.FieldAt:
 		return m.OldAt(ctx)
 	case incidentevent.FieldKind:
@@ -7796,6 +8003,8 @@ func (m *IncidentEventMutation) OldField(ctx context.Context, name string) (ent.
 		return m.OldText(ctx)
 	case incidentevent.FieldFindingID:
 		return m.OldFindingID(ctx)
+	case incidentevent.FieldRelatedID:
+		return m.OldRelatedID(ctx)
 	}
 	return nil, fmt.Errorf("unknown IncidentEvent field %s", name)
 }
@@ -7825,6 +8034,13 @@ func (m *IncidentEventMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetIncidentID(v)
+		return nil
+	case incidentevent.FieldSequence:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSequence(v)
 		return nil
 	case incidentevent.FieldAt:
 		v, ok := value.(time.Time)
@@ -7861,6 +8077,13 @@ func (m *IncidentEventMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetFindingID(v)
 		return nil
+	case incidentevent.FieldRelatedID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRelatedID(v)
+		return nil
 	}
 	return fmt.Errorf("unknown IncidentEvent field %s", name)
 }
@@ -7868,13 +8091,21 @@ func (m *IncidentEventMutation) SetField(name string, value ent.Value) error {
 // AddedFields returns all numeric fields that were incremented/decremented during
 // this mutation.
 func (m *IncidentEventMutation) AddedFields() []string {
-	return nil
+	var fields []string
+	if m.addsequence != nil {
+		fields = append(fields, incidentevent.FieldSequence)
+	}
+	return fields
 }
 
 // AddedField returns the numeric value that was incremented/decremented on a field
 // with the given name. The second boolean return value indicates that this field
 // was not set, or was not defined in the schema.
 func (m *IncidentEventMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case incidentevent.FieldSequence:
+		return m.AddedSequence()
+	}
 	return nil, false
 }
 
@@ -7883,6 +8114,13 @@ func (m *IncidentEventMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *IncidentEventMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case incidentevent.FieldSequence:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddSequence(v)
+		return nil
 	}
 	return fmt.Errorf("unknown IncidentEvent numeric field %s", name)
 }
@@ -7893,6 +8131,9 @@ func (m *IncidentEventMutation) ClearedFields() []string {
 	var fields []string
 	if m.FieldCleared(incidentevent.FieldFindingID) {
 		fields = append(fields, incidentevent.FieldFindingID)
+	}
+	if m.FieldCleared(incidentevent.FieldRelatedID) {
+		fields = append(fields, incidentevent.FieldRelatedID)
 	}
 	return fields
 }
@@ -7911,6 +8152,9 @@ func (m *IncidentEventMutation) ClearField(name string) error {
 	case incidentevent.FieldFindingID:
 		m.ClearFindingID()
 		return nil
+	case incidentevent.FieldRelatedID:
+		m.ClearRelatedID()
+		return nil
 	}
 	return fmt.Errorf("unknown IncidentEvent nullable field %s", name)
 }
@@ -7928,6 +8172,9 @@ func (m *IncidentEventMutation) ResetField(name string) error {
 	case incidentevent.FieldIncidentID:
 		m.ResetIncidentID()
 		return nil
+	case incidentevent.FieldSequence:
+		m.ResetSequence()
+		return nil
 	case incidentevent.FieldAt:
 		m.ResetAt()
 		return nil
@@ -7942,6 +8189,9 @@ func (m *IncidentEventMutation) ResetField(name string) error {
 		return nil
 	case incidentevent.FieldFindingID:
 		m.ResetFindingID()
+		return nil
+	case incidentevent.FieldRelatedID:
+		m.ResetRelatedID()
 		return nil
 	}
 	return fmt.Errorf("unknown IncidentEvent field %s", name)

@@ -325,12 +325,16 @@ func init() {
 	incidentDescPublished := incidentFields[11].Descriptor()
 	// incident.DefaultPublished holds the default value on creation for the published field.
 	incident.DefaultPublished = incidentDescPublished.Default.(bool)
+	// incidentDescRevision is the schema descriptor for revision field.
+	incidentDescRevision := incidentFields[18].Descriptor()
+	// incident.DefaultRevision holds the default value on creation for the revision field.
+	incident.DefaultRevision = incidentDescRevision.Default.(int)
 	// incidentDescMergedIntoID is the schema descriptor for merged_into_id field.
-	incidentDescMergedIntoID := incidentFields[19].Descriptor()
+	incidentDescMergedIntoID := incidentFields[20].Descriptor()
 	// incident.MergedIntoIDValidator is a validator for the "merged_into_id" field. It is called by the builders before save.
 	incident.MergedIntoIDValidator = incidentDescMergedIntoID.Validators[0].(func(string) error)
 	// incidentDescPreviousID is the schema descriptor for previous_id field.
-	incidentDescPreviousID := incidentFields[20].Descriptor()
+	incidentDescPreviousID := incidentFields[21].Descriptor()
 	// incident.PreviousIDValidator is a validator for the "previous_id" field. It is called by the builders before save.
 	incident.PreviousIDValidator = incidentDescPreviousID.Validators[0].(func(string) error)
 	// incidentDescID is the schema descriptor for id field.
@@ -385,9 +389,13 @@ func init() {
 	// incidentevent.IncidentIDValidator is a validator for the "incident_id" field. It is called by the builders before save.
 	incidentevent.IncidentIDValidator = incidenteventDescIncidentID.Validators[0].(func(string) error)
 	// incidenteventDescFindingID is the schema descriptor for finding_id field.
-	incidenteventDescFindingID := incidenteventFields[6].Descriptor()
+	incidenteventDescFindingID := incidenteventFields[7].Descriptor()
 	// incidentevent.FindingIDValidator is a validator for the "finding_id" field. It is called by the builders before save.
 	incidentevent.FindingIDValidator = incidenteventDescFindingID.Validators[0].(func(string) error)
+	// incidenteventDescRelatedID is the schema descriptor for related_id field.
+	incidenteventDescRelatedID := incidenteventFields[8].Descriptor()
+	// incidentevent.RelatedIDValidator is a validator for the "related_id" field. It is called by the builders before save.
+	incidentevent.RelatedIDValidator = incidenteventDescRelatedID.Validators[0].(func(string) error)
 	// incidenteventDescID is the schema descriptor for id field.
 	incidenteventDescID := incidenteventFields[0].Descriptor()
 	// incidentevent.DefaultID holds the default value on creation for the id field.

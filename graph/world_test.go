@@ -214,7 +214,7 @@ func (w world) incident(t *ent.Tenant, a *ent.Account, n int, change func(*ent.I
 		create := c.Incident.Create().SetOrganizationID(w.org.ID).SetTenantID(t.ID).SetNumber(n).
 			SetTitle(fmt.Sprintf("Incident number %d", n)).SetKind("ACCOUNT_COMPROMISE").SetSeverity("HIGH").SetSeverityRank(3).
 			SetExplanation("Because.").SetIsLive(true).SetOccurredAt(now.Add(-2 * time.Hour)).SetLastActivityAt(now.Add(-2 * time.Hour)).
-			SetDetectedAt(now.Add(-time.Hour)).SetUpdatedAt(now)
+			SetDetectedAt(now.Add(-time.Hour)).SetRevision(1).SetUpdatedAt(now)
 		if a != nil {
 			create.SetAccountID(a.ID)
 		}
@@ -225,7 +225,7 @@ func (w world) incident(t *ent.Tenant, a *ent.Account, n int, change func(*ent.I
 			return err
 		}
 		return c.IncidentEvent.Create().SetOrganizationID(w.org.ID).SetTenantID(t.ID).SetIncidentID(out.ID).
-			SetAt(now.Add(-time.Hour)).SetKind("OPENED").SetPrincipal("Cairn").SetText("opened").Exec(ctx)
+			SetSequence(1).SetAt(now.Add(-time.Hour)).SetKind("OPENED").SetPrincipal("Cairn").SetText("opened").Exec(ctx)
 	})
 	return out
 }

@@ -52,6 +52,8 @@ const (
 	FieldRemediatedAt = "remediated_at"
 	// FieldClosedAt holds the string denoting the closed_at field in the database.
 	FieldClosedAt = "closed_at"
+	// FieldRevision holds the string denoting the revision field in the database.
+	FieldRevision = "revision"
 	// FieldUpdatedAt holds the string denoting the updated_at field in the database.
 	FieldUpdatedAt = "updated_at"
 	// FieldMergedIntoID holds the string denoting the merged_into_id field in the database.
@@ -144,6 +146,7 @@ var Columns = []string{
 	FieldContainedAt,
 	FieldRemediatedAt,
 	FieldClosedAt,
+	FieldRevision,
 	FieldUpdatedAt,
 	FieldMergedIntoID,
 	FieldPreviousID,
@@ -170,6 +173,8 @@ var (
 	DefaultStatusReason string
 	// DefaultPublished holds the default value on creation for the "published" field.
 	DefaultPublished bool
+	// DefaultRevision holds the default value on creation for the "revision" field.
+	DefaultRevision int
 	// MergedIntoIDValidator is a validator for the "merged_into_id" field. It is called by the builders before save.
 	MergedIntoIDValidator func(string) error
 	// PreviousIDValidator is a validator for the "previous_id" field. It is called by the builders before save.
@@ -333,6 +338,11 @@ func ByRemediatedAt(opts ...sql.OrderTermOption) OrderOption {
 // ByClosedAt orders the results by the closed_at field.
 func ByClosedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldClosedAt, opts...).ToFunc()
+}
+
+// ByRevision orders the results by the revision field.
+func ByRevision(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRevision, opts...).ToFunc()
 }
 
 // ByUpdatedAt orders the results by the updated_at field.

@@ -20,6 +20,8 @@ const (
 	FieldTenantID = "tenant_id"
 	// FieldIncidentID holds the string denoting the incident_id field in the database.
 	FieldIncidentID = "incident_id"
+	// FieldSequence holds the string denoting the sequence field in the database.
+	FieldSequence = "sequence"
 	// FieldAt holds the string denoting the at field in the database.
 	FieldAt = "at"
 	// FieldKind holds the string denoting the kind field in the database.
@@ -30,6 +32,8 @@ const (
 	FieldText = "text"
 	// FieldFindingID holds the string denoting the finding_id field in the database.
 	FieldFindingID = "finding_id"
+	// FieldRelatedID holds the string denoting the related_id field in the database.
+	FieldRelatedID = "related_id"
 	// EdgeIncident holds the string denoting the incident edge name in mutations.
 	EdgeIncident = "incident"
 	// Table holds the table name of the incidentevent in the database.
@@ -49,11 +53,13 @@ var Columns = []string{
 	FieldOrganizationID,
 	FieldTenantID,
 	FieldIncidentID,
+	FieldSequence,
 	FieldAt,
 	FieldKind,
 	FieldPrincipal,
 	FieldText,
 	FieldFindingID,
+	FieldRelatedID,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -75,6 +81,8 @@ var (
 	IncidentIDValidator func(string) error
 	// FindingIDValidator is a validator for the "finding_id" field. It is called by the builders before save.
 	FindingIDValidator func(string) error
+	// RelatedIDValidator is a validator for the "related_id" field. It is called by the builders before save.
+	RelatedIDValidator func(string) error
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() string
 	// IDValidator is a validator for the "id" field. It is called by the builders before save.
@@ -87,10 +95,17 @@ type Kind string
 // Kind values.
 const (
 	KindOpened            Kind = "OPENED"
+	KindLinked            Kind = "LINKED"
 	KindFindingAdded      Kind = "FINDING_ADDED"
+	KindFindingChanged    Kind = "FINDING_CHANGED"
+	KindFindingMoved      Kind = "FINDING_MOVED"
 	KindFindingSuperseded Kind = "FINDING_SUPERSEDED"
+	KindFindingRestored   Kind = "FINDING_RESTORED"
+	KindSeverityChanged   Kind = "SEVERITY_CHANGED"
+	KindReclassified      Kind = "RECLASSIFIED"
 	KindMerged            Kind = "MERGED"
 	KindStatusChanged     Kind = "STATUS_CHANGED"
+	KindReopened          Kind = "REOPENED"
 )
 
 func (k Kind) String() string {
@@ -100,7 +115,7 @@ func (k Kind) String() string {
 // KindValidator is a validator for the "kind" field enum values. It is called by the builders before save.
 func KindValidator(k Kind) error {
 	switch k {
-	case KindOpened, KindFindingAdded, KindFindingSuperseded, KindMerged, KindStatusChanged:
+	case KindOpened, KindLinked, KindFindingAdded, KindFindingChanged, KindFindingMoved, KindFindingSuperseded, KindFindingRestored, KindSeverityChanged, KindReclassified, KindMerged, KindStatusChanged, KindReopened:
 		return nil
 	default:
 		return fmt.Errorf("incidentevent: invalid enum value for kind field: %q", k)
@@ -130,6 +145,11 @@ func ByIncidentID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldIncidentID, opts...).ToFunc()
 }
 
+// BySequence orders the results by the sequence field.
+func BySequence(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSequence, opts...).ToFunc()
+}
+
 // ByAt orders the results by the at field.
 func ByAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldAt, opts...).ToFunc()
@@ -153,6 +173,11 @@ func ByText(opts ...sql.OrderTermOption) OrderOption {
 // ByFindingID orders the results by the finding_id field.
 func ByFindingID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldFindingID, opts...).ToFunc()
+}
+
+// ByRelatedID orders the results by the related_id field.
+func ByRelatedID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRelatedID, opts...).ToFunc()
 }
 
 // ByIncidentField orders the results by incident field.

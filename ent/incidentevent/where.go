@@ -80,6 +80,11 @@ func IncidentID(v string) predicate.IncidentEvent {
 	return predicate.IncidentEvent(sql.FieldEQ(FieldIncidentID, v))
 }
 
+// Sequence applies equality check predicate on the "sequence" field. It's identical to SequenceEQ.
+func Sequence(v int) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldEQ(FieldSequence, v))
+}
+
 // At applies equality check predicate on the "at" field. It's identical to AtEQ.
 func At(v time.Time) predicate.IncidentEvent {
 	return predicate.IncidentEvent(sql.FieldEQ(FieldAt, v))
@@ -98,6 +103,11 @@ func Text(v string) predicate.IncidentEvent {
 // FindingID applies equality check predicate on the "finding_id" field. It's identical to FindingIDEQ.
 func FindingID(v string) predicate.IncidentEvent {
 	return predicate.IncidentEvent(sql.FieldEQ(FieldFindingID, v))
+}
+
+// RelatedID applies equality check predicate on the "related_id" field. It's identical to RelatedIDEQ.
+func RelatedID(v string) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldEQ(FieldRelatedID, v))
 }
 
 // OrganizationIDEQ applies the EQ predicate on the "organization_id" field.
@@ -293,6 +303,46 @@ func IncidentIDEqualFold(v string) predicate.IncidentEvent {
 // IncidentIDContainsFold applies the ContainsFold predicate on the "incident_id" field.
 func IncidentIDContainsFold(v string) predicate.IncidentEvent {
 	return predicate.IncidentEvent(sql.FieldContainsFold(FieldIncidentID, v))
+}
+
+// SequenceEQ applies the EQ predicate on the "sequence" field.
+func SequenceEQ(v int) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldEQ(FieldSequence, v))
+}
+
+// SequenceNEQ applies the NEQ predicate on the "sequence" field.
+func SequenceNEQ(v int) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldNEQ(FieldSequence, v))
+}
+
+// SequenceIn applies the In predicate on the "sequence" field.
+func SequenceIn(vs ...int) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldIn(FieldSequence, vs...))
+}
+
+// SequenceNotIn applies the NotIn predicate on the "sequence" field.
+func SequenceNotIn(vs ...int) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldNotIn(FieldSequence, vs...))
+}
+
+// SequenceGT applies the GT predicate on the "sequence" field.
+func SequenceGT(v int) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldGT(FieldSequence, v))
+}
+
+// SequenceGTE applies the GTE predicate on the "sequence" field.
+func SequenceGTE(v int) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldGTE(FieldSequence, v))
+}
+
+// SequenceLT applies the LT predicate on the "sequence" field.
+func SequenceLT(v int) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldLT(FieldSequence, v))
+}
+
+// SequenceLTE applies the LTE predicate on the "sequence" field.
+func SequenceLTE(v int) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldLTE(FieldSequence, v))
 }
 
 // AtEQ applies the EQ predicate on the "at" field.
@@ -558,6 +608,81 @@ func FindingIDEqualFold(v string) predicate.IncidentEvent {
 // FindingIDContainsFold applies the ContainsFold predicate on the "finding_id" field.
 func FindingIDContainsFold(v string) predicate.IncidentEvent {
 	return predicate.IncidentEvent(sql.FieldContainsFold(FieldFindingID, v))
+}
+
+// RelatedIDEQ applies the EQ predicate on the "related_id" field.
+func RelatedIDEQ(v string) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldEQ(FieldRelatedID, v))
+}
+
+// RelatedIDNEQ applies the NEQ predicate on the "related_id" field.
+func RelatedIDNEQ(v string) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldNEQ(FieldRelatedID, v))
+}
+
+// RelatedIDIn applies the In predicate on the "related_id" field.
+func RelatedIDIn(vs ...string) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldIn(FieldRelatedID, vs...))
+}
+
+// RelatedIDNotIn applies the NotIn predicate on the "related_id" field.
+func RelatedIDNotIn(vs ...string) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldNotIn(FieldRelatedID, vs...))
+}
+
+// RelatedIDGT applies the GT predicate on the "related_id" field.
+func RelatedIDGT(v string) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldGT(FieldRelatedID, v))
+}
+
+// RelatedIDGTE applies the GTE predicate on the "related_id" field.
+func RelatedIDGTE(v string) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldGTE(FieldRelatedID, v))
+}
+
+// RelatedIDLT applies the LT predicate on the "related_id" field.
+func RelatedIDLT(v string) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldLT(FieldRelatedID, v))
+}
+
+// RelatedIDLTE applies the LTE predicate on the "related_id" field.
+func RelatedIDLTE(v string) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldLTE(FieldRelatedID, v))
+}
+
+// RelatedIDContains applies the Contains predicate on the "related_id" field.
+func RelatedIDContains(v string) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldContains(FieldRelatedID, v))
+}
+
+// RelatedIDHasPrefix applies the HasPrefix predicate on the "related_id" field.
+func RelatedIDHasPrefix(v string) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldHasPrefix(FieldRelatedID, v))
+}
+
+// RelatedIDHasSuffix applies the HasSuffix predicate on the "related_id" field.
+func RelatedIDHasSuffix(v string) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldHasSuffix(FieldRelatedID, v))
+}
+
+// RelatedIDIsNil applies the IsNil predicate on the "related_id" field.
+func RelatedIDIsNil() predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldIsNull(FieldRelatedID))
+}
+
+// RelatedIDNotNil applies the NotNil predicate on the "related_id" field.
+func RelatedIDNotNil() predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldNotNull(FieldRelatedID))
+}
+
+// RelatedIDEqualFold applies the EqualFold predicate on the "related_id" field.
+func RelatedIDEqualFold(v string) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldEqualFold(FieldRelatedID, v))
+}
+
+// RelatedIDContainsFold applies the ContainsFold predicate on the "related_id" field.
+func RelatedIDContainsFold(v string) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldContainsFold(FieldRelatedID, v))
 }
 
 // HasIncident applies the HasEdge predicate on the "incident" edge.

@@ -216,6 +216,7 @@ var (
 		{Name: "contained_at", Type: field.TypeTime, Nullable: true},
 		{Name: "remediated_at", Type: field.TypeTime, Nullable: true},
 		{Name: "closed_at", Type: field.TypeTime, Nullable: true},
+		{Name: "revision", Type: field.TypeInt, Default: 0},
 		{Name: "updated_at", Type: field.TypeTime},
 		{Name: "account_id", Type: field.TypeString, Nullable: true, Size: 64},
 		{Name: "merged_into_id", Type: field.TypeString, Nullable: true, Size: 64},
@@ -230,25 +231,25 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "incidents_accounts_incidents",
-				Columns:    []*schema.Column{IncidentsColumns[19]},
+				Columns:    []*schema.Column{IncidentsColumns[20]},
 				RefColumns: []*schema.Column{AccountsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "incidents_incidents_mergedFrom",
-				Columns:    []*schema.Column{IncidentsColumns[20]},
-				RefColumns: []*schema.Column{IncidentsColumns[0]},
-				OnDelete:   schema.SetNull,
-			},
-			{
-				Symbol:     "incidents_incidents_next",
 				Columns:    []*schema.Column{IncidentsColumns[21]},
 				RefColumns: []*schema.Column{IncidentsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
-				Symbol:     "incidents_tenants_incidents",
+				Symbol:     "incidents_incidents_next",
 				Columns:    []*schema.Column{IncidentsColumns[22]},
+				RefColumns: []*schema.Column{IncidentsColumns[0]},
+				OnDelete:   schema.SetNull,
+			},
+			{
+				Symbol:     "incidents_tenants_incidents",
+				Columns:    []*schema.Column{IncidentsColumns[23]},
 				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -272,7 +273,7 @@ var (
 			{
 				Name:    "incident_tenant_id_account_id",
 				Unique:  false,
-				Columns: []*schema.Column{IncidentsColumns[22], IncidentsColumns[19]},
+				Columns: []*schema.Column{IncidentsColumns[23], IncidentsColumns[20]},
 			},
 		},
 	}
@@ -281,11 +282,13 @@ var (
 		{Name: "id", Type: field.TypeString, Size: 64},
 		{Name: "organization_id", Type: field.TypeString, Size: 64},
 		{Name: "tenant_id", Type: field.TypeString, Size: 64},
+		{Name: "sequence", Type: field.TypeInt},
 		{Name: "at", Type: field.TypeTime},
-		{Name: "kind", Type: field.TypeEnum, Enums: []string{"OPENED", "FINDING_ADDED", "FINDING_SUPERSEDED", "MERGED", "STATUS_CHANGED"}},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"OPENED", "LINKED", "FINDING_ADDED", "FINDING_CHANGED", "FINDING_MOVED", "FINDING_SUPERSEDED", "FINDING_RESTORED", "SEVERITY_CHANGED", "RECLASSIFIED", "MERGED", "STATUS_CHANGED", "REOPENED"}},
 		{Name: "principal", Type: field.TypeString},
 		{Name: "text", Type: field.TypeString, Size: 2147483647},
 		{Name: "finding_id", Type: field.TypeString, Nullable: true, Size: 64},
+		{Name: "related_id", Type: field.TypeString, Nullable: true, Size: 64},
 		{Name: "incident_id", Type: field.TypeString, Size: 64},
 	}
 	// IncidentEventsTable holds the schema information for the "incident_events" table.
@@ -296,7 +299,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "incident_events_incidents_events",
-				Columns:    []*schema.Column{IncidentEventsColumns[8]},
+				Columns:    []*schema.Column{IncidentEventsColumns[10]},
 				RefColumns: []*schema.Column{IncidentsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -305,7 +308,12 @@ var (
 			{
 				Name:    "incidentevent_incident_id_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{IncidentEventsColumns[8], IncidentEventsColumns[3], IncidentEventsColumns[0]},
+				Columns: []*schema.Column{IncidentEventsColumns[10], IncidentEventsColumns[4], IncidentEventsColumns[0]},
+			},
+			{
+				Name:    "incidentevent_incident_id_sequence",
+				Unique:  true,
+				Columns: []*schema.Column{IncidentEventsColumns[10], IncidentEventsColumns[3]},
 			},
 		},
 	}

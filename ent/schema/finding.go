@@ -39,7 +39,7 @@ func (Finding) Fields() []ent.Field {
 		field.Text("explanation"),
 		field.Strings("links").Comment("sessions, tokens and attacker addresses that tie it into an episode"),
 		field.Time("detected_at").Immutable(),
-		field.Bool("is_live").Comment("seen within a day of happening"),
+		field.Bool("is_live").Comment("last_at lay less than a day before detected_at, or after it"),
 		field.Time("superseded_at").Optional().Nillable(),
 	}
 }

@@ -8,7 +8,9 @@ import (
 	"entgo.io/ent/schema/index"
 )
 
-// IncidentEvent is one step in an incident's life; it is never changed or removed.
+// IncidentEvent is one step in an incident's life; it is never changed or
+// removed. Steps are ordered by their sequence: the clocks of two processes may
+// differ, and all that one batch leads to happens at one moment.
 type IncidentEvent struct{ ent.Schema }
 
 // Annotations of the entity.
@@ -22,17 +24,26 @@ func (IncidentEvent) Fields() []ent.Field {
 	return []ent.Field{
 		identified("event"),
 		field.String("incident_id").MaxLen(64).Immutable(),
+		field.Int("sequence").Immutable().Comment("the incident's revision that the step made"),
 		field.Time("at").Immutable(),
 		field.Enum("kind").NamedValues(
 			"Opened", "OPENED",
+			"Linked", "LINKED",
 			"FindingAdded", "FINDING_ADDED",
+			"FindingChanged", "FINDING_CHANGED",
+			"FindingMoved", "FINDING_MOVED",
 			"FindingSuperseded", "FINDING_SUPERSEDED",
+			"FindingRestored", "FINDING_RESTORED",
+			"SeverityChanged", "SEVERITY_CHANGED",
+			"Reclassified", "RECLASSIFIED",
 			"Merged", "MERGED",
 			"StatusChanged", "STATUS_CHANGED",
+			"Reopened", "REOPENED",
 		).Immutable(),
 		field.String("principal").Immutable().Comment("who did it, by name"),
 		field.Text("text").Immutable(),
 		field.String("finding_id").Optional().Nillable().MaxLen(64).Immutable(),
+		field.String("related_id").Optional().Nillable().MaxLen(64).Immutable().Comment("the other incident a finding moved from or to, that this one is linked to, or one with"),
 	}
 }
 
@@ -45,5 +56,8 @@ func (IncidentEvent) Edges() []ent.Edge {
 
 // Indexes of the entity.
 func (IncidentEvent) Indexes() []ent.Index {
-	return []ent.Index{index.Fields("incident_id", "at", "id")}
+	return []ent.Index{
+		index.Fields("incident_id", "at", "id"),
+		index.Fields("incident_id", "sequence").Unique(),
+	}
 }

@@ -2303,14 +2303,28 @@ type IncidentEvent implements TimelineEntry & Node {
 enum IncidentEventKind {
   "It was opened."
   OPENED
+  "It follows an earlier incident of the account, or a later one follows it."
+  LINKED
   "A finding joined it."
   FINDING_ADDED
+  "Later records changed what a finding of it says: its severity, confidence, explanation, targets or first act."
+  FINDING_CHANGED
+  "A finding moved between it and another incident, as later records parted or joined episodes, or left it because nothing asks for action any more."
+  FINDING_MOVED
   "Later records disproved a finding of it."
   FINDING_SUPERSEDED
+  "A finding of it that was disproved holds again."
+  FINDING_RESTORED
+  "Its severity changed."
+  SEVERITY_CHANGED
+  "Its kind changed, or whether it is live."
+  RECLASSIFIED
   "It and another turned out to be one."
   MERGED
   "Its status changed."
   STATUS_CHANGED
+  "It had ended, and asks for action again."
+  REOPENED
 }
 
 "A list of timeline entries."

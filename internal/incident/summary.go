@@ -121,8 +121,12 @@ func writeEvent(ctx context.Context, tx *database.Tx, i *ent.Incident, now time.
 	if err != nil {
 		return fmt.Errorf("incident event: %w", err)
 	}
+	revised, err := tx.Client.Incident.UpdateOne(i).AddRevision(1).Save(ctx)
+	if err != nil {
+		return fmt.Errorf("incident event: %w", err)
+	}
 	err = tx.Client.IncidentEvent.Create().
-		SetOrganizationID(i.OrganizationID).SetTenantID(i.TenantID).SetIncidentID(i.ID).
+		SetOrganizationID(i.OrganizationID).SetTenantID(i.TenantID).SetIncidentID(i.ID).SetSequence(revised.Revision).
 		SetAt(now).SetKind(kind).SetPrincipal(scope.Principal.Name).SetText(text).SetNillableFindingID(findingID).
 		Exec(ctx)
 	if err != nil {
