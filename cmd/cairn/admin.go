@@ -10,7 +10,25 @@ import (
 )
 
 type adminCommand struct {
+	CreateOrganization createOrganizationCommand `cmd:"" name:"create-organization" help:"Make another organization and print its id."`
+
 	CreateAPIKey createAPIKeyCommand `cmd:"" name:"create-api-key" help:"Make an API key and print it, this once."`
+}
+
+type createOrganizationCommand struct {
+	Name string `arg:"" help:"What it is called; no other organization of the installation may have the name."`
+}
+
+// Run prints the id alone on standard output.
+func (o *createOrganizationCommand) Run(c *cli, sys *system) error {
+	return c.open(sys, func(a *app.App) error {
+		id, err := a.CreateOrganization(sys, o.Name)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(sys.stdout, id)
+		return err
+	})
 }
 
 type createAPIKeyCommand struct {

@@ -16,6 +16,7 @@ import (
 	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/audit"
 	"github.com/cairn-itdr/cairn/internal/database"
+	"github.com/cairn-itdr/cairn/internal/naming"
 	"github.com/cairn-itdr/cairn/internal/refusal"
 )
 
@@ -41,11 +42,19 @@ type Service struct {
 // New returns the service.
 func New(db *database.DB, now func() time.Time) *Service { return &Service{db: db, now: now} }
 
+// CheckName returns the name of a key as it is stored, or a refusal.
+func CheckName(name string) (string, error) { return naming.Check("an API key", name) }
+
 // Create makes a key in the scope's organization and returns it. It is shown
-// this once and stored nowhere.
+// this once and stored nowhere. Refusals (INVALID): a role that is not issued,
+// a name that can't be one.
 func (s *Service) Create(ctx context.Context, name string, role access.Role) (string, error) {
 	if role != access.RoleAdmin {
 		return "", refusal.New(refusal.Invalid, []string{"role"}, "only the role %s is issued so far", access.RoleAdmin)
+	}
+	name, err := CheckName(name)
+	if err != nil {
+		return "", err
 	}
 	scope, err := access.From(ctx)
 	if err != nil {

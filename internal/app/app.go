@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -52,19 +53,18 @@ type App struct {
 	log           *activitylog.Log
 	registry      *prometheus.Registry
 	APIKeys       *apikey.Service
-	Importer      *importer.Importer
 	Incidents     *incident.Service
 	Organizations *organization.Service
 	Tenants       *tenant.Service
+
+	// importer builds what takes activity in, the first time somebody wants it:
+	// reading the address tables takes longer than most commands.
+	importer func() (*importer.Importer, error)
 }
 
 // Open opens the database, brings its schema up to date, and builds the
 // services. Close what it returns.
 func Open(ctx context.Context, cfg Config) (*App, error) {
-	networks, err := intel.Open(intelDir(cfg.DataDir))
-	if err != nil {
-		return nil, fmt.Errorf("open the address tables: %w", err)
-	}
 	db, err := database.Open(ctx, database.Config{URL: cfg.DatabaseURL, DataDir: cfg.DataDir})
 	if err != nil {
 		return nil, err
@@ -82,8 +82,14 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 	a.Incidents = incident.New(db, cfg.Now)
 	a.Organizations = organization.New(db, cfg.Now)
 	a.Tenants = tenant.New(db, cfg.Now)
-	in := intake.New(db, detect.Standard(), a.Incidents, a.log, networks, cfg.Now)
-	a.Importer = importer.New(db, in, a.Tenants, cfg.Now)
+	a.importer = sync.OnceValues(func() (*importer.Importer, error) {
+		networks, err := intel.Open(intelDir(cfg.DataDir))
+		if err != nil {
+			return nil, fmt.Errorf("open the address tables: %w", err)
+		}
+		in := intake.New(db, detect.Standard(), a.Incidents, a.log, networks, cfg.Now)
+		return importer.New(db, in, a.Tenants, cfg.Now), nil
+	})
 	return a, nil
 }
 

@@ -12,16 +12,29 @@ import (
 
 	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/activity"
+	"github.com/cairn-itdr/cairn/internal/apikey"
 	"github.com/cairn-itdr/cairn/internal/importer"
 	"github.com/cairn-itdr/cairn/internal/intel"
 	"github.com/cairn-itdr/cairn/internal/refusal"
 	"github.com/cairn-itdr/cairn/internal/tenant"
 )
 
+// CreateOrganization makes another organization and returns its id.
+func (a *App) CreateOrganization(ctx context.Context, name string) (string, error) {
+	o, err := a.Organizations.Create(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	return o.ID, nil
+}
+
 // CreateAPIKey makes a key of a role and returns it, this once. organization
 // is an id or a name, and empty where there is only one; an empty installation
 // gets its first.
 func (a *App) CreateAPIKey(ctx context.Context, organization, name, role string) (string, error) {
+	if _, err := apikey.CheckName(name); err != nil { // before an organization is made for it
+		return "", err
+	}
 	o, err := a.Organizations.Resolve(ctx, organization)
 	if err != nil {
 		return "", err
@@ -32,7 +45,7 @@ func (a *App) CreateAPIKey(ctx context.Context, organization, name, role string)
 // ImportOrder says what to import, and into what.
 type ImportOrder struct {
 	Organization    string // as of CreateAPIKey
-	Tenant          string // by name; made if there is none
+	Tenant          string // by name; made with the first record taken if there is none
 	MicrosoftTenant string // id of the directory to bind a new tenant to; empty: the one most records name
 	AcceptForeign   bool   // take records of other directories as the tenant's own
 
@@ -47,16 +60,20 @@ type ImportOrder struct {
 // Import imports files for the command line. The summary is nil where nothing
 // was begun; with an error and a summary, what it counts as new is stored.
 func (a *App) Import(ctx context.Context, order ImportOrder) (*importer.Summary, error) {
+	if order.MicrosoftTenant != "" { // before an organization is made for it
+		if _, err := tenant.CheckMicrosoftID(order.MicrosoftTenant); err != nil {
+			return nil, err
+		}
+	}
+	in, err := a.importer()
+	if err != nil {
+		return nil, err
+	}
 	o, err := a.Organizations.Resolve(ctx, order.Organization)
 	if err != nil {
 		return nil, err
 	}
 	ctx = access.System(ctx, "import at the command line", o.ID)
-	if order.MicrosoftTenant != "" { // before a tenant is made for it
-		if _, err := tenant.CheckMicrosoftID(order.MicrosoftTenant); err != nil {
-			return nil, err
-		}
-	}
 	t, err := a.Tenants.ByName(ctx, order.Tenant)
 	if err != nil {
 		return nil, err
@@ -66,7 +83,7 @@ func (a *App) Import(ctx context.Context, order ImportOrder) (*importer.Summary,
 	if order.Progress != nil {
 		options.Progress = func(read int64) { order.Progress(read, size) }
 	}
-	summary, err := a.Importer.Import(ctx, t, sources, options)
+	summary, err := in.Import(ctx, t, sources, options)
 	if refusal.From(err) != nil && summary.Read == 0 {
 		return nil, err
 	}

@@ -199,7 +199,11 @@ func (s *story) feed(ctx context.Context, t *simulator.Tenant, records ...simula
 		lines.WriteByte('\n')
 	}
 	source := importer.Source{Name: "simulated", Open: func() (io.ReadCloser, error) { return io.NopCloser(&lines), nil }}
-	summary, err := s.app.Importer.Import(ctx, s.tenants[t.Name], []importer.Source{source}, importer.Options{})
+	in, err := s.app.importer()
+	if err != nil {
+		return err
+	}
+	summary, err := in.Import(ctx, s.tenants[t.Name], []importer.Source{source}, importer.Options{})
 	if err == nil && (summary.Rejected > 0 || len(summary.Refused) > 0) {
 		err = fmt.Errorf("demo: records refused: %v %v", summary.Rejections, summary.Refused)
 	}

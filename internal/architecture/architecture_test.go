@@ -49,7 +49,7 @@ var house = [][]string{
 	{"internal/database/..."},
 	{"ent/..."},
 	{"internal/access/...", "internal/detect/...", "internal/intel/...", "internal/activity/format/..."},
-	{"internal/activity"},
+	{"internal/activity", "internal/naming"},
 	{"internal/database/pgtest", "internal/refusal", "internal/typeid"},
 
 	// The strangers: they use nothing of the house.

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 
+	"github.com/cairn-itdr/cairn/ent"
+	"github.com/cairn-itdr/cairn/internal/activity"
 	"github.com/cairn-itdr/cairn/internal/activity/format"
+	"github.com/cairn-itdr/cairn/internal/database"
+	"github.com/cairn-itdr/cairn/internal/intake"
 	"github.com/cairn-itdr/cairn/internal/refusal"
 	"github.com/cairn-itdr/cairn/internal/tenant"
 )
@@ -25,19 +28,20 @@ func namesDirectory(id string) bool {
 	return err == nil
 }
 
-// How many records of a source are looked at to learn its directory: enough
-// to know, few enough that a large first import is not read twice. Those of a
-// source that can't be read twice are kept in memory meanwhile, streamBytes of
-// them and little more.
+// How much of a source is looked at to learn its directory: enough to know,
+// little enough that a large first import is not read twice, and that a file
+// which unpacks without end is given up. Of a source that can't be read twice
+// what was looked at is kept in memory meanwhile.
 const (
-	fileSample   = 100_000
+	fileSample   = 100_000 // records
+	fileBytes    = 256 << 20
 	streamSample = 10_000
 	streamBytes  = 32 << 20
 )
 
-// bind settles which directory's records are the tenant's. A tenant that has
+// bind decides which directory's records are the tenant's. A tenant that has
 // none yet gets the one it was told, or the one that most records of this
-// import name.
+// import name; it is tied to it with the first record that is taken.
 func (r *run) bind(ctx context.Context, sources []Source) error {
 	wanted := ""
 	if r.options.MicrosoftTenantID != "" {
@@ -51,25 +55,73 @@ func (r *run) bind(ctx context.Context, sources []Source) error {
 		if wanted != "" && wanted != *bound {
 			return refusal.New(refusal.Conflict, nil, "tenant %q is bound to the Microsoft tenant %s, not to %s: import into another tenant", r.tenant.Name, *bound, wanted)
 		}
-		r.directory = *bound
+		r.directory, r.settled = *bound, true
 		return nil
 	}
-	if wanted == "" {
+	told := wanted != ""
+	if !told {
 		var err error
-		if wanted, err = r.commonest(ctx, sources); err != nil || wanted == "" {
+		if wanted, err = r.commonest(ctx, sources); err != nil {
 			return err
 		}
 	}
-	bound, err := r.tenants.Bind(ctx, r.tenant, wanted)
-	if err != nil {
-		return fmt.Errorf("bind tenant %q to the Microsoft tenant most records name: %w", r.tenant.Name, err)
+	if wanted != "" {
+		err := r.tenants.Free(ctx, r.tenant, wanted)
+		taken := refusal.From(err)
+		switch {
+		case taken != nil && !told && r.options.AcceptForeign:
+			// Altered exports of one directory may go to several tenants.
+			wanted, r.summary.Unbound = "", "most records name a Microsoft tenant that is another's: "+taken.Message
+		case taken != nil && !told:
+			return refusal.New(taken.Code, taken.Field, "most records name a Microsoft tenant that is another's: %s. "+
+				"Import into that one; or take them as records of %q, which stays unbound, with --accept-foreign", taken.Message, r.tenant.Name)
+		case err != nil:
+			return err
+		}
 	}
-	r.tenant, r.directory, r.summary.Bound = bound, wanted, true
+	r.directory, r.settled = wanted, tenant.Stored(r.tenant) && wanted == ""
 	return nil
 }
 
-// commonest returns the directory that most records name, of the first
-// fileSample of each file; the smaller id where two are named as often, ""
+// take takes a batch in. The first one makes the tenant, or binds it, in the
+// transaction that stores it: an import that takes nothing leaves nothing.
+func (r *run) take(ctx context.Context, batch []*activity.Activity) (intake.Result, error) {
+	for {
+		for _, a := range batch {
+			if a.TenantID != r.into.ID { // parsed for a draft that another process was quicker to store
+				r.intake.Prepare(r.into, a)
+			}
+		}
+		var settled *ent.Tenant
+		var with []intake.With
+		if !r.settled {
+			with = append(with, func(ctx context.Context, tx *database.Tx) (err error) {
+				settled, err = r.tenants.Settle(ctx, tx, r.into, r.directory)
+				return err
+			})
+		}
+		result, err := r.intake.Take(ctx, r.into, batch, with...)
+		if err == nil {
+			if settled != nil {
+				r.into, r.settled = settled, true
+				r.summary.Bound = r.directory != ""
+			}
+			return result, nil
+		}
+		taken := refusal.From(err)
+		if taken == nil || taken.Code != refusal.Taken || tenant.Stored(r.into) {
+			return result, err
+		}
+		found, findErr := r.tenants.ByName(ctx, r.into.Name)
+		if findErr != nil || !tenant.Stored(found) {
+			return result, err
+		}
+		r.into = found
+	}
+}
+
+// commonest returns the directory that most records name, of the beginning of
+// each file; the smaller id where two are named as often, ""
 // where none is.
 func (r *run) commonest(ctx context.Context, sources []Source) (string, error) {
 	counts := map[string]int{}
@@ -96,11 +148,11 @@ func count(ctx context.Context, src *Source, counts map[string]int) error {
 		return nil // the import reports it
 	}
 	var copied bytes.Buffer
-	reading, limit := io.Reader(input), fileSample
+	reading, limit, text := io.Reader(input), fileSample, int64(fileBytes)
 	if src.Rereadable {
 		defer input.Close()
 	} else {
-		reading, limit = io.TeeReader(input, &copied), streamSample
+		reading, limit, text = io.TeeReader(input, &copied), streamSample, streamBytes
 		src.Open = func() (io.ReadCloser, error) {
 			return struct {
 				io.Reader
@@ -108,16 +160,13 @@ func count(ctx context.Context, src *Source, counts map[string]int) error {
 			}{io.MultiReader(&copied, input), input}, nil
 		}
 	}
-	reader, err := format.Open(src.Name, reading, format.Limits{})
+	reader, err := format.Open(src.Name, reading, format.Limits{TextBytes: text})
 	if err != nil {
 		return nil // the import reports it
 	}
 	for range limit {
 		if err := ctx.Err(); err != nil {
 			return err
-		}
-		if copied.Len() > streamBytes {
-			return nil // told by fewer
 		}
 		rec, err := reader.Next()
 		if err != nil {

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -21,7 +20,6 @@ import (
 	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/internal/activity"
 	"github.com/cairn-itdr/cairn/internal/activity/format"
-	"github.com/cairn-itdr/cairn/internal/audit"
 	"github.com/cairn-itdr/cairn/internal/database"
 	"github.com/cairn-itdr/cairn/internal/intake"
 	"github.com/cairn-itdr/cairn/internal/tenant"
@@ -74,22 +72,22 @@ type Options struct {
 	Progress func(read int64)
 }
 
-// Import reads the sources into the tenant. A file that can't be read does not
-// stop the others: the summary names it (Summary.Refused). An error means that
-// the import stopped; what the summary counts as new is stored, and running
-// the same import again completes it without doing anything twice.
+// Import reads the sources into the tenant, a stored one or a draft that the
+// first record taken makes a tenant of (tenant.ByName). A file that can't be
+// read does not stop the others: the summary names it (Summary.Refused). An
+// error means that the import stopped; what the summary counts as new is
+// stored, and running the same import again completes it without doing
+// anything twice.
 func (im *Importer) Import(ctx context.Context, t *ent.Tenant, sources []Source, options Options) (Summary, error) {
-	run := &run{Importer: im, options: options, tenant: t, summary: newSummary(t)}
+	run := &run{Importer: im, options: options, tenant: t, into: t, summary: newSummary(t)}
 	err := run.bind(ctx, sources)
-	if err == nil {
-		run.summary.MicrosoftTenantID = run.directory
-		for _, src := range sources {
-			if err = run.file(ctx, src); err != nil {
-				break
-			}
+	for i := 0; err == nil && i < len(sources); i++ {
+		if err = run.file(ctx, sources[i]); err == nil {
+			err = ctx.Err()
 		}
 	}
-	if auditErr := run.audit(ctx, sources); err == nil {
+	run.summary.settle(run.into)
+	if auditErr := run.audit(ctx, sources, err); err == nil {
 		err = auditErr
 	}
 	return run.summary, err
@@ -100,10 +98,15 @@ type run struct {
 	*Importer
 
 	options   Options
-	tenant    *ent.Tenant
-	directory string // the Microsoft tenant whose records are taken; empty: any
+	tenant    *ent.Tenant // as the import found it; records are parsed for it
+	directory string      // the Microsoft tenant whose records are taken; empty: any
 	read      int64
 	summary   Summary
+
+	// into is the tenant as it is now. It is settled once it is stored, and
+	// bound where it is to be.
+	into    *ent.Tenant
+	settled bool
 }
 
 // file imports one source. Only what stops the whole import is an error.
@@ -236,7 +239,7 @@ func (r *run) collect(ctx context.Context, name string, ordered <-chan *chunk) e
 		if len(batch) == 0 {
 			return nil
 		}
-		result, err := r.intake.Take(ctx, r.tenant, batch)
+		result, err := r.take(ctx, batch)
 		if err != nil {
 			return err
 		}
@@ -264,24 +267,11 @@ func (r *run) collect(ctx context.Context, name string, ordered <-chan *chunk) e
 				}
 			}
 		}
-		if c.fatal != nil {
+		if c.fatal != nil && ctx.Err() == nil {
 			r.summary.refuse(name, reasonOf(c.fatal))
 		}
 	}
 	return flush()
-}
-
-func (r *run) audit(ctx context.Context, sources []Source) error {
-	names := make([]string, len(sources))
-	for i, s := range sources {
-		names[i] = s.Name
-	}
-	return r.db.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
-		return audit.Write(ctx, tx, r.now(), audit.Entry{
-			Action: "importActivity", TenantID: r.tenant.ID, ObjectID: r.tenant.ID, Result: "OK",
-			Detail: fmt.Sprintf("%d new of %d read from %s", r.summary.New, r.summary.Read, strings.Join(names, ", ")),
-		})
-	})
 }
 
 // reasonOf takes the place (file, line) out of a format error's text, for the

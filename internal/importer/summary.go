@@ -5,12 +5,15 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/internal/activity"
 	"github.com/cairn-itdr/cairn/internal/intake"
+	"github.com/cairn-itdr/cairn/internal/tenant"
 )
 
 // maxRejections is how many rejected records a summary describes; all are counted.
@@ -18,10 +21,11 @@ const maxRejections = 1000
 
 // Summary says what an import did. Its JSON form is for programs.
 type Summary struct {
-	TenantID          string         `json:"tenantId"`
+	TenantID          string         `json:"tenantId,omitempty"` // empty: nothing was taken, and the tenant not made
 	Tenant            string         `json:"tenant"`
 	MicrosoftTenantID string         `json:"microsoftTenantId,omitempty"`
-	Bound             bool           `json:"bound"` // to that directory, by this import
+	Bound             bool           `json:"bound"`             // to that directory, by this import
+	Unbound           string         `json:"unbound,omitempty"` // why the tenant was bound to no directory
 	Read              int            `json:"read"`
 	New               int            `json:"new"`
 	Known             int            `json:"known"`
@@ -54,8 +58,21 @@ type Refusal struct {
 
 func newSummary(t *ent.Tenant) Summary {
 	return Summary{
-		TenantID: t.ID, Tenant: t.Name, Skipped: map[string]int{}, Rejections: []Rejection{}, Refused: []Refusal{},
+		Tenant: t.Name, Skipped: map[string]int{}, Rejections: []Rejection{}, Refused: []Refusal{},
 		Findings: map[string]int{}, Opened: []string{}, Joined: []string{},
+	}
+}
+
+// settle says where the records went: into a tenant that is stored by now, or
+// nowhere.
+func (s *Summary) settle(t *ent.Tenant) {
+	if !tenant.Stored(t) {
+		s.Unbound = ""
+		return
+	}
+	s.TenantID, s.Tenant = t.ID, t.Name
+	if t.MicrosoftTenantID != nil {
+		s.MicrosoftTenantID = *t.MicrosoftTenantID
 	}
 }
 
@@ -116,16 +133,23 @@ const shownRejections = 20
 // WriteText writes the summary for a person.
 func (s *Summary) WriteText(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Tenant %s (%s)", s.Tenant, s.TenantID)
+	b.WriteString("Tenant " + oneLine(s.Tenant))
+	if s.TenantID == "" {
+		b.WriteString(" was not made: there was no record to take")
+	} else {
+		fmt.Fprintf(&b, " (%s)", s.TenantID)
+	}
 	switch {
 	case s.Bound:
 		fmt.Fprintf(&b, ", now bound to the Microsoft tenant %s", s.MicrosoftTenantID)
 	case s.MicrosoftTenantID != "":
 		fmt.Fprintf(&b, ", Microsoft tenant %s", s.MicrosoftTenantID)
+	case s.Unbound != "":
+		fmt.Fprintf(&b, ", bound to no Microsoft tenant: %s", oneLine(s.Unbound))
 	}
 	fmt.Fprintf(&b, "\n\n%8d read\n%8d new\n%8d already known\n%8d changed\n", s.Read, s.New, s.Known, s.Changed)
 	for _, reason := range slices.Sorted(maps.Keys(s.Skipped)) {
-		fmt.Fprintf(&b, "%8d skipped: %s\n", s.Skipped[reason], reason)
+		fmt.Fprintf(&b, "%8d skipped: %s\n", s.Skipped[reason], oneLine(reason))
 	}
 	fmt.Fprintf(&b, "%8d rejected\n", s.Rejected)
 	for i, r := range s.Rejections {
@@ -133,7 +157,7 @@ func (s *Summary) WriteText(w io.Writer) error {
 			fmt.Fprintf(&b, "         … and %d more (--json lists up to %d)\n", s.Rejected-shownRejections, maxRejections)
 			break
 		}
-		fmt.Fprintf(&b, "         %s:%d: %s\n", r.File, r.Line, r.Reason)
+		fmt.Fprintf(&b, "         %s:%d: %s\n", oneLine(r.File), r.Line, oneLine(r.Reason))
 	}
 	if s.Foreign > 0 {
 		fmt.Fprintf(&b, "         --accept-foreign takes the %d records of other Microsoft tenants as this tenant's own\n", s.Foreign)
@@ -152,8 +176,20 @@ func (s *Summary) WriteText(w io.Writer) error {
 	}
 	fmt.Fprintf(&b, "\nIncidents: %d opened, %d joined\n", len(s.Opened), len(s.Joined))
 	for _, r := range s.Refused {
-		fmt.Fprintf(&b, "\nREFUSED %s: %s\n", r.File, r.Reason)
+		fmt.Fprintf(&b, "\nREFUSED %s: %s\n", oneLine(r.File), oneLine(r.Reason))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// oneLine keeps text from outside, a file's name above all, from being taken
+// for a line of ours: where it holds what is no character to look at, that is
+// written as in Go source (\n, \x1b, \u202e).
+func oneLine(s string) string {
+	graphic := func(r rune) bool { return unicode.IsGraphic(r) && r != unicode.ReplacementChar }
+	if !strings.ContainsFunc(s, func(r rune) bool { return !graphic(r) }) {
+		return s
+	}
+	quoted := strconv.QuoteToGraphic(s)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }

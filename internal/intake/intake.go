@@ -79,10 +79,14 @@ func (in *Intake) Prepare(t *ent.Tenant, a *activity.Activity) {
 	}
 }
 
+// With is what is to be done in the transaction that takes a batch in.
+type With func(ctx context.Context, tx *database.Tx) error
+
 // Take stores a batch of prepared records of one tenant and everything that
 // follows from it. After an error nothing of the batch is stored, and it may
-// be taken again; after success taking it again changes nothing.
-func (in *Intake) Take(ctx context.Context, t *ent.Tenant, batch []*activity.Activity) (Result, error) {
+// be taken again; after success taking it again changes nothing. With runs
+// first in the transaction, for what is to be stored only if the batch is.
+func (in *Intake) Take(ctx context.Context, t *ent.Tenant, batch []*activity.Activity, with ...With) (Result, error) {
 	state := in.tenant(t.ID)
 	state.mu.Lock()
 	defer state.mu.Unlock()
@@ -96,7 +100,7 @@ func (in *Intake) Take(ctx context.Context, t *ent.Tenant, batch []*activity.Act
 	}()
 	var out Result
 	err := in.db.InTx(ctx, func(ctx context.Context, tx *database.Tx) (err error) {
-		out, err = in.take(ctx, tx, t, state, batch)
+		out, err = in.take(ctx, tx, t, state, batch, with)
 		return err
 	})
 	if err != nil {
@@ -106,7 +110,7 @@ func (in *Intake) Take(ctx context.Context, t *ent.Tenant, batch []*activity.Act
 	return out, nil
 }
 
-func (in *Intake) take(ctx context.Context, tx *database.Tx, t *ent.Tenant, state *tenantState, batch []*activity.Activity) (Result, error) {
+func (in *Intake) take(ctx context.Context, tx *database.Tx, t *ent.Tenant, state *tenantState, batch []*activity.Activity, with []With) (Result, error) {
 	scope, err := access.From(ctx)
 	if err != nil {
 		return Result{}, err
@@ -120,6 +124,11 @@ func (in *Intake) take(ctx context.Context, tx *database.Tx, t *ent.Tenant, stat
 	}
 	if position != state.position+1 {
 		state.generation++
+	}
+	for _, do := range with {
+		if err := do(ctx, tx); err != nil {
+			return Result{}, err
+		}
 	}
 	accounts := accounts{tx: tx, tenant: t, cache: in.cache, generation: state.generation, now: in.now, made: map[string]bool{}}
 	if err := accounts.assign(ctx, batch); err != nil {

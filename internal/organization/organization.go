@@ -3,6 +3,7 @@
 package organization
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -11,7 +12,9 @@ import (
 	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/ent/organization"
 	"github.com/cairn-itdr/cairn/internal/access"
+	"github.com/cairn-itdr/cairn/internal/audit"
 	"github.com/cairn-itdr/cairn/internal/database"
+	"github.com/cairn-itdr/cairn/internal/naming"
 	"github.com/cairn-itdr/cairn/internal/refusal"
 )
 
@@ -30,44 +33,123 @@ func New(db *database.DB, now func() time.Time) *Service { return &Service{db: d
 
 // Resolve returns the organization that wanted names, by id or name. With
 // wanted empty it returns the only one there is, and in an empty installation
-// makes the first. It serves the command line of the machine's owner: its
+// makes the first. Refusals name what there is (NOT_FOUND, INVALID where the
+// choice is open). It serves the command line of the machine's owner: its
 // context needs no scope, and nothing that answers over the network calls it.
 func (s *Service) Resolve(ctx context.Context, wanted string) (*ent.Organization, error) {
-	ctx = access.SystemAcrossOrganizations(ctx, "command line")
-	found, err := find(ctx, s.db.Client(), wanted)
-	if err != nil || found != nil {
-		return found, err
+	wanted, err := naming.Check("an organization", wanted)
+	if err != nil {
+		return nil, err
 	}
+	ctx = access.SystemAcrossOrganizations(ctx, duty)
+	all, err := list(ctx, s.db.Client())
+	if err != nil {
+		return nil, err
+	}
+	if len(all) > 0 {
+		return choose(all, wanted)
+	}
+	var out *ent.Organization
 	err = s.db.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
 		if err := alone(ctx, tx); err != nil {
 			return err
 		}
-		// Another process may have made it meanwhile.
-		if found, err = find(ctx, tx.Client, wanted); err != nil || found != nil {
+		all, err := list(ctx, tx.Client)
+		if err != nil {
 			return err
 		}
-		found, err = s.first(ctx, tx, wanted)
+		if len(all) > 0 { // another process has made it meanwhile
+			out, err = choose(all, wanted)
+			return err
+		}
+		out, err = s.create(ctx, tx, cmp.Or(wanted, FirstName))
 		return err
 	})
-	return found, err
+	return out, err
 }
 
-// find returns the organization wanted, or nil where there is none.
-func find(ctx context.Context, client *ent.Client, wanted string) (*ent.Organization, error) {
-	q := client.Organization.Query()
+// Create makes another organization. Refusals: a name that can't be one
+// (INVALID), or that another organization has, letter case ignored (TAKEN).
+// Whom it serves is as with Resolve.
+func (s *Service) Create(ctx context.Context, name string) (*ent.Organization, error) {
+	name, err := naming.Check("an organization", name)
+	if err != nil {
+		return nil, err
+	}
+	if name == "" {
+		return nil, refusal.New(refusal.Invalid, []string{"name"}, "an organization needs a name")
+	}
+	ctx = access.SystemAcrossOrganizations(ctx, duty)
+	var out *ent.Organization
+	err = s.db.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
+		if err := alone(ctx, tx); err != nil {
+			return err
+		}
+		all, err := list(ctx, tx.Client)
+		if err != nil {
+			return err
+		}
+		for _, o := range all {
+			if is(o, name) {
+				return refusal.New(refusal.Taken, []string{"name"}, "there is an organization of that name already: %s", described(o))
+			}
+		}
+		out, err = s.create(ctx, tx, name)
+		return err
+	})
+	return out, err
+}
+
+// duty is what organizations are made and found for, in the audit log.
+const duty = "command line"
+
+func list(ctx context.Context, client *ent.Client) ([]*ent.Organization, error) {
+	all, err := client.Organization.Query().Order(organization.ByID()).All(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("find the organizations: %w", err)
+	}
+	return all, nil
+}
+
+func is(o *ent.Organization, wanted string) bool {
+	return o.ID == wanted || strings.EqualFold(o.Name, wanted)
+}
+
+// choose returns the one of all that wanted names, or the only one.
+func choose(all []*ent.Organization, wanted string) (*ent.Organization, error) {
+	fitting := all
 	if wanted != "" {
-		q.Where(organization.Or(organization.ID(wanted), organization.NameEqualFold(wanted)))
+		fitting = nil
+		for _, o := range all {
+			if is(o, wanted) {
+				fitting = append(fitting, o)
+			}
+		}
 	}
-	found, err := q.Limit(2).All(ctx)
 	switch {
-	case err != nil:
-		return nil, fmt.Errorf("find the organization: %w", err)
-	case len(found) > 1:
-		return nil, refusal.New(refusal.Invalid, nil, "there are several organizations: name one with --organization (its id, or its name where that is unique)")
-	case len(found) == 0:
-		return nil, nil
+	case len(fitting) == 1:
+		return fitting[0], nil
+	case len(fitting) > 1:
+		return nil, refusal.New(refusal.Invalid, nil,
+			"name one of the organizations %s with --organization (its id, or its name where that is unique)", described(fitting...))
 	}
-	return found[0], nil
+	return nil, refusal.New(refusal.NotFound, nil,
+		"no organization is named %q; there is %s. cairn admin create-organization makes another", wanted, described(all...))
+}
+
+// maxDescribed is how many organizations a message names.
+const maxDescribed = 10
+
+func described(all ...*ent.Organization) string {
+	var names []string
+	for i, o := range all {
+		if i == maxDescribed {
+			names = append(names, fmt.Sprintf("and %d more", len(all)-i))
+			break
+		}
+		names = append(names, fmt.Sprintf("%q (%s)", o.Name, o.ID))
+	}
+	return strings.Join(names, ", ")
 }
 
 // alone keeps others from making an organization until tx ends; on SQLite a
@@ -82,22 +164,12 @@ func alone(ctx context.Context, tx *database.Tx) error {
 	return nil
 }
 
-// first makes the first organization of an empty installation.
-func (s *Service) first(ctx context.Context, tx *database.Tx, wanted string) (*ent.Organization, error) {
-	some, err := tx.Client.Organization.Query().Exist(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("find the organization: %w", err)
-	}
-	if some {
-		return nil, refusal.New(refusal.NotFound, nil, "no organization is named %q", wanted)
-	}
-	name := strings.TrimSpace(wanted)
-	if name == "" {
-		name = FirstName
-	}
+func (s *Service) create(ctx context.Context, tx *database.Tx, name string) (*ent.Organization, error) {
 	out, err := tx.Client.Organization.Create().SetName(name).SetCreatedAt(s.now()).Save(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("make the first organization: %w", err)
+		return nil, fmt.Errorf("make the organization %q: %w", name, err)
 	}
-	return out, nil
+	return out, audit.Write(access.System(ctx, duty, out.ID), tx, s.now(), audit.Entry{
+		Action: "createOrganization", ObjectID: out.ID, Result: "OK", Detail: name,
+	})
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/google/uuid"
 
@@ -16,15 +15,13 @@ import (
 	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/audit"
 	"github.com/cairn-itdr/cairn/internal/database"
+	"github.com/cairn-itdr/cairn/internal/naming"
 	"github.com/cairn-itdr/cairn/internal/refusal"
 	"github.com/cairn-itdr/cairn/internal/typeid"
 )
 
 // IDPrefix is the type prefix of tenant ids.
 const IDPrefix = "tenant"
-
-// maxName is the longest tenant name, in characters.
-const maxName = 200
 
 // Service makes and changes tenants.
 type Service struct {
@@ -46,13 +43,13 @@ type Create struct {
 func (s *Service) Create(ctx context.Context, in Create) (*ent.Tenant, error) {
 	var out *ent.Tenant
 	err := s.db.InTx(ctx, func(ctx context.Context, tx *database.Tx) (err error) {
-		out, err = s.create(ctx, tx, in)
+		out, err = s.create(ctx, tx, typeid.New(IDPrefix), in)
 		return err
 	})
 	return out, err
 }
 
-func (s *Service) create(ctx context.Context, tx *database.Tx, in Create) (*ent.Tenant, error) {
+func (s *Service) create(ctx context.Context, tx *database.Tx, id string, in Create) (*ent.Tenant, error) {
 	scope, err := access.From(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("create tenant: %w", err)
@@ -62,6 +59,7 @@ func (s *Service) create(ctx context.Context, tx *database.Tx, in Create) (*ent.
 		return nil, err
 	}
 	create := tx.Client.Tenant.Create().
+		SetID(id).
 		SetOrganizationID(scope.OrganizationID).
 		SetName(name).
 		SetNameKey(nameKey(name)).
@@ -71,7 +69,7 @@ func (s *Service) create(ctx context.Context, tx *database.Tx, in Create) (*ent.
 		if err != nil {
 			return nil, err
 		}
-		if err := free(ctx, tx, id, ""); err != nil {
+		if err := free(ctx, tx.Client, id, ""); err != nil {
 			return nil, err
 		}
 		create.SetMicrosoftTenantID(id)
@@ -100,55 +98,63 @@ type Update struct {
 // with Create, and CONFLICT for a tenant bound to another directory already.
 func (s *Service) Update(ctx context.Context, ref string, in Update) (*ent.Tenant, error) {
 	var out *ent.Tenant
-	err := s.db.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
-		t, err := find(ctx, tx.Client, ref)
-		if err != nil {
-			return err
-		}
-		update := tx.Client.Tenant.UpdateOne(t)
-		var changed []string
-		if in.Name != nil {
-			name, err := checkName(*in.Name)
-			if err != nil {
-				return err
-			}
-			if err := nameFree(ctx, tx, name, t.ID); err != nil {
-				return err
-			}
-			update.SetName(name).SetNameKey(nameKey(name))
-			changed = append(changed, "name: "+name)
-		}
-		if in.MicrosoftTenantID != nil {
-			id, err := CheckMicrosoftID(*in.MicrosoftTenantID)
-			if err != nil {
-				return err
-			}
-			if t.MicrosoftTenantID != nil && *t.MicrosoftTenantID != id {
-				return refusal.New(refusal.Conflict, []string{"microsoftTenantId"},
-					"tenant %q is bound to the Microsoft tenant %s; make another tenant for %s", t.Name, *t.MicrosoftTenantID, id)
-			}
-			if err := free(ctx, tx, id, t.ID); err != nil {
-				return err
-			}
-			update.SetMicrosoftTenantID(id)
-			changed = append(changed, "microsoftTenantId: "+id)
-		}
-		if in.Sensitive != nil {
-			update.SetSensitive(*in.Sensitive)
-			changed = append(changed, fmt.Sprintf("sensitive: %t", *in.Sensitive))
-		}
-		out, err = update.Save(ctx)
-		if ent.IsConstraintError(err) { // another process was quicker
-			return refusal.New(refusal.Taken, nil, "another tenant has this name or this Microsoft tenant")
-		}
-		if err != nil {
-			return fmt.Errorf("update tenant %s: %w", t.ID, err)
-		}
-		return audit.Write(ctx, tx, s.now(), audit.Entry{
-			Action: "updateTenant", TenantID: t.ID, ObjectID: t.ID, Result: "OK", Detail: strings.Join(changed, ", "),
-		})
+	err := s.db.InTx(ctx, func(ctx context.Context, tx *database.Tx) (err error) {
+		out, err = s.update(ctx, tx, ref, in)
+		return err
 	})
 	return out, err
+}
+
+func (s *Service) update(ctx context.Context, tx *database.Tx, ref string, in Update) (*ent.Tenant, error) {
+	t, err := find(ctx, tx.Client, ref)
+	if err != nil {
+		return nil, err
+	}
+	update := tx.Client.Tenant.UpdateOne(t)
+	var changed []string
+	if in.Name != nil {
+		name, err := checkName(*in.Name)
+		if err != nil {
+			return nil, err
+		}
+		if err := nameFree(ctx, tx, name, t.ID); err != nil {
+			return nil, err
+		}
+		update.SetName(name).SetNameKey(nameKey(name))
+		changed = append(changed, "name: "+name)
+	}
+	if in.MicrosoftTenantID != nil {
+		id, err := CheckMicrosoftID(*in.MicrosoftTenantID)
+		if err != nil {
+			return nil, err
+		}
+		if t.MicrosoftTenantID != nil && *t.MicrosoftTenantID != id {
+			return nil, refusal.New(refusal.Conflict, []string{"microsoftTenantId"},
+				"tenant %q is bound to the Microsoft tenant %s; make another tenant for %s", t.Name, *t.MicrosoftTenantID, id)
+		}
+		if err := free(ctx, tx.Client, id, t.ID); err != nil {
+			return nil, err
+		}
+		// Another process may be binding it elsewhere at this moment.
+		update.Where(tenant.Or(tenant.MicrosoftTenantIDIsNil(), tenant.MicrosoftTenantID(id))).SetMicrosoftTenantID(id)
+		changed = append(changed, "microsoftTenantId: "+id)
+	}
+	if in.Sensitive != nil {
+		update.SetSensitive(*in.Sensitive)
+		changed = append(changed, fmt.Sprintf("sensitive: %t", *in.Sensitive))
+	}
+	out, err := update.Save(ctx)
+	switch {
+	case ent.IsConstraintError(err): // another process was quicker
+		return nil, refusal.New(refusal.Taken, nil, "another tenant has this name or this Microsoft tenant")
+	case ent.IsNotFound(err):
+		return nil, refusal.New(refusal.Conflict, nil, "tenant %q was bound to another Microsoft tenant at this moment", t.Name)
+	case err != nil:
+		return nil, fmt.Errorf("update tenant %s: %w", t.ID, err)
+	}
+	return out, audit.Write(ctx, tx, s.now(), audit.Entry{
+		Action: "updateTenant", TenantID: t.ID, ObjectID: t.ID, Result: "OK", Detail: strings.Join(changed, ", "),
+	})
 }
 
 // Find returns the tenant ref names: Cairn's id or Microsoft's.
@@ -176,30 +182,47 @@ func find(ctx context.Context, client *ent.Client, ref string) (*ent.Tenant, err
 	return t, nil
 }
 
-// ByName returns the tenant of that name (letter case ignored), made if need be.
+// ByName returns the tenant of that name, letter case ignored: the stored one,
+// or else a draft, which has its id and is stored by Settle. The one refusal is
+// for what can be no name (INVALID).
 func (s *Service) ByName(ctx context.Context, name string) (*ent.Tenant, error) {
-	t, err := s.byName(ctx, name)
-	if !ent.IsNotFound(err) {
-		return t, err
+	name, err := checkName(name)
+	if err != nil {
+		return nil, err
 	}
-	t, err = s.Create(ctx, Create{Name: name})
-	if refused := refusal.From(err); refused != nil && refused.Code == refusal.Taken { // made meanwhile
-		return s.byName(ctx, name)
+	scope, err := access.From(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("find tenant: %w", err)
 	}
-	return t, err
-}
-
-func (s *Service) byName(ctx context.Context, name string) (*ent.Tenant, error) {
 	t, err := s.db.Client().Tenant.Query().Where(tenant.NameKey(nameKey(name))).Only(ctx)
+	if ent.IsNotFound(err) {
+		return &ent.Tenant{ID: typeid.New(IDPrefix), OrganizationID: scope.OrganizationID, Name: name}, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("find tenant: %w", err)
 	}
 	return t, nil
 }
 
-// Bind ties a tenant that has no directory yet to one. Refusals as with Update.
-func (s *Service) Bind(ctx context.Context, t *ent.Tenant, microsoftID string) (*ent.Tenant, error) {
-	return s.Update(ctx, t.ID, Update{MicrosoftTenantID: &microsoftID})
+// Stored says of a tenant that ByName gave whether it is more than a draft.
+func Stored(t *ent.Tenant) bool { return !t.CreatedAt.IsZero() }
+
+// Settle stores a draft, bound to the Microsoft tenant given, or binds a stored
+// tenant to it, within tx; empty binds to none. Refusals as with Create and
+// Update: TAKEN for a draft whose name another process has stored meanwhile.
+func (s *Service) Settle(ctx context.Context, tx *database.Tx, t *ent.Tenant, microsoftID string) (*ent.Tenant, error) {
+	switch {
+	case !Stored(t):
+		return s.create(ctx, tx, t.ID, Create{Name: t.Name, MicrosoftTenantID: microsoftID})
+	case microsoftID == "", t.MicrosoftTenantID != nil && *t.MicrosoftTenantID == microsoftID:
+		return t, nil
+	}
+	return s.update(ctx, tx, t.ID, Update{MicrosoftTenantID: &microsoftID})
+}
+
+// Free refuses (TAKEN) a Microsoft tenant that belongs to another than t.
+func (s *Service) Free(ctx context.Context, t *ent.Tenant, microsoftID string) error {
+	return free(ctx, s.db.Client(), microsoftID, t.ID)
 }
 
 // CheckMicrosoftID returns a Microsoft tenant id as it is stored, or a refusal.
@@ -213,17 +236,11 @@ func CheckMicrosoftID(s string) (string, error) {
 }
 
 func checkName(name string) (string, error) {
-	name = strings.TrimSpace(name)
-	if name == "" {
-		return "", refusal.New(refusal.Invalid, []string{"name"}, "a tenant needs a name")
+	name, err := naming.Check("a tenant", name)
+	if err == nil && name == "" {
+		err = refusal.New(refusal.Invalid, []string{"name"}, "a tenant needs a name")
 	}
-	if len([]rune(name)) > maxName {
-		return "", refusal.New(refusal.Invalid, []string{"name"}, "a tenant's name has %d characters at most", maxName)
-	}
-	if strings.ContainsFunc(name, unicode.IsControl) {
-		return "", refusal.New(refusal.Invalid, []string{"name"}, "a tenant's name has no control characters")
-	}
-	return name, nil
+	return name, err
 }
 
 func nameKey(name string) string { return strings.ToLower(strings.TrimSpace(name)) }
@@ -241,9 +258,9 @@ func nameFree(ctx context.Context, tx *database.Tx, name, except string) error {
 
 // free refuses a directory that another tenant holds. One of the same
 // organization is named; whose another organization's is, nobody is told.
-func free(ctx context.Context, tx *database.Tx, microsoftID, except string) error {
+func free(ctx context.Context, client *ent.Client, microsoftID, except string) error {
 	holder := func() *ent.TenantQuery {
-		return tx.Client.Tenant.Query().Where(tenant.MicrosoftTenantID(microsoftID), tenant.IDNEQ(except))
+		return client.Tenant.Query().Where(tenant.MicrosoftTenantID(microsoftID), tenant.IDNEQ(except))
 	}
 	own, err := holder().Only(ctx)
 	if err == nil {

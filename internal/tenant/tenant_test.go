@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/database"
 	"github.com/cairn-itdr/cairn/internal/database/databasetest"
@@ -134,13 +135,17 @@ func TestUpdate(t *testing.T) {
 		_, err = s.Update(other, made.ID, tenant.Update{Name: &taken})
 		refusedAs(t, refusal.NotFound, err)
 
-		unbound, err := s.ByName(ctx, "Third")
+		unbound, err := s.Create(ctx, tenant.Create{Name: "Third"})
 		require.NoError(t, err)
-		_, err = s.Bind(ctx, unbound, fabrikam)
+		held := fabrikam
+		_, err = s.Update(ctx, unbound.ID, tenant.Update{MicrosoftTenantID: &held})
 		refusedAs(t, refusal.Taken, err)
-		bound, err := s.Bind(ctx, unbound, rebound)
+		refusedAs(t, refusal.Taken, s.Free(ctx, unbound, fabrikam))
+		require.NoError(t, s.Free(ctx, unbound, rebound))
+		bound, err := s.Update(ctx, unbound.ID, tenant.Update{MicrosoftTenantID: &rebound})
 		require.NoError(t, err)
 		require.Equal(t, rebound, *bound.MicrosoftTenantID)
+		require.NoError(t, s.Free(ctx, bound, rebound), "its own")
 
 		found, err := s.Find(ctx, made.ID)
 		require.NoError(t, err)
@@ -148,37 +153,79 @@ func TestUpdate(t *testing.T) {
 	})
 }
 
+// settle settles a tenant as an import does, in a transaction of its own.
+func settle(ctx context.Context, db *database.DB, s *tenant.Service, t *ent.Tenant, microsoftID string) (out *ent.Tenant, err error) {
+	err = db.InTx(ctx, func(ctx context.Context, tx *database.Tx) (err error) {
+		out, err = s.Settle(ctx, tx, t, microsoftID)
+		return err
+	})
+	return out, err
+}
+
+// Ensure a name gives a draft until it is settled, and the tenant from then on.
 func TestByName(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, _ *database.DB, s *tenant.Service, ctx, other context.Context) {
-		made, err := s.ByName(ctx, " Contoso ")
+	each(t, func(t *testing.T, db *database.DB, s *tenant.Service, ctx, other context.Context) {
+		draft, err := s.ByName(ctx, " Contoso ")
 		require.NoError(t, err)
+		require.False(t, tenant.Stored(draft))
+		require.Equal(t, "Contoso", draft.Name)
+		_, err = s.Find(ctx, draft.ID)
+		refusedAs(t, refusal.NotFound, err)
+
+		made, err := settle(ctx, db, s, draft, contoso)
+		require.NoError(t, err)
+		require.True(t, tenant.Stored(made))
+		require.Equal(t, draft.ID, made.ID)
+		require.Equal(t, contoso, *made.MicrosoftTenantID)
 		again, err := s.ByName(ctx, "CONTOSO")
 		require.NoError(t, err)
+		require.True(t, tenant.Stored(again))
 		require.Equal(t, made.ID, again.ID)
+		same, err := settle(ctx, db, s, again, contoso)
+		require.NoError(t, err)
+		require.Equal(t, made.ID, same.ID)
+		_, err = settle(ctx, db, s, again, fabrikam)
+		refusedAs(t, refusal.Conflict, err)
+
 		others, err := s.ByName(other, "Contoso")
 		require.NoError(t, err)
+		require.False(t, tenant.Stored(others))
 		require.NotEqual(t, made.ID, others.ID)
 		_, err = s.ByName(ctx, "")
+		refusedAs(t, refusal.Invalid, err)
+		_, err = s.ByName(ctx, "\xff\x00")
 		refusedAs(t, refusal.Invalid, err)
 	})
 }
 
-// Ensure two imports that start at once into a tenant that is not there yet
-// both find it.
-func TestByNameAtOnce(t *testing.T) {
+// Ensure of two processes that settle one name, one makes the tenant and the
+// other is told that it is taken.
+func TestSettleAtOnce(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *database.DB, s *tenant.Service, ctx, _ context.Context) {
 		const callers = 8
 		errs := make([]error, callers)
-		var wait sync.WaitGroup
+		drafts := make([]*ent.Tenant, callers)
 		for i := range callers {
-			wait.Go(func() { _, errs[i] = s.ByName(ctx, "Contoso") })
-		}
-		wait.Wait()
-		for _, err := range errs {
+			var err error
+			drafts[i], err = s.ByName(ctx, "Contoso")
 			require.NoError(t, err)
 		}
+		var wait sync.WaitGroup
+		for i := range callers {
+			wait.Go(func() { _, errs[i] = settle(ctx, db, s, drafts[i], contoso) })
+		}
+		wait.Wait()
+		made := 0
+		for _, err := range errs {
+			if err == nil {
+				made++
+				continue
+			}
+			refusedAs(t, refusal.Taken, err)
+		}
+		require.Equal(t, 1, made)
 		count, err := db.Client().Tenant.Query().Count(ctx)
 		require.NoError(t, err)
 		require.Equal(t, 1, count)
@@ -186,21 +233,28 @@ func TestByNameAtOnce(t *testing.T) {
 }
 
 // Ensure two imports that start at once bind a tenant to the directory both
-// name.
+// name, and never to two.
 func TestBindAtOnce(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, _ *database.DB, s *tenant.Service, ctx, _ context.Context) {
-		made, err := s.ByName(ctx, "Contoso")
+	each(t, func(t *testing.T, db *database.DB, s *tenant.Service, ctx, _ context.Context) {
+		made, err := s.Create(ctx, tenant.Create{Name: "Contoso"})
 		require.NoError(t, err)
+		directories := []string{contoso, fabrikam}
 		const callers = 8
 		errs := make([]error, callers)
 		var wait sync.WaitGroup
 		for i := range callers {
-			wait.Go(func() { _, errs[i] = s.Bind(ctx, made, contoso) })
+			wait.Go(func() { _, errs[i] = settle(ctx, db, s, made, directories[i%2]) })
 		}
 		wait.Wait()
-		for _, err := range errs {
-			require.NoError(t, err)
+		bound, err := s.Find(ctx, made.ID)
+		require.NoError(t, err)
+		for i, err := range errs {
+			if directories[i%2] == *bound.MicrosoftTenantID {
+				require.NoError(t, err)
+			} else {
+				refusedAs(t, refusal.Conflict, err)
+			}
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 )
 
 // envelopes are the objects in which exports wrap a record: the name, in its
@@ -190,11 +191,31 @@ func jsonReason(err error) string {
 	var syntax *json.SyntaxError
 	switch {
 	case errors.As(err, &wrong):
-		return "the member " + wrong.Field + " holds a " + wrong.Value + ", want " + wrong.Type.Kind().String()
+		found, _, _ := strings.Cut(wrong.Value, " ") // of numbers the value follows
+		member := "a member"
+		if wrong.Field != "" {
+			member = "the member " + wrong.Field
+		}
+		return member + " holds " + jsonKind(found) + ", want " + jsonKind(wrong.Type.Kind().String())
 	case errors.As(err, &syntax):
 		return "the record is no JSON: " + syntax.Error()
 	}
 	return err.Error()
+}
+
+// jsonKind names, with its article, what encoding/json or reflect calls kind.
+func jsonKind(kind string) string {
+	switch kind {
+	case "string":
+		return "a text"
+	case "object", "struct", "map":
+		return "an object"
+	case "array", "slice":
+		return "a list"
+	case "bool":
+		return "true or false"
+	}
+	return "a number"
 }
 
 func isEOF(err error) bool { return errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) }

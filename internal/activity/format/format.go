@@ -35,6 +35,9 @@ type Limits struct {
 	// ExpansionGrace is how many bytes may come out, without a record, before
 	// Expansion is looked at.
 	ExpansionGrace int64
+	// TextBytes is how much text is read, decompressed; 0 is all. What lies
+	// beyond is as if it were not there: for a look at how a file begins.
+	TextBytes int64
 }
 
 // DefaultLimits are generous for logs: the largest audit record Microsoft
@@ -55,6 +58,7 @@ func (l Limits) orDefault() Limits {
 	if l.ExpansionGrace > 0 {
 		d.ExpansionGrace = l.ExpansionGrace
 	}
+	d.TextBytes = l.TextBytes
 	return d
 }
 

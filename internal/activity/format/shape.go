@@ -1,6 +1,7 @@
 package format
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -62,6 +63,9 @@ func unknownShape(raw []byte) error {
 		names = append(names, string(name))
 		return len(names) < 64
 	})
+	if err := json.Unmarshal(raw, new(json.RawMessage)); err != nil {
+		return reject("%s", jsonReason(err)) // what it is made of can't be told then
+	}
 	if len(names) == 0 {
 		return reject("the record is no JSON object with members")
 	}

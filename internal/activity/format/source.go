@@ -46,6 +46,9 @@ func newSource(r io.Reader, limits Limits) (*source, error) {
 		text = bufio.NewReaderSize(s, 64<<10)
 	}
 	s.text, err = decode(text)
+	if limits.TextBytes > 0 {
+		s.text = io.LimitReader(s.text, limits.TextBytes)
+	}
 	return s, err
 }
 

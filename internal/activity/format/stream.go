@@ -2,8 +2,10 @@ package format
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // stream reads JSON in all the groupings exports use: an object a line,
@@ -75,12 +77,49 @@ func (s *stream) next() (Record, error) {
 			}
 		case c == ',' && (s.top() == '[' || s.loose), c == ']' && s.loose, c == '}' && s.loose:
 			s.step()
+		case bare[c] && (s.top() != 'w' || s.loose):
+			line := s.line
+			s.begin()
+			if word, ok := s.scalar(); ok {
+				return Record{}, s.rejectAt(line, fmt.Sprintf("want a JSON object, found %s", cut(word, 40)))
+			}
+			return Record{}, s.broken(line, s.lineIndent(), fmt.Sprintf("want a JSON object, found %q", c))
 		default:
 			s.begin()
 			return Record{}, s.broken(s.line, s.lineIndent(), fmt.Sprintf("want a JSON object, found %q", c))
 		}
 	}
 	return Record{}, io.EOF
+}
+
+// maxScalar is more than any number in a log has digits.
+const maxScalar = 64
+
+// scalar passes over the number or literal at pos, which is no record. Where
+// there is neither it says so and stays.
+func (s *stream) scalar() (word string, ok bool) {
+	for n := 0; n <= maxScalar; n++ {
+		c, more := s.peek()
+		if more && bare[c] {
+			s.pos++
+			continue
+		}
+		if more && !strings.ContainsRune(" \t\r\n,]", rune(c)) {
+			break
+		}
+		if s.mark < 0 { // larger than a record may be
+			return "", false
+		}
+		if word := string(s.buf[s.mark:s.pos]); json.Valid([]byte(word)) {
+			s.fresh = false
+			return word, true
+		}
+		break
+	}
+	if s.mark >= 0 {
+		s.pos = s.mark
+	}
+	return "", false
 }
 
 // value reads the object or string at pos. ok is false for a wrapper, whose
@@ -121,8 +160,8 @@ func (s *stream) value() (rec Record, ok bool, err error) {
 
 // broken gets over a record that is no JSON: it goes on at the next line that
 // begins as the broken one did, with the same indentation and a bracket, or
-// with a bracket at its very start. In a file of one record a line that is the
-// next line.
+// with a bracket at its very start, or that holds one word, number or text and
+// nothing else. In a file of one record a line that is the next line.
 func (s *stream) broken(line, indent int, why string) error {
 	s.loose = true
 	if at := s.offset(); at > s.faultAt {
@@ -150,6 +189,9 @@ func (s *stream) broken(line, indent int, why string) error {
 			}
 			return s.rejectAt(line, why)
 		}
+		if s.indent == 0 && s.lineIsScalar() {
+			return s.rejectAt(line, why)
+		}
 	}
 	s.ended = s.pos == s.end
 	if s.line > line+1 {
@@ -157,6 +199,25 @@ func (s *stream) broken(line, indent int, why string) error {
 	}
 	return s.rejectAt(line, why)
 }
+
+// lineIsScalar says whether the line at pos is a JSON scalar and nothing else:
+// a record of its own, if none we want.
+func (s *stream) lineIsScalar() bool {
+	c, ok := s.peek()
+	if !ok || c != '"' && !bare[c] {
+		return false
+	}
+	s.begin()
+	defer func() { s.mark = -1 }()
+	for s.end-s.pos < maxScalarLine && bytes.IndexByte(s.buf[s.pos:s.end], '\n') < 0 && s.fill() {
+		continue
+	}
+	line, _, ended := bytes.Cut(s.buf[s.pos:s.end], []byte("\n"))
+	return (ended || isEOF(s.err)) && len(line) < maxScalarLine && json.Valid(line)
+}
+
+// maxScalarLine bounds how far a line is looked at to tell that.
+const maxScalarLine = 4 << 10
 
 func (s *stream) rejectAt(line int, why string) error {
 	return &RejectError{Line: line, Reason: printable(why)}
