@@ -142,9 +142,9 @@ func targetName(a *activity.Activity) string {
 	return ""
 }
 
-func (AppConsent) note(a *activity.Activity) ([]Fact, bool) {
+func (AppConsent) note(a *activity.Activity) ([]Fact, weight) {
 	app, principal := consentApp(a)
-	_, rogue := rogueApps[app]
+	known, rogue := rogueApps[app]
 	granted, everybody := scopes(a)
 	var far []string
 	offline := false
@@ -157,7 +157,7 @@ func (AppConsent) note(a *activity.Activity) ([]Fact, bool) {
 	// The other records of an act are kept for the id they add, if what they
 	// are about can matter: an assignment comes with every consent.
 	if len(far) == 0 && !rogue && a.Operation != opAssignment || a.Operation == opPrincipal && !rogue {
-		return nil, false
+		return nil, weightless
 	}
 	facts := []Fact{{Name: "app", Value: app}, {Name: "principal", Value: principal}, {Name: "act", Value: a.CorrelationID}}
 	if name := targetName(a); name != "" && a.Operation != opGrant {
@@ -165,8 +165,17 @@ func (AppConsent) note(a *activity.Activity) ([]Fact, bool) {
 	} else if a.Target != "" && a.Operation != opGrant && !guidPattern.MatchString(strings.ToLower(a.Target)) {
 		facts = append(facts, Fact{Name: "name", Value: quoteless(a.Target)})
 	}
+	weight := weightLight
+	switch {
+	case known.malicious:
+		weight = weightWorst
+	case rogue, len(far) > 0 && (offline || everybody):
+		weight = weightBad
+	case len(far) > 0:
+		weight = weightPoor
+	}
 	if len(far) > 0 {
-		facts = append(facts, Fact{Name: "scopes", Value: strings.Join(far, " ")})
+		facts = append(facts, Fact{Name: "scopes", Value: joined(far)})
 	}
 	if offline {
 		facts = append(facts, Fact{Name: "offline", Value: "true"})
@@ -174,7 +183,7 @@ func (AppConsent) note(a *activity.Activity) ([]Fact, bool) {
 	if everybody {
 		facts = append(facts, Fact{Name: "everybody", Value: "true"})
 	}
-	return facts, true
+	return facts, weight
 }
 
 // consent is what several marks say of one application on one day.

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"sort"
 	"unsafe"
-
-	"github.com/fxamacker/cbor/v2"
 )
 
 // BookTenant keeps what is true of the tenant as a whole. There is one, with
@@ -21,23 +19,10 @@ type Book struct {
 }
 
 // bookVersion is the first byte of every encoded book.
-const bookVersion = 1
+const bookVersion = 2
 
 // ErrBook is returned for bytes that are no book this version can read.
 var ErrBook = errors.New("unreadable book")
-
-var bookEncoding, bookDecoding = func() (cbor.EncMode, cbor.DecMode) {
-	enc, err := cbor.EncOptions{NilContainers: cbor.NilContainerAsEmpty}.EncMode()
-	if err != nil {
-		panic(err) // the options are constants
-	}
-	// Compact ids are bytes in a string, and names from logs may be anything.
-	dec, err := cbor.DecOptions{MaxArrayElements: 1 << 20, MaxNestedLevels: 16, UTF8: cbor.UTF8DecodeInvalid}.DecMode()
-	if err != nil {
-		panic(err)
-	}
-	return enc, dec
-}()
 
 func newBook(kind BookKind) *Book {
 	switch kind {
@@ -51,49 +36,48 @@ func newBook(kind BookKind) *Book {
 	return &Book{}
 }
 
-// EncodeBook writes a book as bytes: a version, then CBOR arrays.
+// EncodeBook writes a book as bytes: a version, then its fields (codec.go).
 func EncodeBook(b *Book) ([]byte, error) {
-	var v any
+	w := writer{b: make([]byte, 1, 1024)}
+	w.b[0] = bookVersion
 	switch {
 	case b == nil:
+		return nil, fmt.Errorf("encode book: %w: none", ErrBook)
 	case b.Account != nil:
-		v = b.Account
+		b.Account.encode(&w)
 	case b.Source != nil:
-		v = b.Source
+		b.Source.encode(&w)
 	case b.Tenant != nil:
-		v = b.Tenant
-	}
-	if v == nil {
+		b.Tenant.encode(&w)
+	default:
 		return nil, fmt.Errorf("encode book: %w: empty", ErrBook)
 	}
-	data, err := bookEncoding.Marshal(v)
-	if err != nil {
-		return nil, fmt.Errorf("encode book: %w", err)
-	}
-	return append([]byte{bookVersion}, data...), nil
+	return w.b, nil
 }
 
-// DecodeBook reads what EncodeBook wrote. The error wraps ErrBook.
+// DecodeBook reads what EncodeBook wrote. The error wraps ErrBook. The book
+// keeps nothing of data.
 func DecodeBook(kind BookKind, data []byte) (*Book, error) {
 	b := newBook(kind)
 	if len(data) == 0 || data[0] != bookVersion {
 		return nil, fmt.Errorf("decode %s book: %w: unknown version", kind, ErrBook)
 	}
-	var err error
+	r := reader{b: data[1:]}
 	switch {
 	case b.Account != nil:
-		if err = bookDecoding.Unmarshal(data[1:], b.Account); err == nil {
-			b.Account.restore()
-		}
+		b.Account.decode(&r)
 	case b.Source != nil:
-		err = bookDecoding.Unmarshal(data[1:], b.Source)
+		b.Source.decode(&r)
 	case b.Tenant != nil:
-		err = bookDecoding.Unmarshal(data[1:], b.Tenant)
+		b.Tenant.decode(&r)
 	default:
 		return nil, fmt.Errorf("decode book: %w: unknown kind %q", ErrBook, kind)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("decode %s book: %w: %w", kind, ErrBook, err)
+	if len(r.b) > 0 {
+		r.fail("bytes after the end")
+	}
+	if r.err != nil {
+		return nil, fmt.Errorf("decode %s book: %w", kind, r.err)
 	}
 	return b, nil
 }

@@ -33,6 +33,9 @@ func (BruteForce) Describe() Description {
 
 // bursts says how many wrong passwords the busiest half hour and the busiest five minutes of a day saw.
 func (d *FailureDay) bursts() (span, slot uint32) {
+	if len(d.Slots) == 0 { // a full book does not know when: then at once
+		return d.wrong(), d.wrong()
+	}
 	for i, s := range d.Slots {
 		slot = max(slot, s.Count)
 		n := uint32(0)

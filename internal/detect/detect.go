@@ -9,6 +9,16 @@
 // set of findings it now supports replaces the set it supported before. What
 // is missing from the new set has been superseded.
 //
+// A book has caps (full.go, source_book.go), for whoever is in an account can
+// make as many records as they like. Below them the sentence above holds to the
+// letter. Beyond them: nothing is dropped that was not judged with all that was
+// at hand when it came; nothing found from an overflowed book is superseded
+// (Review.Overflowed), so that no flood of records takes a finding back; what
+// stays is what can matter most, by an order nobody can steer; and the flood is
+// itself a finding (LogFlooding). So every mark of a record rule is judged in any
+// order; what can differ with the order is a session whose first place was
+// dropped before its second came, and numbers in explanations.
+//
 // What may not live here: databases, networks, clocks, files, incidents.
 package detect
 
@@ -144,9 +154,12 @@ type Outcome struct {
 }
 
 // Review is the complete set of what a book supports now. Whatever was judged
-// from the same book before and is not in it any more has been superseded.
+// from the same book before and is not in it any more has been superseded,
+// unless Overflowed says that the book could not keep all it was told: then
+// nobody knows, and what was found before stands beside what is found now.
 type Review struct {
-	Book     BookKey
-	Findings []Finding
-	Failed   []FailedAttack
+	Book       BookKey
+	Findings   []Finding
+	Failed     []FailedAttack
+	Overflowed bool
 }

@@ -68,6 +68,9 @@ func (e *Engine) Process(ctx context.Context, ledger Ledger, fresh, changed []*a
 	out := Outcome{Changed: make(map[BookKey]*Book), Reviews: p.reviews}
 	for key, page := range p.desk {
 		if page.changed {
+			if page.book.Account != nil {
+				page.book.Account.trim()
+			}
 			out.Changed[key] = page.book
 		}
 	}
@@ -166,6 +169,11 @@ func (p *pass) fold(fresh, changed []*activity.Activity) error {
 		}
 	}
 	p.keepCreated()
+	for _, g := range p.desk {
+		if g.changed {
+			g.book.overflow()
+		}
+	}
 	return nil
 }
 
@@ -269,6 +277,22 @@ func (b *Book) next() *bool {
 	return &b.Source.Next
 }
 
+func (b *Book) overflow() {
+	switch {
+	case b.Account != nil:
+		b.Account.overflow()
+	case b.Source != nil:
+		b.Source.overflow()
+	}
+}
+
+func (b *Book) excess() excess {
+	if b.Account != nil {
+		return b.Account.Excess
+	}
+	return b.Source.Excess
+}
+
 func (b *Book) reported() *bool {
 	if b.Account != nil {
 		return &b.Account.Reported
@@ -327,15 +351,18 @@ func (p *pass) marks(en *entry) ([]Mark, error) {
 	}
 	var marks []Mark
 	for _, r := range en.rules {
-		facts, ok := r.note(a)
-		if !ok {
+		facts, weight := r.note(a)
+		if weight == weightless {
 			continue
 		}
-		id, err := parseActivityID(a.ID)
+		w, err := witness(a)
 		if err != nil {
 			return nil, err
 		}
-		m := Mark{At: at(a.OccurredAt), ID: id, Rule: r.Describe().ID, Session: compactID(a.SessionID), Facts: facts}
+		if !placed(a) {
+			w.Address = netip.Addr{}
+		}
+		m := Mark{Witness: w, Rule: r.Describe().ID, Weight: weight, Session: compactID(a.SessionID), Facts: facts}
 		marks = append(marks, m)
 		if to := m.Fact(factOutside); to != "" {
 			for d := range strings.SplitSeq(to, " ") {

@@ -35,9 +35,9 @@ func gatewaySince(prev, cur *SourceBook, period int) int {
 	var nth []int
 	for i := range cur.Users {
 		u := &cur.Users[i]
-		days := uint64(u.Days) << shift
+		days := uint64(u.Proved) << shift
 		if v := prev.user(u.Account); v != nil {
-			days |= uint64(v.Days)
+			days |= uint64(v.Proved)
 		}
 		if d := nthDay(days, gatewayDays); d != neverShared {
 			nth = append(nth, d)
@@ -47,7 +47,7 @@ func gatewaySince(prev, cur *SourceBook, period int) int {
 	for i := range prev.users() {
 		u := &prev.Users[i]
 		if cur.user(u.Account) == nil {
-			if d := nthDay(uint64(u.Days), gatewayDays); d != neverShared {
+			if d := nthDay(uint64(u.Proved), gatewayDays); d != neverShared {
 				nth = append(nth, d)
 			}
 		}
@@ -67,7 +67,7 @@ func (b *SourceBook) gatewayDay() int {
 		if !b.Shared {
 			days := make([]int, 0, len(b.Users))
 			for i := range b.Users {
-				days = append(days, nthDay(uint64(b.Users[i].Days), gatewayDays))
+				days = append(days, nthDay(uint64(b.Users[i].Proved), gatewayDays))
 			}
 			b.gateway = secondSmallest(days)
 		}

@@ -1,11 +1,45 @@
 package detect
 
 import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/cairn-itdr/cairn/internal/activity"
 	"github.com/cairn-itdr/cairn/internal/typeid"
 )
+
+// Witness is the record by which something is known.
+type Witness struct {
+	At      moment
+	Order   uint32 // of the vendor's id: see compare
+	ID      activityID
+	Address netip.Addr // invalid where the record has none
+}
+
+func witness(a *activity.Activity) (Witness, error) {
+	id, err := parseActivityID(a.ID)
+	return Witness{At: at(a.OccurredAt), Order: uint32(hashText(a.VendorID) >> 32), ID: id, Address: a.Address}, err //nolint:gosec // half of a hash
+}
+
+// compare orders records by time. Of several of one moment the one with an
+// address tells more, and comes first; then what the vendor wrote decides, so
+// that every installation tells the same story: activity ids differ from one
+// tenant's id to another's.
+func (w *Witness) compare(o *Witness) int {
+	if w.At != o.At {
+		return cmp.Compare(w.At, o.At)
+	}
+	if w.Address.IsValid() != o.Address.IsValid() {
+		if w.Address.IsValid() {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(w.Address.Compare(o.Address), cmp.Compare(w.Order, o.Order), bytes.Compare(w.ID[:], o.ID[:]))
+}
 
 // activityID is an activity's id without its prefix.
 type activityID [16]byte
@@ -17,8 +51,12 @@ func parseActivityID(id string) (activityID, error) {
 
 func (id activityID) String() string { return typeid.FromUUID(activity.IDPrefix, [16]byte(id)) }
 
+// maxIDLength is how much of an id a book keeps; whole ids are far shorter.
+const maxIDLength = 128
+
 // compactID writes an id shorter: a lower-case GUID as a zero byte and its 16
-// bytes, any other id as it is, cut at maxIDLength.
+// bytes, any other id as it is. What is longer than maxIDLength ends in a hash
+// of the whole instead.
 func compactID(id string) string {
 	if len(id) == 36 {
 		var out [17]byte
@@ -46,7 +84,10 @@ func compactID(id string) string {
 		}
 		return string(out[:])
 	}
-	return strings.Clone(id[:min(len(id), maxIDLength)])
+	if len(id) > maxIDLength {
+		return fmt.Sprintf("%s…%016x", id[:maxIDLength-19], hashText(id))
+	}
+	return strings.Clone(id)
 }
 
 // fullID undoes compactID.

@@ -149,12 +149,12 @@ func (r *inboxRule) score() (int, []string) {
 	return n, why
 }
 
-func (InboxRule) note(a *activity.Activity) ([]Fact, bool) {
+func (InboxRule) note(a *activity.Activity) ([]Fact, weight) {
 	r := readInboxRule(a)
 	score, why := r.score()
 	to := addresses(r.to)
 	if score < hideFiresWithEntry && len(to) == 0 {
-		return nil, false
+		return nil, weightless
 	}
 	facts := []Fact{
 		{Name: "name", Value: quoteless(r.name)},
@@ -162,16 +162,27 @@ func (InboxRule) note(a *activity.Activity) ([]Fact, bool) {
 		{Name: "why", Value: strings.Join(why, ", ")},
 		{Name: "mailbox", Value: objectName(a.Target)},
 	}
+	weight := weightLight
+	switch {
+	case score >= hideFires:
+		weight = weightBad
+	case score >= hideFiresWithEntry:
+		weight = weightPoor
+	}
 	if len(to) > 0 {
-		facts = append(facts, Fact{Name: "to", Value: strings.Join(to, " ")})
+		facts = append(facts, Fact{Name: "to", Value: joined(to)})
 		if out := outside(a, to); len(out) > 0 {
-			facts = append(facts, Fact{Name: factOutside, Value: strings.Join(out, " ")})
+			facts = append(facts, Fact{Name: factOutside, Value: joined(out)})
+			weight = max(weight, weightBad)
 		}
 	}
 	if nameless(r.name) && r.named || financeWords.MatchString(strings.Join(r.conditions, " ")) {
 		facts = append(facts, Fact{Name: "loud", Value: "true"})
+		if weight == weightBad {
+			weight = weightWorst
+		}
 	}
-	return facts, true
+	return facts, weight
 }
 
 func (rule InboxRule) judgeAccount(v *accountView) ([]Finding, error) {

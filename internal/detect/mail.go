@@ -18,22 +18,56 @@ const factOutside = "outside"
 
 var addressPattern = regexp.MustCompile(`(?i)[a-z0-9._%+'=-]{1,64}@[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+`)
 
-// addressLimit is how many addresses of one record a mark remembers.
-const addressLimit = 16
+// Addresses of one record: how many are looked at, how long one is at the most
+// (RFC 5321, section 4.5.3.1), and how many bytes of them a mark remembers.
+const (
+	addressLimit = 1000
+	addressBytes = 254
+	joinedBytes  = 512
+)
 
 // addresses returns the mail addresses in a parameter's value, lower case,
 // sorted, each once. Exchange writes them bare, "smtp:" before them, in
-// brackets after a name, or several joined by ";".
+// brackets after a name, or several joined by ";". Those of sites not named
+// before come first, so that many at one site do not hide the one elsewhere
+// where only some are remembered.
 func addresses(values ...string) []string {
 	var all []string
 	for _, v := range values {
 		for _, m := range addressPattern.FindAllString(v, addressLimit) {
-			m = strings.TrimPrefix(strings.ToLower(m), "smtp=")
-			all = append(all, m)
+			if m = strings.TrimPrefix(strings.ToLower(m), "smtp="); len(m) <= addressBytes {
+				all = append(all, m)
+			}
 		}
 	}
 	slices.Sort(all)
-	return slices.Compact(all)
+	all = slices.Compact(all)
+	var first, more []string
+	seen := make(map[string]bool)
+	for _, address := range all {
+		if s := site(domainOf(address)); !seen[s] {
+			seen[s] = true
+			first = append(first, address)
+		} else {
+			more = append(more, address)
+		}
+	}
+	return append(first, more...)
+}
+
+// joined writes a list as a fact, as much of it as fits.
+func joined(list []string) string {
+	var b strings.Builder
+	for i, s := range list {
+		if i > 0 && b.Len()+len(s) >= joinedBytes {
+			continue
+		}
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(s[:min(len(s), addressBytes)])
+	}
+	return b.String()
 }
 
 // outside drops the addresses that lie in the domains the record names as its

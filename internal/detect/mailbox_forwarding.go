@@ -27,21 +27,23 @@ func (MailboxForwarding) Describe() Description {
 
 func (MailboxForwarding) operations() []string { return []string{"Set-Mailbox"} }
 
-func (MailboxForwarding) note(a *activity.Activity) ([]Fact, bool) {
+func (MailboxForwarding) note(a *activity.Activity) ([]Fact, weight) {
 	smtp, hasSMTP := a.Parameter("ForwardingSmtpAddress")
 	recipient, hasRecipient := a.Parameter("ForwardingAddress")
 	if !hasSMTP && !hasRecipient {
-		return nil, false
+		return nil, weightless
 	}
 	mailbox := a.Target
 	if mailbox == "" {
 		mailbox = text(a, "Identity")
 	}
 	facts := []Fact{{Name: "mailbox", Value: strings.ToLower(objectName(mailbox))}}
+	weight := weightLight
 	if to := addresses(smtp, recipient); len(to) > 0 {
-		facts = append(facts, Fact{Name: "to", Value: strings.Join(to, " ")})
+		facts = append(facts, Fact{Name: "to", Value: joined(to)})
 		if out := outside(a, to); len(out) > 0 {
-			facts = append(facts, Fact{Name: factOutside, Value: strings.Join(out, " ")})
+			facts = append(facts, Fact{Name: factOutside, Value: joined(out)})
+			weight = weightBad
 		}
 	} else if name := strings.TrimSpace(smtp + recipient); name != "" {
 		// A recipient by name is one of the tenant's address book.
@@ -50,7 +52,7 @@ func (MailboxForwarding) note(a *activity.Activity) ([]Fact, bool) {
 	if keep, ok := a.Parameter("DeliverToMailboxAndForward"); ok && !isTrue(keep) {
 		facts = append(facts, Fact{Name: "moves", Value: "true"})
 	}
-	return facts, true
+	return facts, weight
 }
 
 func (rule MailboxForwarding) judgeAccount(v *accountView) ([]Finding, error) {

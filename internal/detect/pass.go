@@ -136,7 +136,7 @@ func (p *pass) review(g *page, r Review) {
 	} else if !found {
 		return
 	}
-	r.Book = g.key
+	r.Book, r.Overflowed = g.key, g.book.excess()&excessLost != 0
 	for i := range r.Findings {
 		r.Findings[i].finish(g.key)
 	}

@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"bytes"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -68,6 +67,7 @@ func (v *sourceView) failures() []failing {
 // success is a first success of an account from the source.
 type success struct {
 	account string
+	person  bool // one of the tenant's own
 	*Success
 }
 
@@ -76,16 +76,11 @@ func (v *sourceView) successes() []success {
 	for _, b := range []*SourceBook{v.prev, v.cur} {
 		for i := range b.users() {
 			for j := range b.Users[i].First {
-				all = append(all, success{b.Users[i].Account, &b.Users[i].First[j]})
+				all = append(all, success{b.Users[i].Account, b.Users[i].Person, &b.Users[i].First[j]})
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b success) int {
-		if a.At != b.At {
-			return int(min(max(a.At-b.At, -1), 1))
-		}
-		return bytes.Compare(a.ID[:], b.ID[:])
-	})
+	slices.SortFunc(all, func(a, b success) int { return a.compare(&b.Witness) })
 	return all
 }
 
@@ -182,14 +177,14 @@ func (v *sourceView) campaigns() []*campaign {
 }
 
 // honest says that the source is a place of the tenant's people: a known
-// gateway, or as many get in as fail.
+// gateway, or as many of them get in as fail.
 func (v *sourceView) honest(c *campaign, successes []success) bool {
 	if v.since < c.first.day() {
 		return true
 	}
 	in := make(map[string]bool)
 	for _, s := range successes {
-		if s.At >= c.first-daySpan && s.At <= c.last+daySpan {
+		if s.person && s.At >= c.first-daySpan && s.At <= c.last+daySpan {
 			in[s.account] = true
 		}
 	}
@@ -266,32 +261,29 @@ func (rule PasswordSpray) judgeSource(v *sourceView) ([]Finding, []FailedAttack)
 
 // beyond counts the attempts of the days under attack on more accounts than a book lists.
 func (v *sourceView) beyond(failed []FailedAttack) []FailedAttack {
-	if len(v.cur.Failing) < maxFailingUsers {
+	if v.cur.Excess&(excessFailed|excessNames) == 0 {
 		return nil
 	}
 	var out []FailedAttack
-	for day := periodStart(v.period).day(); day < periodStart(v.period+1).day(); day++ {
-		i := slices.IndexFunc(failed, func(r FailedAttack) bool { return at(r.Day).day() == day })
-		if i < 0 {
-			continue
-		}
-		listed, total := 0, 0
-		for _, f := range v.failures() {
-			if f.day == day {
-				listed += int(f.wrong())
-			}
-		}
-		r := failed[i]
+	start := periodStart(v.period).day()
+	listed := make(map[int]int)
+	for _, f := range v.failures() {
+		listed[f.day] += int(f.wrong())
+	}
+	for _, r := range failed {
+		day := at(r.Day).day()
+		total := 0
 		for _, d := range v.cur.Failures {
-			if periodStart(v.period).day()+int(d.Day)-1 == day && int(d.Count) > total {
+			if start+int(d.Day)-1 == day && int(d.Count) > total {
 				total = int(d.Count)
 				r.FirstAt, r.LastAt = d.First.time(), d.Last.time()
 			}
 		}
-		if total > listed {
-			r.AccountID, r.Attempts, r.PasswordKnown = "", total-listed, false
+		if total > listed[day] {
+			r.AccountID, r.Attempts, r.PasswordKnown = "", total-listed[day], false
 			out = append(out, r)
 		}
+		listed[day] = max(listed[day], total) // once a day
 	}
 	return out
 }

@@ -2,7 +2,6 @@ package detect
 
 import (
 	"fmt"
-	"hash/fnv"
 	"math/bits"
 	"net/netip"
 	"strings"
@@ -30,6 +29,9 @@ const coarse = hour
 
 // lastSeen rounds a moment down to what a book keeps of "last seen".
 func lastSeen(t moment) moment { return t - t%coarse }
+
+// dayBit is the day of the month as a bit of a mask of days.
+func dayBit(t moment) uint32 { return 1 << (t.time().Day() - 1) }
 
 // day returns the absolute day.
 func (m moment) day() int { return int(m / daySpan) }
@@ -71,8 +73,7 @@ func (c networkCode) kind() activity.NetworkKind {
 
 // Place is where and with what an account was used: a network and a client.
 type Place struct {
-	_       struct{} `cbor:",toarray"`
-	Number  uint32   // autonomous system, 0 where unknown
+	Number  uint32 // autonomous system, 0 where unknown
 	Country string
 	Kind    networkCode
 	Prefix  netip.Prefix
@@ -112,9 +113,11 @@ func hashText(s string) uint64 {
 	if s == "" {
 		return 0
 	}
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(s))
-	return h.Sum64()
+	h := uint64(14695981039346656037) // FNV-1a
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * 1099511628211
+	}
+	return h
 }
 
 // placed says whether the record's address is a place of a person at all:

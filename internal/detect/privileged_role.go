@@ -136,7 +136,7 @@ func modified(a *activity.Activity, name string) string {
 	return unquoted(m.New)
 }
 
-func (PrivilegedRole) note(a *activity.Activity) ([]Fact, bool) {
+func (PrivilegedRole) note(a *activity.Activity) ([]Fact, weight) {
 	name, rank := rankOf(modified(a, "Role.DisplayName"), modified(a, "Role.TemplateId"))
 	if rank == 0 {
 		name, rank = rankOf(modified(a, "Role.WellKnownObjectName"), "")
@@ -145,16 +145,16 @@ func (PrivilegedRole) note(a *activity.Activity) ([]Fact, bool) {
 		name, rank = rankOf(roleTarget(a.Raw), "")
 	}
 	if rank == 0 {
-		return nil, false
+		return nil, weightless
 	}
 	facts := []Fact{{Name: "role", Value: name}, {Name: "to", Value: activity.Principal(quoteless(a.Target))}}
 	if a.Operation == opActivation || strings.EqualFold(a.Target, a.Actor.Principal) {
 		facts = append(facts, Fact{Name: "own", Value: "true"})
 	}
 	if a.Operation == opActivation {
-		facts = append(facts, Fact{Name: "activation", Value: "true"})
+		return append(facts, Fact{Name: "activation", Value: "true"}), weightLight
 	}
-	return facts, true
+	return facts, map[roleRank]weight{rankHelper: weightPoor, rankService: weightBad, rankTenant: weightWorst}[rank]
 }
 
 // roleTarget reads the role's name out of a directory record that lists the role among its targets (PIM).

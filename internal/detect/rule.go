@@ -26,8 +26,9 @@ type recordRule interface {
 	Rule
 	// operations are those the rule wants to see, canonical.
 	operations() []string
-	// note returns what to remember of the record; ok is false for what does not matter.
-	note(a *activity.Activity) (facts []Fact, ok bool)
+	// note returns what to remember of the record, weightless for what does not
+	// matter. The weight rests on the record alone: nothing that comes later may change it.
+	note(a *activity.Activity) ([]Fact, weight)
 }
 
 // accountRule judges an account's month. It reads the month before, too.
@@ -53,5 +54,6 @@ func Standard() *Engine {
 		AppConsent{},
 		PasswordSpray{},
 		BruteForce{},
+		LogFlooding{},
 	)
 }

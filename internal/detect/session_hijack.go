@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -77,7 +76,7 @@ func (rule SessionHijack) session(v *accountView, s *Session) (Finding, string, 
 	for i := range seen {
 		for j := range seen {
 			home, other := &seen[i], &seen[j]
-			if i == j || max(home.First, other.First) < start {
+			if i == j || max(home.First.At, other.First.At) < start {
 				continue // told in the month before
 			}
 			differ, err := v.unrelated(home, other, seen)
@@ -125,12 +124,7 @@ func (v *accountView) sightings(s *Session) []where {
 		add(v.prev, s.Key) // first, for the earlier month has the first use
 	}
 	add(v.cur, s.Key)
-	slices.SortFunc(all, func(a, b where) int {
-		if a.First != b.First {
-			return int(min(max(a.First-b.First, -1), 1))
-		}
-		return bytes.Compare(a.FirstID[:], b.FirstID[:])
-	})
+	slices.SortFunc(all, func(a, b where) int { return a.First.compare(&b.First) })
 	return all
 }
 
@@ -146,18 +140,18 @@ func (v *accountView) unrelated(home, other *where, seen []where) ([]string, err
 	if len(differ) < hijackDifferences {
 		return nil, nil
 	}
-	known, err := v.familiar(b, other.First)
+	known, err := v.familiar(b, other.First.At)
 	if err != nil || known {
 		return nil, err
 	}
 	// Of two strange places the stranger one is the intruder's: the rented one, else the later.
-	homeKnown, err := v.familiar(a, home.First)
+	homeKnown, err := v.familiar(a, home.First.At)
 	if err != nil {
 		return nil, err
 	}
 	if !homeKnown {
 		ra, rb := rented(a.Kind.kind()), rented(b.Kind.kind())
-		if ra && !rb || ra == rb && home.First > other.First {
+		if ra && !rb || ra == rb && home.First.At > other.First.At {
 			return nil, nil
 		}
 	}
@@ -234,10 +228,10 @@ func (v *accountView) moved(home, other *where, seen []where) bool {
 	if !rented(a.Kind.kind()) && !rented(b.Kind.kind()) {
 		return !v.atOnce(a.Country, other, seen)
 	}
-	if !rented(b.Kind.kind()) || a.Agent == b.Agent && a.Agent.Family() != FamilyUnknown || v.history(other.First) < youngDays {
+	if !rented(b.Kind.kind()) || a.Agent == b.Agent && a.Agent.Family() != FamilyUnknown || v.history(other.First.At) < youngDays {
 		return true
 	}
-	earlier := other.First - youngDays*daySpan
+	earlier := other.First.At - youngDays*daySpan
 	return v.used(earlier, func(q *Place) bool { return q.Number == b.Number && q.Number != 0 }) > 0 ||
 		v.any(func(q *Place) bool {
 			return q.Prefix == b.Prefix && q.Agent.OS() != OSUnknown &&
@@ -275,8 +269,8 @@ func (v *accountView) atOnce(country string, other *where, seen []where) bool {
 		if seen[i].place.Country != country || !seen[i].place.sedentary() || other.place.roams() {
 			continue
 		}
-		for _, t := range []moment{seen[i].First, seen[i].last()} {
-			for _, u := range []moment{other.First, other.last()} {
+		for _, t := range []moment{seen[i].First.At, seen[i].last()} {
+			for _, u := range []moment{other.First.At, other.last()} {
 				if max(t-u, u-t) < travelGap {
 					return true
 				}
@@ -314,7 +308,7 @@ func (rule SessionHijack) finding(v *accountView, s *Session, seen []where, home
 	name := fullID(s.ID)
 	f := Finding{
 		Key: fmt.Sprintf("%s|%s|%s|%d", id, v.account, name, v.period), Rule: id, Stage: StageEntry, AccountID: v.account,
-		OccurredAt: other.First.time(), LastAt: other.last().time(), Links: []string{kind + ":" + name},
+		OccurredAt: other.First.At.time(), LastAt: other.last().time(), Links: []string{kind + ":" + name},
 		Severity: SeverityMedium, Confidence: ConfidenceMedium,
 	}
 	b := other.place
@@ -322,18 +316,18 @@ func (rule SessionHijack) finding(v *accountView, s *Session, seen []where, home
 	for i := range seen {
 		w := &seen[i]
 		if w.place.Prefix == b.Prefix {
-			f.Evidence = append(f.Evidence, w.FirstID.String())
-			if w.Address.IsValid() {
-				f.Links = append(f.Links, "address:"+w.Address.String())
+			f.Evidence = append(f.Evidence, w.First.ID.String())
+			if w.First.Address.IsValid() {
+				f.Links = append(f.Links, "address:"+w.First.Address.String())
 			}
 			if t := w.last().time(); t.After(f.LastAt) {
 				f.LastAt = t
 			}
-			if t := w.First.time(); t.Before(f.OccurredAt) {
+			if t := w.First.At.time(); t.Before(f.OccurredAt) {
 				f.OccurredAt = t
 			}
 		} else if w.Place == home.Place {
-			f.Evidence = append(f.Evidence, w.FirstID.String())
+			f.Evidence = append(f.Evidence, w.First.ID.String())
 		}
 	}
 	if rented(b.Kind.kind()) {
@@ -350,8 +344,8 @@ func (rule SessionHijack) finding(v *accountView, s *Session, seen []where, home
 	}
 	a := home.place
 	f.Explanation = fmt.Sprintf("One %s was used from %s with %s on %s, and from %s with %s on %s: %s differ.%s", kind,
-		describe(home.Address.String(), a.Kind.kind(), a.Number, v.owner(a.Number), a.Country), a.Agent, when(home.First),
-		describe(other.Address.String(), b.Kind.kind(), b.Number, v.owner(b.Number), b.Country), b.Agent, when(other.First),
-		strings.Join(differ, ", "), v.usual(other.First))
+		describe(home.First.Address.String(), a.Kind.kind(), a.Number, v.owner(a.Number), a.Country), a.Agent, when(home.First.At),
+		describe(other.First.Address.String(), b.Kind.kind(), b.Number, v.owner(b.Number), b.Country), b.Agent, when(other.First.At),
+		strings.Join(differ, ", "), v.usual(other.First.At))
 	return f
 }

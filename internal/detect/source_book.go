@@ -2,22 +2,26 @@ package detect
 
 import (
 	"math/bits"
-	"net/netip"
+	"slices"
 	"strings"
 	"unsafe"
 
 	"github.com/cairn-itdr/cairn/internal/activity"
 )
 
-// The caps of a source's month.
+// The caps of a source's month. Unlike an account's, all of them keep what
+// comes first in an order that rests on accounts and days alone: which
+// failures are listed is the same in whatever order they come.
 const (
 	maxSourceUsers    = 128 // beyond it the prefix is shared by that alone
+	maxSourceGuests   = 128 // accounts that left no proof to be the tenant's people
 	maxSuccessDays    = 3   // after three days an account is known at a source
 	maxSuccessAgents  = 2
-	maxFailingUsers   = 512
-	maxFailureSlots   = 24 // a day, per account
+	maxFailingNames   = 256   // that no account has
+	maxFailureDays    = 4096  // of all accounts together
+	maxFailureSlots   = 16384 // of all days together
 	maxFailureIDs     = 3
-	maxFailureAgents  = 4
+	maxFailureAgents  = 16
 	maxPrincipalBytes = 128
 )
 
@@ -27,10 +31,10 @@ const slotLength = hour / 12
 
 // SourceBook is one network prefix's month in the tenant.
 type SourceBook struct {
-	_        struct{} `cbor:",toarray"`
-	Next     bool     // the following month has a book
-	Reported bool     // the last review was not empty
-	Shared   bool     // more accounts than a book lists: a gateway from its first day
+	Next     bool   // the following month has a book
+	Reported bool   // the last review was not empty
+	Shared   bool   // more accounts than a book lists: a gateway from its first day
+	Excess   excess // what did not fit
 	Number   uint32
 	Country  string
 	Owner    string
@@ -47,21 +51,28 @@ type SourceBook struct {
 // Days after the one from which the source is a gateway are not kept; the
 // account is, so that how many there are does not depend on the order.
 type SourceUser struct {
-	_       struct{} `cbor:",toarray"`
 	Account string
+	Person  bool      // one of the tenant's own people: see proves
 	Days    uint32    // bit n: day n+1 of the month
+	Proved  uint32    // of these days, those with a record that proves it
 	First   []Success // of the first maxSuccessDays days, by day and agent
 }
 
 // Success is the first use of an account from the source on one day with one agent.
 type Success struct {
-	_       struct{} `cbor:",toarray"`
-	Day     uint8    // of the month, from 1
-	Agent   Agent
-	At      moment
-	ID      activityID
-	Address netip.Addr
+	Day   uint8 // of the month, from 1
+	Agent Agent
+	Witness
 	Session string // compact
+}
+
+// proves says that the record was left by one of the tenant's own people: an
+// account of its directory that signed in, or has a mailbox there. Guests,
+// outsiders who chat, and whoever opens a link that was sent around act in the
+// tenant too; they make no address a gateway of it, and no domain its own.
+func proves(a *activity.Activity) bool {
+	return a.AccountID != "" && a.Actor.Kind == activity.ActorUser && a.Result == activity.ResultSuccess &&
+		(a.SignIn || a.Workload == "Exchange") && !strings.ContainsAny(a.Actor.Principal, "#:")
 }
 
 // fold takes in one record from the source.
@@ -94,24 +105,29 @@ func (b *SourceBook) foldSuccess(a *activity.Activity, agent Agent) (change, err
 	day := a.OccurredAt.UTC().Day()
 	since := b.gatewayDay()
 	i, ok := find(b.Users, a.AccountID, func(u *SourceUser) string { return u.Account })
+	var c change
 	if !ok {
-		if len(b.Users) >= maxSourceUsers {
+		b.Users = slices.Insert(b.Users, i, SourceUser{Account: strings.Clone(a.AccountID)})
+		c = changed
+	}
+	u := &b.Users[i]
+	bit, proof := uint32(1)<<(day-1), proves(a)
+	if proof && !u.Person {
+		if b.people() >= maxSourceUsers {
 			b.Users, b.Shared, b.gatewayKnown = nil, true, false
 			b.dropKnown(0)
 			return changed | judge, nil
 		}
-		b.Users, _ = keep(b.Users, i, SourceUser{Account: strings.Clone(a.AccountID)}, maxSourceUsers)
-	}
-	var c change
-	if !ok {
-		c = changed
+		u.Person, c = true, changed
 	}
 	if day > since {
 		return c, nil
 	}
-	u := &b.Users[i]
-	if bit := uint32(1) << (day - 1); u.Days&bit == 0 {
+	if u.Days&bit == 0 || proof && u.Proved&bit == 0 {
 		u.Days |= bit
+		if proof {
+			u.Proved |= bit
+		}
 		b.gatewayKnown = false
 		c = changed | judge
 	}
@@ -138,22 +154,19 @@ func (u *SourceUser) note(a *activity.Activity, agent Agent, day int) (change, e
 	} else if bits.OnesCount32(u.Days&(1<<day-1)) > maxSuccessDays {
 		return 0, nil
 	}
-	id, err := parseActivityID(a.ID)
+	w, err := witness(a)
 	if err != nil {
 		return 0, err
 	}
-	s := Success{
-		Day: uint8(day), Agent: agent, At: t, ID: id, Address: a.Address, Session: compactID(a.SessionID), //nolint:gosec // a day of the month
-	}
+	s := Success{Day: uint8(day), Agent: agent, Witness: w, Session: compactID(a.SessionID)} //nolint:gosec // a day of the month
 	if ok {
-		old := u.First[i]
-		if t == old.At && string(id[:]) >= string(old.ID[:]) {
+		if w.compare(&u.First[i].Witness) >= 0 {
 			return 0, nil
 		}
 		u.First[i] = s
 		return changed | judge, nil
 	}
-	u.First, _ = keep(u.First, i, s, len(u.First)+1)
+	u.First = slices.Insert(u.First, i, s)
 	u.trim()
 	return changed | judge, nil
 }
@@ -178,7 +191,8 @@ func (u *SourceUser) trim() {
 func (b *SourceBook) forgetAfter(day int) {
 	for i := range b.Users {
 		u := &b.Users[i]
-		u.Days &= uint32(1)<<min(day, 31) - 1
+		mask := uint32(1)<<min(day, 31) - 1
+		u.Days, u.Proved = u.Days&mask, u.Proved&mask
 		first := u.First[:0]
 		for _, s := range u.First {
 			if int(s.Day) <= day {
@@ -189,6 +203,37 @@ func (b *SourceBook) forgetAfter(day int) {
 		u.First = first
 	}
 	b.dropKnown(day)
+}
+
+// people counts the accounts that are known to be the tenant's own.
+func (b *SourceBook) people() int {
+	n := 0
+	for i := range b.Users {
+		if b.Users[i].Person {
+			n++
+		}
+	}
+	return n
+}
+
+// overflow drops what is beyond the caps.
+func (b *SourceBook) overflow() {
+	if guests := len(b.Users) - b.people(); guests > maxSourceGuests {
+		b.Excess |= excessUsers
+		b.Users = dropLast(b.Users, guests-maxSourceGuests, func(u *SourceUser) bool { return !u.Person })
+	}
+	b.overflowFailures()
+}
+
+// dropLast drops the last n of those that match.
+func dropLast[T any](all []T, n int, match func(*T) bool) []T {
+	for i := len(all) - 1; i >= 0 && n > 0; i-- {
+		if match(&all[i]) {
+			all = slices.Delete(all, i, i+1)
+			n--
+		}
+	}
+	return all
 }
 
 func (b *SourceBook) users() []SourceUser {
@@ -222,7 +267,7 @@ func (b *SourceBook) size() int {
 		n += int(unsafe.Sizeof(SourceFailures{})) + len(b.Failing[i].Account)
 		for j := range b.Failing[i].Days {
 			d := &b.Failing[i].Days[j]
-			n += int(unsafe.Sizeof(*d)) + cap(d.Slots)*8 + cap(d.Agents)*8 + cap(d.IDs)*24
+			n += int(unsafe.Sizeof(*d)) + cap(d.Slots)*int(unsafe.Sizeof(Slot{})) + cap(d.Agents)*int(unsafe.Sizeof(AgentCount{})) + cap(d.IDs)*int(unsafe.Sizeof(Witness{}))
 		}
 	}
 	return n

@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -10,8 +9,7 @@ import (
 
 // SourceFailures are the failed sign-ins of one account from the source.
 type SourceFailures struct {
-	_       struct{} `cbor:",toarray"`
-	Account string   // account id; "?" and the name tried where no account has it
+	Account string // account id; "?" and the name tried where no account has it
 	Days    []FailureDay
 }
 
@@ -19,42 +17,30 @@ type SourceFailures struct {
 // and the unified audit log tell of the same attempts. All but Counts is about wrong
 // passwords only: right ones stopped later are people's daily bread.
 type FailureDay struct {
-	_       struct{} `cbor:",toarray"`
-	Day     uint8    // of the month, from 1
-	SignIn  bool     // of the sign-in log
-	First   moment
-	Last    moment
-	Counts  [failureClasses]uint32
-	Slots   []Slot // by number
-	Agents  []AgentCount
-	IDs     []Attempt // the earliest
-	Address netip.Addr
+	Day    uint8 // of the month, from 1
+	SignIn bool  // of the sign-in log
+	First  moment
+	Last   moment
+	Counts [failureClasses]uint32
+	Slots  []Slot // by number
+	Agents []AgentCount
+	IDs    []Witness // the earliest
 }
 
 // Slot counts the wrong passwords of five minutes.
 type Slot struct {
-	_      struct{} `cbor:",toarray"`
-	Number uint16   // slot of the day
+	Number uint16 // slot of the day
 	Count  uint32
 }
 
 // AgentCount counts the failures with one agent.
 type AgentCount struct {
-	_     struct{} `cbor:",toarray"`
 	Agent Agent
 	Count uint32
 }
 
-// Attempt is one failure.
-type Attempt struct {
-	_  struct{} `cbor:",toarray"`
-	At moment
-	ID activityID
-}
-
-// DayTotal counts the wrong passwords of one day, also of accounts beyond maxFailingUsers.
+// DayTotal counts the wrong passwords of one day, also of accounts a book has no room for.
 type DayTotal struct {
-	_      struct{} `cbor:",toarray"`
 	Day    uint8
 	SignIn bool
 	Count  uint32
@@ -142,16 +128,12 @@ func (b *SourceBook) foldFailure(a *activity.Activity, agent Agent, class failur
 	}
 	i, ok := find(b.Failing, account, func(f *SourceFailures) string { return f.Account })
 	if !ok {
-		failing, kept := keep(b.Failing, i, SourceFailures{Account: strings.Clone(account)}, maxFailingUsers)
-		if !kept {
-			return changed | judge, nil
-		}
-		b.Failing = failing
+		b.Failing = slices.Insert(b.Failing, i, SourceFailures{Account: strings.Clone(account)})
 	}
 	f := &b.Failing[i]
 	j, ok := find(f.Days, dayKey(day, log), func(d *FailureDay) uint8 { return dayKey(int(d.Day), d.SignIn) })
 	if !ok {
-		f.Days, _ = keep(f.Days, j, FailureDay{Day: uint8(day), SignIn: log}, 2*31) //nolint:gosec // a day of the month
+		f.Days = slices.Insert(f.Days, j, FailureDay{Day: uint8(day), SignIn: log}) //nolint:gosec // a day of the month
 	}
 	d := &f.Days[j]
 	d.Counts[class]++
@@ -172,23 +154,16 @@ func (b *SourceBook) foldFailure(a *activity.Activity, agent Agent, class failur
 	n := uint16((t % daySpan) / slotLength) //nolint:gosec // below 288
 	x, ok := find(d.Slots, n, func(s *Slot) uint16 { return s.Number })
 	if !ok {
-		d.Slots, ok = keep(d.Slots, x, Slot{Number: n}, maxFailureSlots)
+		d.Slots = slices.Insert(d.Slots, x, Slot{Number: n})
 	}
-	if ok {
-		d.Slots[x].Count++
-	}
-	id, err := parseActivityID(a.ID)
+	d.Slots[x].Count++
+	w, err := witness(a)
 	if err != nil {
 		return 0, err
 	}
-	x = 0
-	for x < len(d.IDs) && (d.IDs[x].At < t || d.IDs[x].At == t && string(d.IDs[x].ID[:]) < string(id[:])) {
-		x++
+	for x = 0; x < len(d.IDs) && d.IDs[x].compare(&w) < 0; x++ {
 	}
-	if x == 0 {
-		d.Address = a.Address
-	}
-	d.IDs, _ = keep(d.IDs, x, Attempt{At: t, ID: id}, maxFailureIDs)
+	d.IDs, _ = keep(d.IDs, x, w, maxFailureIDs)
 	return changed | judge, nil
 }
 
@@ -196,11 +171,65 @@ func (b *SourceBook) addTotal(day int, log bool, t moment) {
 	i, ok := find(b.Failures, dayKey(day, log), func(d *DayTotal) uint8 { return dayKey(int(d.Day), d.SignIn) })
 	if !ok {
 		total := DayTotal{Day: uint8(day), SignIn: log, First: t, Last: t} //nolint:gosec // a day of the month
-		b.Failures, _ = keep(b.Failures, i, total, 2*31)
+		b.Failures = slices.Insert(b.Failures, i, total)
 	}
 	d := &b.Failures[i]
 	d.Count++
 	d.First, d.Last = min(d.First, t), max(d.Last, t)
+}
+
+// named says that the account is a name nobody has.
+func (f *SourceFailures) named() bool { return strings.HasPrefix(f.Account, "?") }
+
+// overflowFailures drops what is beyond the caps: made-up names first, then the
+// days of the accounts that come last, then when on a day it was. What of them
+// is known then is in the totals, and how many passwords an account saw.
+func (b *SourceBook) overflowFailures() {
+	names, days, slots := 0, 0, 0
+	for i := range b.Failing {
+		f := &b.Failing[i]
+		if f.named() {
+			names++
+		}
+		days += len(f.Days)
+		for j := range f.Days {
+			slots += len(f.Days[j].Slots)
+		}
+	}
+	if names <= maxFailingNames && days <= maxFailureDays && slots <= maxFailureSlots {
+		return
+	}
+	if names > maxFailingNames {
+		b.Excess |= excessNames
+		b.Failing = dropLast(b.Failing, names-maxFailingNames, (*SourceFailures).named)
+	}
+	days, slots = 0, 0
+	for _, named := range []bool{false, true} {
+		lost := excessFailed
+		if named {
+			lost = excessNames
+		}
+		for i := range b.Failing {
+			f := &b.Failing[i]
+			if f.named() != named {
+				continue
+			}
+			if n := min(len(f.Days), maxFailureDays-days); n < len(f.Days) {
+				b.Excess |= lost
+				f.Days = slices.Delete(f.Days, n, len(f.Days))
+			}
+			days += len(f.Days)
+			for j := range f.Days {
+				d := &f.Days[j]
+				if slots+len(d.Slots) > maxFailureSlots {
+					b.Excess |= lost
+					d.Slots = nil
+				}
+				slots += len(d.Slots)
+			}
+		}
+	}
+	b.Failing = slices.DeleteFunc(b.Failing, func(f SourceFailures) bool { return len(f.Days) == 0 })
 }
 
 // merge joins what the two logs tell of one day: each may miss attempts, neither

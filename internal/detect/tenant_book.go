@@ -1,29 +1,33 @@
 package detect
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"unsafe"
 
 	"github.com/cairn-itdr/cairn/internal/activity"
 )
 
+// The caps of a tenant's book. Microsoft allows a tenant 5,000 domains, and few
+// have ten. A domain that has no room is outside, and a forward that has none is
+// not judged again when its domain turns out to be the tenant's own: whoever
+// fills this book makes more findings, not fewer.
 const (
-	maxDomains  = 256
-	maxForwards = 1024
+	maxDomains  = 1024
+	maxForwards = 4096
 )
 
 // TenantBook is what is known of the tenant as a whole: its domains, learned
 // from the accounts seen acting in it, and which books hold marks whose
 // judgement a newly learned domain changes.
 type TenantBook struct {
-	_        struct{}  `cbor:",toarray"`
 	Domains  []string  // sorted
 	Forwards []Forward // sorted
 }
 
 // Forward says that an account's book holds a mark that sends mail to a domain.
 type Forward struct {
-	_       struct{} `cbor:",toarray"`
 	Domain  string
 	Account string
 	Period  int
@@ -50,16 +54,8 @@ func domainOf(address string) string {
 // learn takes in the domain of an account of the tenant that acted with
 // success, and returns it when it is new.
 func (b *TenantBook) learn(a *activity.Activity) string {
-	if a.AccountID == "" || a.Actor.Kind != activity.ActorUser || a.Result != activity.ResultSuccess {
-		return ""
-	}
-	// Only accounts of the directory sign in to it as members and have mailboxes
-	// in it; outsiders chat, and open what is shared with them.
-	if !a.SignIn && a.Workload != "Exchange" {
-		return ""
-	}
 	i := strings.LastIndexByte(a.Actor.Principal, '@')
-	if i < 0 || strings.Contains(a.Actor.Principal, "#ext#") {
+	if i < 0 || !proves(a) {
 		return ""
 	}
 	domain := a.Actor.Principal[i+1:]
@@ -91,21 +87,11 @@ func (b *TenantBook) inside(domain string) bool {
 }
 
 func (b *TenantBook) addForward(domain, account string, period int) bool {
-	less := func(x, y *Forward) bool {
-		if x.Domain != y.Domain {
-			return x.Domain < y.Domain
-		}
-		if x.Account != y.Account {
-			return x.Account < y.Account
-		}
-		return x.Period < y.Period
-	}
 	f := Forward{Domain: domain, Account: account, Period: period}
-	i := 0
-	for i < len(b.Forwards) && less(&b.Forwards[i], &f) {
-		i++
-	}
-	if i < len(b.Forwards) && !less(&f, &b.Forwards[i]) {
+	i, known := slices.BinarySearchFunc(b.Forwards, f, func(x, y Forward) int {
+		return cmp.Or(strings.Compare(x.Domain, y.Domain), strings.Compare(x.Account, y.Account), cmp.Compare(x.Period, y.Period))
+	})
+	if known {
 		return false
 	}
 	var kept bool

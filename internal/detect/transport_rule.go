@@ -23,22 +23,22 @@ func (TransportRule) Describe() Description {
 
 func (TransportRule) operations() []string { return []string{"New-TransportRule", "Set-TransportRule"} }
 
-func (TransportRule) note(a *activity.Activity) ([]Fact, bool) {
+func (TransportRule) note(a *activity.Activity) ([]Fact, weight) {
 	to := addresses(text(a, "BlindCopyTo"), text(a, "RedirectMessageTo"), text(a, "CopyTo"), text(a, "AddToRecipients"))
 	out := outside(a, to)
 	if len(out) == 0 {
-		return nil, false
+		return nil, weightless
 	}
 	name := text(a, "Name")
 	if name == "" {
 		name = text(a, "Identity")
 	}
-	facts := []Fact{{Name: "name", Value: quoteless(name)}, {Name: factOutside, Value: strings.Join(out, " ")}}
+	facts := []Fact{{Name: "name", Value: quoteless(name)}, {Name: factOutside, Value: joined(out)}}
 	words := text(a, "SubjectOrBodyContainsWords") + " " + text(a, "SubjectContainsWords")
 	if nameless(name) || financeWords.MatchString(words) || securityWords.MatchString(words) {
-		facts = append(facts, Fact{Name: "loud", Value: "true"})
+		return append(facts, Fact{Name: "loud", Value: "true"}), weightWorst
 	}
-	return facts, true
+	return facts, weightBad
 }
 
 func (rule TransportRule) judgeAccount(v *accountView) ([]Finding, error) {

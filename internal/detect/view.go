@@ -1,9 +1,10 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
-	"sort"
+	"strings"
 
 	"github.com/cairn-itdr/cairn/internal/activity"
 )
@@ -25,6 +26,7 @@ type accountView struct {
 	tenant    *TenantBook
 	findings  []Finding // of the rules before
 	scratch   []where
+	known     map[knownKey]bool // see familiar
 }
 
 func (p *pass) judgeAccount(g *page, before *Book) (Review, error) {
@@ -128,8 +130,30 @@ func (v *accountView) gateway(prefix netip.Prefix, t moment) (bool, error) {
 	return gatewaySince(p, c, period) < t.day(), nil
 }
 
-// familiar says whether the place was the account's own, or a known gateway, before t.
+// knownKey is what familiarity rests on: a place, and the day it was used on.
+type knownKey struct {
+	place uint64
+	day   int
+}
+
+// familiar says whether the place was the account's own, or a known gateway,
+// before t's day. A full book asks that often.
 func (v *accountView) familiar(p *Place, t moment) (bool, error) {
+	k := knownKey{p.key, t.day()}
+	if known, ok := v.known[k]; ok {
+		return known, nil
+	}
+	known, err := v.own(p, t)
+	if err == nil {
+		if v.known == nil {
+			v.known = make(map[knownKey]bool)
+		}
+		v.known[k] = known
+	}
+	return known, err
+}
+
+func (v *accountView) own(p *Place, t moment) (bool, error) {
 	if v.used(t, func(q *Place) bool {
 		return q.Prefix == p.Prefix || p.Number != 0 && q.Number == p.Number && q.Country == p.Country && q.Kind == p.Kind
 	}) >= knownDays {
@@ -191,45 +215,31 @@ func (v *accountView) usual(t moment) string {
 	type home struct {
 		number  uint32
 		country string
-		days    int
 	}
-	var homes []home
-	seen := make(map[home]bool)
-	for _, b := range []*AccountBook{v.prev, v.cur} {
-		if b == nil {
-			continue
+	days := make(map[home]int)
+	for i, b := range []*AccountBook{v.prev, v.cur} {
+		masks := make(map[home]uint32)
+		for j := range b.places() {
+			masks[home{b.Places[j].Number, b.Places[j].Country}] |= b.Places[j].Days
 		}
-		for i := range b.Places {
-			k := home{number: b.Places[i].Number, country: b.Places[i].Country}
-			if seen[k] {
-				continue
-			}
-			seen[k] = true
-			k.days = v.used(t, func(p *Place) bool { return p.Number == k.number && p.Country == k.country })
-			if k.days > 0 {
-				homes = append(homes, k)
-			}
+		for h, mask := range masks {
+			days[h] += daysBefore(mask, v.period-1+i, t.day())
 		}
 	}
-	if len(homes) == 0 {
+	var best home
+	for h, n := range days {
+		if cmp.Or(cmp.Compare(n, days[best]), cmp.Compare(best.number, h.number), strings.Compare(best.country, h.country)) > 0 {
+			best = h
+		}
+	}
+	if days[best] == 0 {
 		return ""
 	}
-	sort.Slice(homes, func(i, j int) bool {
-		a, b := homes[i], homes[j]
-		if a.days != b.days {
-			return a.days > b.days
-		}
-		if a.number != b.number {
-			return a.number < b.number
-		}
-		return a.country < b.country
-	})
-	h := homes[0]
-	name := v.owner(h.number)
+	name := v.owner(best.number)
 	if name == "" {
-		name = fmt.Sprintf("AS%d", h.number)
+		name = fmt.Sprintf("AS%d", best.number)
 	}
-	return fmt.Sprintf(" Usual for the account: %s, %s (%d days).", quoteless(name), h.country, h.days)
+	return fmt.Sprintf(" Usual for the account: %s, %s (%d days).", quoteless(name), best.country, days[best])
 }
 
 // links ties a finding to the session of its mark and, where the place is not

@@ -1,0 +1,147 @@
+package detect
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/cairn-itdr/cairn/internal/activity"
+)
+
+// Session is a sign-in session or a token and the places it was used at.
+type Session struct {
+	Key   uint64 // see sessionKey
+	Token bool
+	ID    string // compact: see compactID
+	// Carried says that a month beside this one has the session, too: what is
+	// learned of it here matters there.
+	Carried bool
+	Seen    []Sighting // by place
+}
+
+// Sighting is the use of one session at one place.
+type Sighting struct {
+	Place uint64 // key of the place
+	First Witness
+	Last  moment // as lastSeen rounds it: see last
+}
+
+// last is the last use, to the precision of lastSeen.
+func (x *Sighting) last() moment { return max(x.First.At, x.Last) }
+
+// sessionKey orders sessions. Their ids are Microsoft's to choose, so nobody
+// can choose a place in the order.
+func sessionKey(token bool, compact string) uint64 {
+	key := hashText(compact)
+	if token {
+		key = mix(key, 1)
+	}
+	return key
+}
+
+func (b *AccountBook) foldSession(a *activity.Activity, token bool, id string, place uint64, t moment) (change, error) {
+	id = compactID(id)
+	key := sessionKey(token, id)
+	i, ok := find(b.Sessions, key, func(s *Session) uint64 { return s.Key })
+	if !ok {
+		b.Sessions = slices.Insert(b.Sessions, i, Session{Key: key, Token: token, ID: id})
+	}
+	s := &b.Sessions[i]
+	j, ok := find(s.Seen, place, func(x *Sighting) uint64 { return x.Place })
+	if ok {
+		x := &s.Seen[j]
+		if t > x.First.At {
+			if lastSeen(t) <= x.Last {
+				return 0, nil
+			}
+			x.Last = lastSeen(t)
+			if len(s.Seen) > 1 || s.Carried {
+				return changed | judge, nil
+			}
+			return changed, nil
+		}
+	}
+	w, err := witness(a)
+	if err != nil {
+		return 0, err
+	}
+	if !ok {
+		s.Seen = slices.Insert(s.Seen, j, Sighting{Place: place, First: w, Last: lastSeen(t)})
+		if len(s.Seen) > maxSightings {
+			b.dropSighting(s)
+		}
+		return changed | judge, nil
+	}
+	x := &s.Seen[j]
+	if w.compare(&x.First) >= 0 {
+		return 0, nil
+	}
+	x.First = w
+	return changed | judge, nil
+}
+
+// look is what tells one user of a session from another, beside the network.
+func (p *Place) look() uint64 {
+	if p == nil {
+		return 0
+	}
+	return mix(mix(hashText(p.Country), uint64(p.Agent)), p.Device)
+}
+
+// dropSighting drops the one sighting too many of a session. A telephone shows
+// one look on dozens of networks in a month, and a few of them tell as much as
+// all; an intruder has another look. So the first networks of every look stay
+// before the second ones, and so on. The order rests on the places alone:
+// what stays is the same in whatever order they come.
+func (b *AccountBook) dropSighting(s *Session) {
+	type rank struct {
+		nth  int
+		look uint64
+	}
+	seen := make(map[uint64]int, len(s.Seen))
+	worst, at := rank{}, 0
+	for i := range s.Seen {
+		look := b.place(s.Seen[i].Place).look()
+		r := rank{seen[look], look}
+		seen[look]++
+		if i == 0 || cmp.Or(cmp.Compare(r.nth, worst.nth), cmp.Compare(r.look, worst.look)) >= 0 {
+			worst, at = r, i
+		}
+	}
+	if len(seen) > maxSightings {
+		b.Excess |= excessLooks
+	}
+	s.Seen = slices.Delete(s.Seen, at, at+1)
+}
+
+// carry marks the sessions that both months have, in both. changed says whether a mark is new.
+func (b *AccountBook) carry(prev *AccountBook) (changed bool) {
+	for i, j := 0, 0; i < len(b.Sessions) && j < len(prev.Sessions); {
+		x, y := &b.Sessions[i], &prev.Sessions[j]
+		switch {
+		case x.Key == y.Key:
+			changed = changed || !x.Carried || !y.Carried
+			x.Carried, y.Carried = true, true
+			i++
+			j++
+		case x.Key < y.Key:
+			i++
+		default:
+			j++
+		}
+	}
+	return changed
+}
+
+// tense says that the session was used at two places no innocent story joins
+// by itself: only the account's habits could.
+func (b *AccountBook) tense(s *Session) bool {
+	for i := range s.Seen {
+		for j := range i {
+			x, y := b.place(s.Seen[i].Place), b.place(s.Seen[j].Place)
+			if x != nil && y != nil && x.Prefix != y.Prefix && !innocent(x, y) && len(differences(x, y)) >= hijackDifferences {
+				return true
+			}
+		}
+	}
+	return false
+}
