@@ -90,7 +90,7 @@ func (u *intelUpdateCommand) Run(c *cli, sys *system) error {
 		if t.Replaced {
 			verb = "replaced"
 		}
-		fmt.Fprintf(&out, "%s %s from %s: %d rows\n", verb, t.Name, t.File, t.Rows)
+		fmt.Fprintf(&out, "%s %s from %s: %d rows\n", verb, oneLine(t.Name), oneLine(t.File), t.Rows)
 	}
 	out.WriteString("a running server uses them after its next start\n")
 	_, err = io.WriteString(sys.stdout, out.String())
@@ -107,12 +107,12 @@ func (*intelListCommand) Run(c *cli, sys *system) error {
 	}
 	var out strings.Builder
 	for _, s := range sources {
-		fmt.Fprintf(&out, "%s: %d rows", s.Name, s.Rows)
+		fmt.Fprintf(&out, "%s: %d rows", oneLine(s.Name), s.Rows)
 		if !s.Snapshot.IsZero() {
 			fmt.Fprintf(&out, ", of %s", s.Snapshot.Format("2006-01-02"))
 		}
 		if s.Notice != "" {
-			fmt.Fprintf(&out, " (%s)", s.Notice)
+			fmt.Fprintf(&out, " (%s)", oneLine(s.Notice))
 		}
 		out.WriteByte('\n')
 	}

@@ -5,10 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"github.com/cairn-itdr/cairn/internal/app"
 )
@@ -59,24 +55,4 @@ func (i *importCommand) print(w io.Writer, summary interface{ WriteText(w io.Wri
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	return enc.Encode(summary)
-}
-
-// progressOf draws a progress bar where w is a terminal.
-func progressOf(w io.Writer) (progress func(read, size int64), done func()) {
-	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return nil, func() {}
-	}
-	var bar *progressbar.ProgressBar
-	return func(read, size int64) {
-			if bar == nil {
-				bar = progressbar.NewOptions64(size, progressbar.OptionSetWriter(f), progressbar.OptionShowBytes(true),
-					progressbar.OptionSetDescription("importing"), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth())
-			}
-			_ = bar.Set64(read) // a bar that can't be drawn stops nothing
-		}, func() {
-			if bar != nil {
-				_ = bar.Finish()
-			}
-		}
 }

@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -68,8 +69,11 @@ type system struct {
 // warnf tells a person something on standard error.
 func (s *system) warnf(format string, args ...any) { warnf(s.stderr, format, args...) }
 
+// warnf indents all lines but the first: a file may have a line break in its
+// name, and what follows must not look like something else we say.
 func warnf(w io.Writer, format string, args ...any) {
-	_, _ = fmt.Fprintf(w, format+"\n", args...) // there is nobody left to tell where it fails
+	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "\n  ")
+	_, _ = io.WriteString(w, text+"\n") // there is nobody left to tell where it fails
 }
 
 // now is the one place where Cairn asks the machine's clock.
@@ -93,7 +97,8 @@ func run(args []string, stdin io.Reader, stdout, terminal io.Writer) int {
 		return exit
 	}
 	if err != nil {
-		warnf(stderr, "cairn: %v\nTry cairn --help.", err)
+		warnf(stderr, "cairn: %v", err)
+		warnf(stderr, "Try cairn --help.")
 		return exitUsage
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -33,3 +33,6 @@ func (p printable) Write(b []byte) (int, error) {
 	}
 	return len(b), nil
 }
+
+// oneLine keeps a name's line breaks from beginning a line of ours.
+func oneLine(s string) string { return strings.ReplaceAll(s, "\n", `\u000a`) }

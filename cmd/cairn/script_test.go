@@ -111,6 +111,8 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("CAIRN_DATA_DIR", filepath.Join(env.WorkDir, "data"))
 			env.Setenv("HOSTILE", "evil\x1b[31m\u202e.json")
+			env.Setenv("LONG", strings.Repeat("x", 201))
+			env.Setenv("FORGED", "evil\nREFUSED other.json: gone")
 			return nil
 		},
 	})
