@@ -2,13 +2,16 @@ package incident
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/cairn-itdr/cairn/ent"
-	"github.com/cairn-itdr/cairn/ent/failedattack"
+	"github.com/cairn-itdr/cairn/ent/account"
 	"github.com/cairn-itdr/cairn/ent/finding"
+	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/database"
 	"github.com/cairn-itdr/cairn/internal/detect"
@@ -23,33 +26,46 @@ type Result struct {
 }
 
 // Apply makes the stored findings of the judged books equal to the reviews and
-// brings the incidents of every account concerned in step, within tx.
+// brings the incidents of every account concerned in step, within tx. It reads
+// first, thinks in memory, and writes last, in a number of statements that does
+// not grow with the number of reviews but by the thousand. Two calls for one
+// tenant must follow one another: the intake sees to that.
 func (s *Service) Apply(ctx context.Context, tx *database.Tx, tenantID string, reviews []detect.Review) (Result, error) {
 	scope, err := access.From(ctx)
 	if err != nil {
 		return Result{}, fmt.Errorf("apply findings: %w", err)
 	}
-	a := applying{
-		ctx: ctx, tx: tx, now: s.now(), organizationID: scope.OrganizationID, tenantID: tenantID,
-		accounts: map[string]bool{}, superseded: map[string]bool{}, result: Result{NewFindings: map[string]int{}},
+	if scope.EveryOrganization() {
+		return Result{}, errors.New("apply findings: outside an organization's scope")
 	}
-	if err := a.findings(reviews); err != nil {
+	a := applying{
+		ctx: ctx, tx: tx, now: s.now().Truncate(time.Microsecond), // as both databases keep it
+		organizationID: scope.OrganizationID, principal: scope.Principal.Name, tenantID: tenantID,
+		claims: map[string]*claim{}, accounts: map[string]bool{}, result: Result{NewFindings: map[string]int{}},
+	}
+	if err := a.judge(reviews); err != nil {
 		return Result{}, err
 	}
 	if err := a.failedAttacks(reviews); err != nil {
 		return Result{}, err
 	}
-	accounts := make([]string, 0, len(a.accounts))
-	for id := range a.accounts {
-		accounts = append(accounts, id)
+	if len(a.accounts) == 0 {
+		return a.result, nil
 	}
-	slices.Sort(accounts)
-	for _, id := range accounts {
-		if err := a.regroup(id); err != nil {
-			return Result{}, err
-		}
+	groups, err := a.load()
+	if err != nil {
+		return Result{}, err
 	}
-	return a.result, nil
+	for _, g := range groups {
+		g.regroup()
+	}
+	if err := a.number(); err != nil {
+		return Result{}, err
+	}
+	for _, g := range groups {
+		g.settle()
+	}
+	return a.result, a.write(groups)
 }
 
 // applying is one run of Apply.
@@ -59,163 +75,118 @@ type applying struct {
 	now            time.Time
 	organizationID string
 	tenantID       string
-	accounts       map[string]bool // whose findings changed; "" is the tenant itself
-	superseded     map[string]bool // ids of findings superseded in this run
+	principal      string            // who acts, by name
+	claims         map[string]*claim // what the reviews changed, by id of the finding
+	accounts       map[string]bool   // whose findings changed; "" is the tenant itself
+	opened         []*draft          // incidents this run opens
 	result         Result
 }
 
 // chunk keeps lists of keys below SQLite's limit of bound values.
 const chunk = 5000
 
-func (a *applying) findings(reviews []detect.Review) error {
-	wanted := map[string]detect.Finding{}
-	var keys, books []string
-	for _, r := range reviews {
-		books = append(books, bookName(r.Book))
-		for _, f := range r.Findings {
-			wanted[f.Key] = f
-			keys = append(keys, f.Key)
+// load reads the findings and incidents of the accounts concerned, the
+// incidents locked, and returns them by account, in a stable order.
+func (a *applying) load() ([]*grouping, error) {
+	ids := slices.Sorted(maps.Keys(a.accounts))
+	groups := make(map[string]*grouping, len(ids))
+	for _, id := range ids {
+		groups[id] = &grouping{applying: a, accountID: id, byID: map[string]*draft{}}
+	}
+	for _, c := range a.claims {
+		if c.was == nil {
+			groups[deref(c.AccountID)].add(c)
 		}
 	}
-	stored := map[string]*ent.Finding{}
-	load := func(names []string, by func(...string) func() ([]*ent.Finding, error)) error {
-		for part := range slices.Chunk(names, chunk) {
-			list, err := by(part...)()
-			if err != nil {
-				return fmt.Errorf("read findings: %w", err)
-			}
-			for _, f := range list {
-				stored[f.NaturalKey] = f
-			}
+	for part := range slices.Chunk(ids, chunk) {
+		if err := a.loadPart(part, groups); err != nil {
+			return nil, err
 		}
-		return nil
 	}
-	query := func() *ent.FindingQuery { return a.tx.Client.Finding.Query().Where(finding.TenantID(a.tenantID)) }
-	err := load(books, func(names ...string) func() ([]*ent.Finding, error) {
-		return func() ([]*ent.Finding, error) { return query().Where(finding.BookIn(names...)).All(a.ctx) }
-	})
+	out := make([]*grouping, len(ids))
+	for i, id := range ids {
+		out[i] = groups[id]
+	}
+	return out, nil
+}
+
+func (a *applying) loadPart(ids []string, groups map[string]*grouping) error {
+	ofAccounts, incidentOf := finding.AccountIDIn(ids...), incident.AccountIDIn(ids...)
+	if ids[0] == "" {
+		ofAccounts, incidentOf = finding.Or(finding.AccountIDIsNil(), ofAccounts), incident.Or(incident.AccountIDIsNil(), incidentOf)
+	}
+	accounts, err := a.tx.Client.Account.Query().Where(account.TenantID(a.tenantID), account.IDIn(ids...)).All(a.ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("read the accounts with findings: %w", err)
 	}
-	// A finding whose earliest evidence moved has moved to another book.
-	err = load(keys, func(names ...string) func() ([]*ent.Finding, error) {
-		return func() ([]*ent.Finding, error) { return query().Where(finding.NaturalKeyIn(names...)).All(a.ctx) }
-	})
+	for _, row := range accounts {
+		groups[row.ID].principal = row.Principal
+	}
+	incidents, err := a.tx.Client.Incident.Query().Where(incident.TenantID(a.tenantID), incidentOf, locked).
+		Order(incident.ByNumber()).All(a.ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("read the accounts' incidents: %w", err)
 	}
-	slices.Sort(keys)
-	for _, key := range slices.Compact(keys) {
-		if err := a.put(wanted[key], stored[key]); err != nil {
-			return err
-		}
+	for _, row := range incidents {
+		groups[deref(row.AccountID)].keep(&draft{Incident: *row, was: row})
 	}
-	for key, f := range stored {
-		if _, holds := wanted[key]; holds || f.SupersededAt != nil {
-			continue
+	findings, err := a.tx.Client.Finding.Query().Where(finding.TenantID(a.tenantID), ofAccounts).All(a.ctx)
+	if err != nil {
+		return fmt.Errorf("read the accounts' findings: %w", err)
+	}
+	for _, row := range findings {
+		c := a.claims[row.ID]
+		if c == nil {
+			c = &claim{Finding: *row, was: row}
 		}
-		if err := a.tx.Client.Finding.UpdateOne(f).SetSupersededAt(a.now).Exec(a.ctx); err != nil {
-			return fmt.Errorf("supersede finding %s: %w", f.ID, err)
+		groups[deref(row.AccountID)].add(c)
+	}
+	for _, id := range ids {
+		if id != "" && groups[id].principal == "" {
+			return fmt.Errorf("a finding names account %s, which tenant %s does not have", id, a.tenantID)
 		}
-		a.touch(f.AccountID)
-		a.superseded[f.ID] = true
-		a.result.Superseded++
 	}
 	return nil
 }
 
-func (a *applying) put(f detect.Finding, stored *ent.Finding) error {
-	live := f.LastAt.After(a.now.Add(-liveWithin))
-	var accountID *string
-	if f.AccountID != "" {
-		accountID = &f.AccountID
+// deref is the string p points to, or "" for nil: the tenant itself, where an
+// account is meant.
+func deref(p *string) string {
+	if p == nil {
+		return ""
 	}
-	if stored == nil {
-		err := a.tx.Client.Finding.Create().
-			SetOrganizationID(a.organizationID).SetTenantID(a.tenantID).SetNillableAccountID(accountID).
-			SetNaturalKey(f.Key).SetBook(bookName(f.Book)).SetRule(f.Rule).
-			SetSeverity(f.Severity).SetConfidence(f.Confidence).SetStage(f.Stage).
-			SetTargets(list(f.Targets)).SetOccurredAt(f.OccurredAt).SetLastAt(f.LastAt).
-			SetEvidence(list(f.Evidence)).SetExplanation(f.Explanation).SetLinks(list(f.Links)).
-			SetDetectedAt(a.now).SetIsLive(live).
-			Exec(a.ctx)
-		if err != nil {
-			return fmt.Errorf("store finding %s: %w", f.Key, err)
-		}
-		a.touch(accountID)
-		a.result.NewFindings[f.Rule]++
-		return nil
-	}
-	if same(f, stored) {
-		return nil
-	}
-	err := a.tx.Client.Finding.UpdateOne(stored).
-		SetBook(bookName(f.Book)).
-		SetSeverity(f.Severity).SetConfidence(f.Confidence).SetStage(f.Stage).
-		SetTargets(list(f.Targets)).SetOccurredAt(f.OccurredAt).SetLastAt(f.LastAt).
-		SetEvidence(list(f.Evidence)).SetExplanation(f.Explanation).SetLinks(list(f.Links)).
-		SetIsLive(stored.IsLive || live).
-		ClearSupersededAt().
-		Exec(a.ctx)
-	if err != nil {
-		return fmt.Errorf("change finding %s: %w", stored.ID, err)
-	}
-	a.touch(accountID)
-	return nil
+	return *p
 }
 
-func (a *applying) touch(accountID *string) {
-	if accountID == nil {
-		a.accounts[""] = true
-		return
-	}
-	a.accounts[*accountID] = true
+// claim is a finding as this run leaves it, beside the row as it was read.
+type claim struct {
+	ent.Finding
+
+	was     *ent.Finding // nil: the run makes it
+	changed bool         // the row must be written
 }
 
-func same(f detect.Finding, s *ent.Finding) bool {
-	return s.SupersededAt == nil && s.Book == bookName(f.Book) &&
-		s.Severity == f.Severity && s.Confidence == f.Confidence && s.Stage == f.Stage &&
-		s.OccurredAt.Equal(f.OccurredAt) && s.LastAt.Equal(f.LastAt) && s.Explanation == f.Explanation &&
-		slices.Equal(s.Targets, f.Targets) && slices.Equal(s.Evidence, f.Evidence) && slices.Equal(s.Links, f.Links)
+// put makes c a finding of d.
+func (c *claim) put(d *draft) {
+	d.members = append(d.members, c)
+	if deref(c.IncidentID) != d.ID {
+		c.IncidentID, c.changed = &d.ID, true
+	}
 }
 
-// list is l, or an empty list: JSON columns hold no null.
-func list(l []string) []string {
-	if l == nil {
-		return []string{}
-	}
-	return l
-}
+// draft is an incident as this run leaves it, beside the row as it was read.
+type draft struct {
+	ent.Incident
 
-func bookName(k detect.BookKey) string { return fmt.Sprintf("%s:%s:%d", k.Kind, k.Subject, k.Period) }
+	was     *ent.Incident // nil: the run opens it
+	members []*claim      // the findings it rests on now
+	steps   []step        // what happens to it, in order
+	changed bool          // something about it changed, a step or not
+	joined  bool          // it gained findings
 
-// failedAttacks makes the stored counts of the judged books equal to the reviews.
-func (a *applying) failedAttacks(reviews []detect.Review) error {
-	var books []string
-	var create []*ent.FailedAttackCreate
-	for _, r := range reviews {
-		book := bookName(r.Book)
-		books = append(books, book)
-		for _, f := range r.Failed {
-			create = append(create, a.tx.Client.FailedAttack.Create().
-				SetOrganizationID(a.organizationID).SetTenantID(a.tenantID).SetBook(book).
-				SetDay(f.Day).SetTactic(f.Tactic).SetSource(f.Source).SetCountry(f.Country).
-				SetNetworkNumber(f.Network.Number).SetNetworkOwner(f.Network.Owner).SetNetworkKind(f.Network.Kind).
-				SetUserAgent(f.UserAgent).SetAccountID(f.AccountID).SetAttempts(f.Attempts).
-				SetPasswordKnown(f.PasswordKnown).SetFirstAt(f.FirstAt).SetLastAt(f.LastAt))
-		}
-	}
-	for part := range slices.Chunk(books, chunk) {
-		_, err := a.tx.Client.FailedAttack.Delete().
-			Where(failedattack.TenantID(a.tenantID), failedattack.BookIn(part...)).Exec(a.ctx)
-		if err != nil {
-			return fmt.Errorf("replace failed attacks: %w", err)
-		}
-	}
-	for part := range slices.Chunk(create, 1000) {
-		if err := a.tx.Client.FailedAttack.CreateBulk(part...).Exec(a.ctx); err != nil {
-			return fmt.Errorf("store failed attacks: %w", err)
-		}
-	}
-	return nil
+	home     bool   // it is an episode's: another episode needs its own
+	oneWith  *draft // the home of the episode its findings turned out to be of
+	follows  *draft // the ended incident before it
+	reopened string // why it asks for action again; empty where it does not
+	onlyWeak bool   // what is left of it asks nobody to act
 }

@@ -3,16 +3,13 @@ package incident
 import (
 	"slices"
 	"time"
-
-	"github.com/cairn-itdr/cairn/ent"
 )
 
 // episodes parts one account's findings into episodes: pieces of evidence
 // within episodeGap of another, or sharing a session, token or attacker
 // address. Each episode is ordered by time, and so are the episodes.
-func episodes(findings []*ent.Finding) [][]*ent.Finding {
-	ordered := slices.Clone(findings)
-	slices.SortFunc(ordered, byTime)
+func episodes(findings []*claim) [][]*claim {
+	ordered := slices.SortedFunc(slices.Values(findings), byTime)
 	// A forest over the findings: root[i] leads to the episode's first finding.
 	root := make([]int, len(ordered))
 	for i := range root {
@@ -45,7 +42,7 @@ func episodes(findings []*ent.Finding) [][]*ent.Finding {
 			linked[link] = i
 		}
 	}
-	var out [][]*ent.Finding
+	var out [][]*claim
 	at := map[int]int{}
 	for i, f := range ordered {
 		r := find(i)
@@ -60,7 +57,7 @@ func episodes(findings []*ent.Finding) [][]*ent.Finding {
 	return out
 }
 
-func byTime(x, y *ent.Finding) int {
+func byTime(x, y *claim) int {
 	if c := x.OccurredAt.Compare(y.OccurredAt); c != 0 {
 		return c
 	}

@@ -2,6 +2,23 @@
 // their life. An incident is one episode of one account; findings join it,
 // bridge two of them into one, or are superseded and may leave it empty.
 //
+// Every change that a person may ask about is an event, written with it in one
+// transaction. Whoever mirrors incidents (a ticket, a channel) follows rows: a
+// change of the incident or its findings raises the incident's revision, under
+// the incident's lock, and an event's sequence is the revision it made. Keep
+// the revision last mirrored beside the mirror: incidents whose revision is
+// higher have changed, and the events with a higher sequence say how, in order.
+// No clock and no lost wake-up comes into it. A revision without an event moved
+// only what the timeline shows anyway: evidence, or the time of the last act.
+//
+// An incident is live when its latest attacker act lay less than 24 hours
+// before the incident's detection, or after it; past otherwise. It follows from
+// these two times alone, so it is the same in whatever order records came. The
+// detection stays; the latest act is the latest of what still holds. So evidence
+// that comes late can make a past incident live (the attacker was still there
+// when it was detected), never a live one past, unless it disproves the act
+// that made it live; and what parts from an incident keeps its detection.
+//
 // What may not live here: tickets, remediation, notifications. They import
 // this package and learn of changes through rows written in its transactions.
 package incident
@@ -38,6 +55,12 @@ func New(db *database.DB, now func() time.Time) *Service { return &Service{db: d
 var severityRank = map[detect.Severity]int{
 	detect.SeverityInfo: 0, detect.SeverityLow: 1, detect.SeverityMedium: 2, detect.SeverityHigh: 3, detect.SeverityCritical: 4,
 }
+
+// confidenceRank orders confidences.
+var confidenceRank = map[detect.Confidence]int{detect.ConfidenceLow: 0, detect.ConfidenceMedium: 1, detect.ConfidenceHigh: 2}
+
+// live says whether the attacker was at it when it was detected.
+func live(lastAct, detected time.Time) bool { return lastAct.After(detected.Add(-liveWithin)) }
 
 // opensIncident says whether a finding by itself asks a person to act. What
 // does not still joins an episode that another finding opened.

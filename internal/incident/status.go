@@ -11,6 +11,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
+	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/audit"
 	"github.com/cairn-itdr/cairn/internal/database"
 	"github.com/cairn-itdr/cairn/internal/refusal"
@@ -33,8 +34,12 @@ func (s *Service) SetStatus(ctx context.Context, id string, status incident.Stat
 	case len([]rune(reason)) > maxReason:
 		return nil, refusal.New(refusal.Invalid, []string{"reason"}, "a reason has %d characters at most", maxReason)
 	}
+	scope, err := access.From(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("set an incident's status: %w", err)
+	}
 	var out *ent.Incident
-	err := s.db.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
+	err = s.db.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
 		i, err := tx.Client.Incident.Query().Where(incident.ID(id), locked).Only(ctx)
 		if ent.IsNotFound(err) {
 			return refusal.New(refusal.NotFound, []string{"id"}, "no incident has this id")
@@ -49,8 +54,12 @@ func (s *Service) SetStatus(ctx context.Context, id string, status incident.Stat
 			out = i
 			return nil
 		}
+		kind := incidentevent.KindStatusChanged
+		if closed(i) && (status == incident.StatusOpen || status == incident.StatusContained) {
+			kind = incidentevent.KindReopened
+		}
 		now := s.now()
-		update := tx.Client.Incident.UpdateOne(i).SetStatus(status).SetStatusReason(reason).SetUpdatedAt(now)
+		update := tx.Client.Incident.UpdateOne(i).SetStatus(status).SetStatusReason(reason).SetUpdatedAt(now).AddRevision(1)
 		switch status {
 		case incident.StatusOpen:
 			update.ClearContainedAt().ClearRemediatedAt().ClearClosedAt()
@@ -68,8 +77,8 @@ func (s *Service) SetStatus(ctx context.Context, id string, status incident.Stat
 			return fmt.Errorf("update incident %s: %w", id, err)
 		}
 		text := string(status) + ": " + reason
-		if err := writeEvent(ctx, tx, i, now, incidentevent.KindStatusChanged, text, nil); err != nil {
-			return err
+		if err := eventRow(tx.Client, out, now, scope.Principal.Name, kind, text).Exec(ctx); err != nil {
+			return fmt.Errorf("store incident event: %w", err)
 		}
 		return audit.Write(ctx, tx, now, audit.Entry{Action: "updateIncident", TenantID: i.TenantID, ObjectID: id, Result: "OK", Detail: text})
 	})
