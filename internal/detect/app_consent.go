@@ -218,11 +218,16 @@ func consents(marks []*Mark) []*consent {
 		if j == len(all) {
 			continue
 		}
+		app, principal := all[i].app, all[i].principal
 		for _, m := range all[j].marks {
 			all[i].add(m)
 		}
 		all = slices.Delete(all, j, j+1)
-		i = -1 // what was joined may know an id that joins it to another
+		if app == all[i].app && principal == all[i].principal {
+			i-- // there may be more of them
+		} else {
+			i = -1 // what was joined knows an id that may join it to one before
+		}
 	}
 	return all
 }

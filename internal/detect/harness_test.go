@@ -22,6 +22,7 @@ type shelf struct {
 	books   map[detect.BookKey][]byte
 	reviews map[detect.BookKey]detect.Review
 	reads   int
+	last    detect.Review // the last one of an overflowed book, as it came
 }
 
 func newShelf(t require.TestingT) *shelf {
@@ -54,6 +55,14 @@ func (s *shelf) keep(out detect.Outcome) {
 		s.books[k] = data
 	}
 	for _, r := range out.Reviews {
+		if before := s.reviews[r.Book]; r.Overflowed { // what was found before stands
+			s.last = r
+			for _, f := range before.Findings {
+				if !slices.ContainsFunc(r.Findings, func(o detect.Finding) bool { return o.Key == f.Key }) {
+					r.Findings = append(r.Findings, f)
+				}
+			}
+		}
 		s.reviews[r.Book] = r
 	}
 }

@@ -142,38 +142,83 @@ func (v *sourceView) campaigns() []*campaign {
 	})
 	var found []*campaign
 	sprayer := make(map[Agent]bool) // clients that have sprayed from here
-	for i, last := 0, 0; i < len(tries); i++ {
-		j := i
-		all := make(map[string]bool)
-		again := make(map[string]bool)
-		for ; j < len(tries) && tries[j].slot-tries[i].slot < int(spraySpan/slotLength); j++ {
-			all[tries[j].account] = true
-			if sprayer[tries[j].agent] {
-				again[tries[j].account] = true
-			}
-		}
-		if len(all) < sprayAccounts && len(again) < sprayAccountsAgain {
+	w := window{tries: tries, all: make(map[string]int), again: make(map[string]int), sprayer: sprayer}
+	added, told := 0, 0 // tries before these are in the last campaign, in sprayer
+	for i := range tries {
+		w.slide(i)
+		if len(w.all) < sprayAccounts && len(w.again) < sprayAccountsAgain {
 			continue
 		}
-		from, to := moment(tries[i].slot)*slotLength, moment(tries[j-1].slot)*slotLength
+		from, to := moment(tries[i].slot)*slotLength, moment(tries[w.to-1].slot)*slotLength
 		var c *campaign
 		if n := len(found); n > 0 && from-found[n-1].last < sprayRest {
 			c = found[n-1]
 		} else {
 			c = &campaign{first: from, accounts: make(map[string]bool), agents: make(map[Agent]bool)}
 			found = append(found, c)
-			last = i
+			added = i
 		}
 		c.last = max(c.last, to)
-		for _, t := range tries[max(i, last):j] {
-			c.accounts[t.account] = true
-			c.agents[t.agent] = true
-			if len(all) >= sprayAccounts {
-				sprayer[t.agent] = true
-			}
+		for ; added < w.to; added++ {
+			c.accounts[tries[added].account] = true
+			c.agents[tries[added].agent] = true
+		}
+		if len(w.all) < sprayAccounts {
+			continue
+		}
+		known := len(sprayer)
+		for told = max(told, i); told < w.to; told++ {
+			sprayer[tries[told].agent] = true
+		}
+		if len(sprayer) > known {
+			w.recount()
 		}
 	}
 	return found
+}
+
+// window is the tries of spraySpan from one on: how many each account saw, and
+// how many from a client that has sprayed before.
+type window struct {
+	tries      []try
+	from, to   int
+	all, again map[string]int
+	sprayer    map[Agent]bool
+}
+
+// slide moves the window on to the try with the index from.
+func (w *window) slide(from int) {
+	for ; w.from < from; w.from++ {
+		t := &w.tries[w.from]
+		leave(w.all, t.account)
+		if w.sprayer[t.agent] {
+			leave(w.again, t.account)
+		}
+	}
+	for ; w.to < len(w.tries) && w.tries[w.to].slot-w.tries[from].slot < int(spraySpan/slotLength); w.to++ {
+		t := &w.tries[w.to]
+		w.all[t.account]++
+		if w.sprayer[t.agent] {
+			w.again[t.account]++
+		}
+	}
+}
+
+// recount counts again after a client was found to spray.
+func (w *window) recount() {
+	clear(w.again)
+	for _, t := range w.tries[w.from:w.to] {
+		if w.sprayer[t.agent] {
+			w.again[t.account]++
+		}
+	}
+}
+
+// leave takes one from a count, and what is at none away.
+func leave[K comparable](counts map[K]int, key K) {
+	if counts[key]--; counts[key] <= 0 {
+		delete(counts, key)
+	}
 }
 
 // honest says that the source is a place of the tenant's people: a known
@@ -336,12 +381,18 @@ func (v *sourceView) attack(f failing, tactic Tactic) FailedAttack {
 
 // merged joins rows of one day, tactic and account: names nobody has are one row.
 func merged(rows []FailedAttack) []FailedAttack {
+	type row struct {
+		day     int64
+		tactic  Tactic
+		account string
+	}
+	at := make(map[row]int, len(rows))
 	var out []FailedAttack
 	for _, r := range rows {
-		i := slices.IndexFunc(out, func(o FailedAttack) bool {
-			return o.Day.Equal(r.Day) && o.Tactic == r.Tactic && o.AccountID == r.AccountID
-		})
-		if i < 0 {
+		key := row{r.Day.Unix(), r.Tactic, r.AccountID}
+		i, known := at[key]
+		if !known {
+			at[key] = len(out)
 			out = append(out, r)
 			continue
 		}

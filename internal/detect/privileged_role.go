@@ -200,6 +200,7 @@ func (rule PrivilegedRole) judgeAccount(v *accountView) ([]Finding, error) {
 	groups := make(map[grant][]*Mark)
 	var order []grant
 	marks := v.marks(id)
+	spans := spansOf(marks)
 	for _, m := range marks {
 		g := grant{m.Fact("to"), m.At.day(), m.Fact("activation") != ""}
 		if groups[g] == nil {
@@ -209,7 +210,7 @@ func (rule PrivilegedRole) judgeAccount(v *accountView) ([]Finding, error) {
 	}
 	var found []Finding
 	for _, g := range order {
-		f, err := rule.finding(v, groups[g], marks)
+		f, err := rule.finding(v, groups[g], spans)
 		if err != nil {
 			return nil, err
 		}
@@ -223,7 +224,7 @@ func (rule PrivilegedRole) judgeAccount(v *accountView) ([]Finding, error) {
 	return found, nil
 }
 
-func (rule PrivilegedRole) finding(v *accountView, marks, all []*Mark) (Finding, error) {
+func (rule PrivilegedRole) finding(v *accountView, marks []*Mark, spans []roleSpan) (Finding, error) {
 	first, last := marks[0], marks[len(marks)-1]
 	f := Finding{
 		Rule: rule.Describe().ID, Stage: StageHold, AccountID: v.account, Targets: []string{first.Fact("to")},
@@ -259,7 +260,7 @@ func (rule PrivilegedRole) finding(v *accountView, marks, all []*Mark) (Finding,
 	if own {
 		f.Severity, f.Confidence = SeverityLow, ConfidenceLow
 	}
-	burst := burstOf(all, first.At, last.At)
+	burst := burstOf(spans, first.At, last.At)
 	if burst >= roleBurst && !own {
 		f.Severity, f.Confidence = f.Severity.raise(), ConfidenceHigh
 	}
@@ -286,26 +287,39 @@ func (rule PrivilegedRole) finding(v *accountView, marks, all []*Mark) (Finding,
 	return f, nil
 }
 
-// burstOf counts the roles given in the busiest span that touches the time from first to last.
-func burstOf(marks []*Mark, first, last moment) int {
-	most := 0
+// roleSpan is roleBurstSpan from one grant on.
+type roleSpan struct {
+	from, last moment // of its first and last grant
+	given      int    // roles given in it
+}
+
+// spansOf counts the roles given within roleBurstSpan of each mark.
+func spansOf(marks []*Mark) []roleSpan {
+	type grant struct{ to, role string } // two logs tell of one grant
+	given := make(map[grant]int)
+	spans := make([]roleSpan, len(marks))
+	next, last := 0, moment(0)
 	for i, from := range marks {
-		if from.At > last || from.At < first-roleBurstSpan {
-			continue
-		}
-		given := make(map[[2]string]bool) // two logs tell of one grant
-		last := from.At
-		for _, m := range marks[i:] {
-			if m.At-from.At > roleBurstSpan {
-				break
-			}
-			if m.Fact("activation") == "" {
-				given[[2]string{m.Fact("to"), m.Fact("role")}] = true
+		for ; next < len(marks) && marks[next].At-from.At <= roleBurstSpan; next++ {
+			if m := marks[next]; m.Fact("activation") == "" {
+				given[grant{m.Fact("to"), m.Fact("role")}]++
 				last = m.At
 			}
 		}
-		if len(given) > most && last >= first {
-			most = len(given)
+		spans[i] = roleSpan{from: from.At, last: max(last, from.At), given: len(given)}
+		if from.Fact("activation") == "" {
+			leave(given, grant{from.Fact("to"), from.Fact("role")})
+		}
+	}
+	return spans
+}
+
+// burstOf counts the roles given in the busiest span that touches the time from first to last.
+func burstOf(spans []roleSpan, first, last moment) int {
+	most := 0
+	for _, s := range spans {
+		if s.from <= last && s.last >= first {
+			most = max(most, s.given)
 		}
 	}
 	return most
