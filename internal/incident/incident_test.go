@@ -78,6 +78,13 @@ func (s *scene) review(findings ...detect.Finding) incident.Result {
 	return s.apply(detect.Review{Book: book, Findings: findings})
 }
 
+func (s *scene) tryReview(findings ...detect.Finding) error {
+	return s.db.InTx(s.ctx, func(ctx context.Context, tx *database.Tx) error {
+		_, err := s.service.Apply(ctx, tx, s.tenant, []detect.Review{{Book: book, Findings: findings}})
+		return err
+	})
+}
+
 func (s *scene) apply(reviews ...detect.Review) incident.Result {
 	s.Helper()
 	var out incident.Result

@@ -37,8 +37,8 @@ func (a *applying) judge(reviews []detect.Review) error {
 	}
 	for _, key := range slices.Sorted(maps.Keys(wanted)) {
 		f, s := wanted[key], stored[key]
-		if s != nil && s.SupersededAt == nil && overflowed[s.Book] && weaker(f, s) {
-			continue // whoever flooded the book does not take back what it said
+		if s != nil && s.SupersededAt == nil && (overflowed[s.Book] || overflowed[bookName(f.Book)]) && weaker(f, s) {
+			continue // a flood of records takes back nothing that was said
 		}
 		a.judged(f, s)
 	}

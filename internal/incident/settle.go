@@ -93,7 +93,7 @@ func changes(was, is *ent.Finding) string {
 	var parts []string
 	note := func(what, from, to string) {
 		if from != to {
-			parts = append(parts, fmt.Sprintf("%s from %s to %s", what, from, to))
+			parts = append(parts, fmt.Sprintf("%s from %s to %s", what, cmp.Or(from, "none"), cmp.Or(to, "none")))
 		}
 	}
 	note("severity", string(was.Severity), string(is.Severity))
