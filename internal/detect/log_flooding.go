@@ -53,14 +53,17 @@ func (rule LogFlooding) judgeAccount(v *accountView) ([]Finding, error) {
 			what = append(what, x.text)
 		}
 	}
-	seen, place := b.busiest()
+	seen, place, err := v.busiest()
+	if err != nil {
+		return nil, err
+	}
 	where := ""
 	if place != nil {
-		known, err := v.familiar(place, seen[0].At)
+		strange, err := v.strange(place, seen[0].At)
 		if err != nil {
 			return nil, err
 		}
-		strange, err := v.strange(place, seen[0].At)
+		known, err := v.familiar(place, seen[0].At)
 		if err != nil {
 			return nil, err
 		}
@@ -71,7 +74,7 @@ func (rule LogFlooding) judgeAccount(v *accountView) ([]Finding, error) {
 		default:
 			f.Severity, f.Confidence = SeverityMedium, ConfidenceMedium
 		}
-		where = ", most of it from " + describe(seen[0].Address.String(), place.Kind.kind(), place.Number, v.owner(place.Number), place.Country)
+		where = ", most at one network from " + describe(seen[0].Address.String(), place.Kind.kind(), place.Number, v.owner(place.Number), place.Country)
 	}
 	if b.Excess&excessMarks != 0 {
 		f.Severity, f.Confidence = SeverityHigh, ConfidenceMedium
@@ -103,20 +106,38 @@ func (rule LogFlooding) judgeAccount(v *accountView) ([]Finding, error) {
 }
 
 // busiest returns the first uses of sessions at the network most of them were
-// used at, oldest first, and the place of the first; nil where the book has none.
-func (b *AccountBook) busiest() ([]Witness, *Place) {
+// used at, oldest first, and the place of the first; nil where the book has
+// none. Where most were used at places that were not the account's own, be
+// they one or many, it is the busiest of these.
+func (v *accountView) busiest() ([]Witness, *Place, error) {
 	type use struct {
 		Witness
 		place *Place
 	}
-	uses := make(map[netip.Prefix][]use)
-	for i := range b.Sessions {
-		for j := range b.Sessions[i].Seen {
-			x := &b.Sessions[i].Seen[j]
-			if p := b.place(x.Place); p != nil {
-				uses[p.Prefix] = append(uses[p.Prefix], use{x.First, p})
+	own, other := make(map[netip.Prefix][]use), make(map[netip.Prefix][]use)
+	balance := 0
+	for i := range v.cur.Sessions {
+		for _, x := range v.cur.Sessions[i].Seen {
+			p := v.cur.place(x.Place)
+			if p == nil {
+				continue
+			}
+			known, err := v.familiar(p, x.First.At)
+			if err != nil {
+				return nil, nil, err
+			}
+			if known {
+				own[p.Prefix] = append(own[p.Prefix], use{x.First, p})
+				balance++
+			} else {
+				other[p.Prefix] = append(other[p.Prefix], use{x.First, p})
+				balance--
 			}
 		}
+	}
+	uses := own
+	if balance < 0 {
+		uses = other
 	}
 	var best netip.Prefix
 	for prefix, list := range uses {
@@ -124,16 +145,16 @@ func (b *AccountBook) busiest() ([]Witness, *Place) {
 			best = prefix
 		}
 	}
-	if len(uses) == 0 {
-		return nil, nil
-	}
 	most := uses[best]
+	if len(most) == 0 {
+		return nil, nil, nil
+	}
 	slices.SortFunc(most, func(x, y use) int { return x.compare(&y.Witness) })
 	seen := make([]Witness, len(most))
 	for i := range most {
 		seen[i] = most[i].Witness
 	}
-	return seen, most[0].place
+	return seen, most[0].place, nil
 }
 
 func comparePrefixes(a, b netip.Prefix) int {

@@ -31,11 +31,11 @@ func (x *Sighting) last() moment { return max(x.First.At, x.Last) }
 // sessionKey orders sessions. Their ids are Microsoft's to choose, so nobody
 // can choose a place in the order.
 func sessionKey(token bool, compact string) uint64 {
-	key := hashText(compact)
+	kind := uint64(0)
 	if token {
-		key = mix(key, 1)
+		kind = 1
 	}
-	return key
+	return mix(hashText(compact), kind)
 }
 
 func (b *AccountBook) foldSession(a *activity.Activity, token bool, id string, place uint64, t moment) (change, error) {
