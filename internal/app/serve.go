@@ -72,16 +72,9 @@ func (a *App) prune(ctx context.Context) error {
 	tick := time.NewTicker(pruneEvery)
 	defer tick.Stop()
 	for {
-		total := 0
-		for {
-			n, err := a.log.Prune(ctx, a.cfg.Now().Add(-a.cfg.Retention), pruneBite)
-			if err != nil && ctx.Err() == nil {
-				a.cfg.Logger.ErrorContext(ctx, "retention: activity past its age could not be dropped; the next run tries again", "error", err)
-			}
-			total += n
-			if err != nil || n < pruneBite {
-				break
-			}
+		total, err := a.log.Prune(ctx, a.cfg.Now().Add(-a.cfg.Retention), pruneBite)
+		if err != nil && ctx.Err() == nil {
+			a.cfg.Logger.ErrorContext(ctx, "retention: activity past its age could not be dropped; the next run tries again", "error", err)
 		}
 		if total > 0 {
 			a.cfg.Logger.InfoContext(ctx, "retention: dropped activity past its age", "activities", total)

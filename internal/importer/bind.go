@@ -103,8 +103,8 @@ func (r *run) take(ctx context.Context, batch []*activity.Activity) (intake.Resu
 		result, err := r.intake.Take(ctx, r.into, batch, with...)
 		if err == nil {
 			if settled != nil {
+				r.summary.Bound = r.directory != "" && r.into.MicrosoftTenantID == nil
 				r.into, r.settled = settled, true
-				r.summary.Bound = r.directory != ""
 			}
 			return result, nil
 		}

@@ -37,6 +37,7 @@ type house struct {
 
 	ctx     context.Context
 	db      *database.DB
+	log     *activitylog.Log
 	tenants *tenant.Service
 	*importer.Importer
 }
@@ -56,7 +57,7 @@ func newHouse(t testing.TB, db *database.DB) house {
 	})
 	tenants := tenant.New(db, clock)
 	in := intake.New(db, detect.Standard(), incident.New(db, clock), log, networks, clock)
-	return house{t, ctx, db, tenants, importer.New(db, in, tenants, clock)}
+	return house{t, ctx, db, log, tenants, importer.New(db, in, tenants, clock)}
 }
 
 func (h house) tenant(name string) *ent.Tenant {

@@ -62,3 +62,29 @@ func TestLargeRecordsOfAStreamAreNotAllKept(t *testing.T) {
 	require.NoError(t, err)
 	require.Greater(t, whole, int64(records<<20))
 }
+
+// endless is a text of one letter without end.
+type endless struct{ n int64 }
+
+func (e *endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'a'
+	}
+	e.n += int64(len(p))
+	return len(p), nil
+}
+
+// Ensure learning a file's directory ends, whatever the file unpacks to: here a
+// record, and one that never ends.
+func TestFileIsLookedAtInPart(t *testing.T) {
+	t.Parallel()
+	rest := &endless{}
+	src := Source{Name: "bomb", Rereadable: true, Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(io.MultiReader(strings.NewReader(`{"CreationTime":"2026-01-01T00:00:00","Id":"1","Operation":"FileAccessed",`+
+			`"OrganizationId":"3a3c4f0e-0c5e-4f6a-9b0a-5a1f6c1d2e3f","UserId":"ann@fabrikam.example"}`+"\n"+`{"x": "`), rest)), nil
+	}}
+	counts := map[string]int{}
+	require.NoError(t, count(context.Background(), &src, counts))
+	require.Equal(t, map[string]int{"3a3c4f0e-0c5e-4f6a-9b0a-5a1f6c1d2e3f": 1}, counts)
+	require.Less(t, rest.n, int64(fileBytes+1<<20))
+}

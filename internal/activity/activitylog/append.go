@@ -19,7 +19,7 @@ import (
 type Appended struct {
 	New     []*activity.Activity // stored for the first time
 	Changed []*activity.Activity // stored in place of an earlier version
-	Known   int                  // stored already, or an earlier version of what is
+	Known   int                  // stored already, or an earlier version of what is; or dropped by age, and stored again
 }
 
 // Append stores a batch within tx: Sift, then Store.
@@ -43,7 +43,9 @@ type Sifted struct {
 // Sift finds out which records of a batch are new, and puts changed ones in
 // the place of their earlier versions. A record whose identity is stored
 // already is known, or, where its content differs and wins (activity.Newer),
-// changed. Records must carry the organization of the scope.
+// changed. One that Prune has dropped is known as well, and Store stores it
+// again: whoever imports it wants to look at it, and what it led to is there.
+// Records must carry the organization of the scope.
 //
 // Two transactions must not sift and store for one tenant at once: the caller
 // holds the tenant's intake position.
@@ -65,9 +67,22 @@ func (l *Log) Sift(ctx context.Context, tx *database.Tx, batch []*activity.Activ
 	if err != nil {
 		return nil, err
 	}
+	var missing []string
+	for _, id := range ids {
+		if _, ok := stored[id]; !ok {
+			missing = append(missing, id)
+		}
+	}
+	dropped, err := recall(ctx, tx, missing)
+	if err != nil {
+		return nil, err
+	}
 	for _, v := range versions {
 		digest, ok := stored[v.activity.ID]
 		switch {
+		case dropped[v.activity.ID]:
+			out.fresh = append(out.fresh, v)
+			out.Known++
 		case !ok:
 			out.fresh = append(out.fresh, v)
 			out.New = append(out.New, v.activity)

@@ -248,27 +248,3 @@ func TestLogScope(t *testing.T) {
 		}))
 	})
 }
-
-// Ensure age drops records, but never what a finding cites.
-func TestPruneKeepsEvidence(t *testing.T) {
-	t.Parallel()
-	each(t, func(f fixture) {
-		old, cited, young := f.record("old", func(a *activity.Activity) { a.OccurredAt = t0.Add(-time.Hour) }), f.record("cited", nil), f.record("young", func(a *activity.Activity) { a.OccurredAt = t0.Add(time.Hour) })
-		f.append(old, cited, young)
-		require.NoError(f, f.db.InTx(f.ctx, func(ctx context.Context, tx *database.Tx) error {
-			return tx.Client.Finding.Create().SetOrganizationID(f.org).SetTenantID(f.tenant).SetNaturalKey("k").SetBook("b").SetRule("r").
-				SetIsLive(false).SetSeverity("HIGH").SetConfidence("HIGH").SetStage("HOLD").SetTargets(nil).SetOccurredAt(t0).SetLastAt(t0).
-				SetEvidence([]string{cited.ID}).SetExplanation("x").SetLinks(nil).SetDetectedAt(t0).Exec(ctx)
-		}))
-		n, err := f.log.Prune(f.ctx, t0, 100)
-		require.NoError(f, err)
-		require.Zero(f, n, "what was stored a moment ago stays, however old it is")
-		n, err = f.log.Prune(f.ctx, t0.Add(time.Minute), 100)
-		require.NoError(f, err)
-		require.Equal(f, 1, n)
-		left, err := f.log.Get(f.ctx, []string{old.ID, cited.ID, young.ID})
-		require.NoError(f, err)
-		require.Len(f, left, 2)
-		require.NotContains(f, left, old.ID)
-	})
-}

@@ -32,6 +32,14 @@ CREATE INDEX activities_account_time ON activities (tenant_id, account_id, occur
 CREATE INDEX activities_session ON activities (tenant_id, session_id, occurred_at) WHERE session_id <> '';
 CREATE INDEX activities_address ON activities (tenant_id, address, occurred_at) WHERE address <> '';
 
+-- The activities that were dropped by age: should they come again, detection
+-- has counted them already.
+CREATE TABLE dropped_activities (
+    id text COLLATE "C" NOT NULL PRIMARY KEY,
+    organization_id text COLLATE "C" NOT NULL,
+    tenant_id text COLLATE "C" NOT NULL
+);
+
 CREATE TABLE books (
     tenant_id text COLLATE "C" NOT NULL,
     kind text COLLATE "C" NOT NULL,
