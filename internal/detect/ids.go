@@ -58,36 +58,43 @@ const maxIDLength = 128
 // bytes, any other id as it is. What is longer than maxIDLength ends in a hash
 // of the whole instead.
 func compactID(id string) string {
-	if len(id) == 36 {
-		var out [17]byte
-		j, digits := 1, 0
-		for i := range 36 {
-			c := id[i]
-			var v byte
-			switch {
-			case i == 8 || i == 13 || i == 18 || i == 23:
-				if c != '-' {
-					return strings.Clone(id)
-				}
-				continue
-			case c >= '0' && c <= '9':
-				v = c - '0'
-			case c >= 'a' && c <= 'f':
-				v = c - 'a' + 10
-			default:
-				return strings.Clone(id)
-			}
-			out[j] = out[j]<<4 | v
-			if digits++; digits%2 == 0 {
-				j++
-			}
-		}
-		return string(out[:])
+	if b, ok := guidBytes(id); ok {
+		return string(b[:])
 	}
 	if len(id) > maxIDLength {
 		return fmt.Sprintf("%s…%016x", id[:maxIDLength-19], hashText(id))
 	}
 	return strings.Clone(id)
+}
+
+// guidBytes reads a lower-case GUID into the bytes behind a zero byte.
+func guidBytes(id string) (out [17]byte, ok bool) {
+	if len(id) != 36 {
+		return out, false
+	}
+	j, digits := 1, 0
+	for i := range 36 {
+		c := id[i]
+		var v byte
+		switch {
+		case i == 8 || i == 13 || i == 18 || i == 23:
+			if c != '-' {
+				return out, false
+			}
+			continue
+		case c >= '0' && c <= '9':
+			v = c - '0'
+		case c >= 'a' && c <= 'f':
+			v = c - 'a' + 10
+		default:
+			return out, false
+		}
+		out[j] = out[j]<<4 | v
+		if digits++; digits%2 == 0 {
+			j++
+		}
+	}
+	return out, true
 }
 
 // fullID undoes compactID.

@@ -43,6 +43,11 @@ var outsiders = map[string]edit{
 		a.Actor.Kind = activity.ActorGuest
 		principal("tech@out.example")(a)
 	},
+	"a technician by the kind of access": func(a *activity.Activity) {
+		signIn(a)
+		a.Source, a.Parameters = activity.SourceSignIn, []activity.Parameter{{Name: "crossTenantAccessType", Value: "serviceProvider"}}
+		principal("tech@out.example")(a)
+	},
 	"a refused sign-in": func(a *activity.Activity) {
 		failure(50126)(a)
 		principal("eve@out.example")(a)
@@ -63,7 +68,10 @@ func TestOutsidersTeachNoDomain(t *testing.T) {
 		})
 	}
 	// What they are measured against: a member's sign-in and a mailbox's record teach.
-	for name, does := range map[string]edit{"sign-in": signIn, "mail": func(a *activity.Activity) { a.Workload = "Exchange" }} {
+	for name, does := range map[string]edit{"sign-in": signIn, "sign-in at home": func(a *activity.Activity) {
+		signIn(a)
+		a.Parameters = []activity.Parameter{{Name: "crossTenantAccessType", Value: "none"}}
+	}, "mail": func(a *activity.Activity) { a.Workload = "Exchange" }} {
 		s := run(t, one(record("eve", after, home, does, principal("eve@out.example")), out("eve@out.example")))
 		require.Equal(t, []detect.Severity{"INFO"}, claims(s, "mailbox-forwarding"), name)
 	}

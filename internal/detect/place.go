@@ -109,8 +109,8 @@ func (p *Place) computeKey() uint64 {
 	return mix(h, p.Device)
 }
 
-func hashText(s string) uint64 {
-	if s == "" {
+func hashText[T ~string | ~[]byte](s T) uint64 {
+	if len(s) == 0 {
 		return 0
 	}
 	h := uint64(14695981039346656037) // FNV-1a

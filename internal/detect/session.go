@@ -31,19 +31,30 @@ func (x *Sighting) last() moment { return max(x.First.At, x.Last) }
 // sessionKey orders sessions. Their ids are Microsoft's to choose, so nobody
 // can choose a place in the order.
 func sessionKey(token bool, compact string) uint64 {
-	kind := uint64(0)
-	if token {
-		kind = 1
+	return mix(hashText(compact), sessionKind(token))
+}
+
+// keyOfID is sessionKey of an id as the log writes it; most are known already
+// and need not be made compact first.
+func keyOfID(token bool, id string) uint64 {
+	if b, ok := guidBytes(id); ok {
+		return mix(hashText(b[:]), sessionKind(token))
 	}
-	return mix(hashText(compact), kind)
+	return sessionKey(token, compactID(id))
+}
+
+func sessionKind(token bool) uint64 {
+	if token {
+		return 1
+	}
+	return 0
 }
 
 func (b *AccountBook) foldSession(a *activity.Activity, token bool, id string, place uint64, t moment) (change, error) {
-	id = compactID(id)
-	key := sessionKey(token, id)
+	key := keyOfID(token, id)
 	i, ok := find(b.Sessions, key, func(s *Session) uint64 { return s.Key })
 	if !ok {
-		b.Sessions = slices.Insert(b.Sessions, i, Session{Key: key, Token: token, ID: id})
+		b.Sessions = slices.Insert(b.Sessions, i, Session{Key: key, Token: token, ID: compactID(id)})
 	}
 	s := &b.Sessions[i]
 	j, ok := find(s.Seen, place, func(x *Sighting) uint64 { return x.Place })

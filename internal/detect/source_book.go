@@ -68,9 +68,13 @@ type Success struct {
 
 // proves says that the record was left by one of the tenant's own people: an
 // account of its directory that signed in, or has a mailbox there. Guests,
-// outsiders who chat, and whoever opens a link that was sent around act in the
-// tenant too; they make no address a gateway of it, and no domain its own.
+// outsiders who chat, partners with delegated administration, and whoever opens
+// a link that was sent around act in the tenant too; they make no address a
+// gateway of it, and no domain its own.
 func proves(a *activity.Activity) bool {
+	if across, _ := a.Parameter("crossTenantAccessType"); across != "" && !strings.EqualFold(across, "none") {
+		return false // the account is of another directory (Graph, signIn)
+	}
 	return a.AccountID != "" && a.Actor.Kind == activity.ActorUser && a.Result == activity.ResultSuccess &&
 		(a.SignIn || a.Workload == "Exchange") && !strings.ContainsAny(a.Actor.Principal, "#:")
 }
