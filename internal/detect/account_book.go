@@ -15,7 +15,7 @@ const maxOwners = 64
 // AccountBook is one account's month. Its caps, and what holds beyond them,
 // are in full.go.
 type AccountBook struct {
-	Next     bool      // the following month has a book
+	Beside   beside
 	Reported bool      // the last review was not empty
 	Excess   excess    // what did not fit
 	Days     uint32    // bit n: used with success on day n+1 of the month, at whatever place

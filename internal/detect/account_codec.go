@@ -1,7 +1,7 @@
 package detect
 
 func (b *AccountBook) encode(w *writer) {
-	w.bool(b.Next)
+	w.uint(uint64(b.Beside))
 	w.bool(b.Reported)
 	w.uint(uint64(b.Excess))
 	w.uint(uint64(b.Days))
@@ -44,7 +44,7 @@ func (b *AccountBook) encode(w *writer) {
 }
 
 func (b *AccountBook) decode(r *reader) {
-	b.Next = r.bool()
+	b.Beside = beside(r.uint())
 	b.Reported = r.bool()
 	b.Excess = excess(r.uint())
 	b.Days = uint32(r.uint()) //nolint:gosec // as it was written

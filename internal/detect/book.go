@@ -24,6 +24,15 @@ const bookVersion = 2
 // ErrBook is returned for bytes that are no book this version can read.
 var ErrBook = errors.New("unreadable book")
 
+// beside says which of the months next to a book's have one, too: most have
+// none, and looking for it would cost more than all else.
+type beside uint8
+
+const (
+	besideBefore beside = 1 << iota
+	besideAfter
+)
+
 func newBook(kind BookKind) *Book {
 	switch kind {
 	case BookAccount:

@@ -37,7 +37,7 @@ func drawnText(t *rapid.T) string {
 
 func drawnAccount(t *rapid.T) *AccountBook {
 	b := &AccountBook{
-		Next: rapid.Bool().Draw(t, "next"), Reported: rapid.Bool().Draw(t, "reported"),
+		Beside: beside(rapid.Byte().Draw(t, "beside")), Reported: rapid.Bool().Draw(t, "reported"),
 		Excess: excess(rapid.Byte().Draw(t, "excess")), Days: rapid.Uint32().Draw(t, "days"),
 	}
 	b.Places = several(t, "places", func(t *rapid.T) Place {
@@ -79,7 +79,7 @@ func drawnAccount(t *rapid.T) *AccountBook {
 
 func drawnSource(t *rapid.T) *SourceBook {
 	return &SourceBook{
-		Next: rapid.Bool().Draw(t, "next"), Reported: rapid.Bool().Draw(t, "reported"), Shared: rapid.Bool().Draw(t, "shared"),
+		Beside: beside(rapid.Byte().Draw(t, "beside")), Reported: rapid.Bool().Draw(t, "reported"), Shared: rapid.Bool().Draw(t, "shared"),
 		Excess: excess(rapid.Byte().Draw(t, "excess")), Number: rapid.Uint32().Draw(t, "number"), Country: drawnText(t), Owner: drawnText(t),
 		Kind: networkCode(rapid.Byte().Draw(t, "kind")),
 		Users: several(t, "users", func(t *rapid.T) SourceUser {
@@ -118,7 +118,7 @@ func TestBookRoundTrip(t *testing.T) {
 		for kind, book := range map[BookKind]*Book{
 			BookAccount: {Account: drawnAccount(t)},
 			BookSource:  {Source: drawnSource(t)},
-			BookTenant: {Tenant: &TenantBook{several(t, "domains", drawnText), several(t, "forwards", func(t *rapid.T) Forward {
+			BookTenant: {Tenant: &TenantBook{several(t, "periods", func(t *rapid.T) int { return rapid.Int().Draw(t, "period") }), several(t, "domains", drawnText), several(t, "forwards", func(t *rapid.T) Forward {
 				return Forward{drawnText(t), drawnText(t), rapid.Int().Draw(t, "period")}
 			})}},
 		} {

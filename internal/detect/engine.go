@@ -96,6 +96,8 @@ type page struct {
 	loaded  bool
 	changed bool
 	judge   bool
+	// sessions says that the pass saw a session for the first time.
+	sessions bool
 	// released are the accounts a source's book listed until it was found shared.
 	released []string
 }
@@ -225,26 +227,33 @@ func (p *pass) open(batch []*activity.Activity) ([]entry, error) {
 
 // create makes the books that are not there, and brings those of the months beside them.
 func (p *pass) create(keys []BookKey) error {
-	var beside []BookKey
+	p.tenant = p.desk[tenantKey]
+	if p.tenant.book == nil {
+		p.tenant.book = newBook(BookTenant)
+	}
+	var neighbours []BookKey
 	for _, k := range keys {
-		if p.desk[k].book == nil {
-			p.created = append(p.created, p.desk[k])
-			if k.Kind != BookTenant {
-				beside = append(beside, shift(k, -1), shift(k, 1))
+		if p.desk[k].book != nil {
+			continue
+		}
+		p.created = append(p.created, p.desk[k])
+		for _, n := range []BookKey{shift(k, -1), shift(k, 1)} {
+			if p.tenant.book.Tenant.hasPeriod(n.Period) {
+				neighbours = append(neighbours, n)
 			}
 		}
 	}
-	if err := p.fetch(beside...); err != nil {
+	if err := p.fetch(neighbours...); err != nil {
 		return err
 	}
 	for _, g := range p.created {
 		g.book = newBook(g.key.Kind)
 	}
-	p.tenant = p.desk[tenantKey]
 	return nil
 }
 
-// keepCreated drops the new books nothing was written into, and tells each month of its follower.
+// keepCreated drops the new books nothing was written into, and tells each
+// month of those beside it.
 func (p *pass) keepCreated() {
 	for _, g := range p.created {
 		if !g.changed {
@@ -252,15 +261,27 @@ func (p *pass) keepCreated() {
 		}
 	}
 	for _, g := range p.created {
-		if g.book == nil || g.key.Kind == BookTenant {
+		if g.book == nil {
 			continue
 		}
-		if before := p.page(shift(g.key, -1)); before.book != nil && !*before.book.next() {
-			*before.book.next(), before.changed = true, true
+		if p.tenant.book.Tenant.addPeriod(g.key.Period) {
+			p.tenant.changed = true
 		}
-		if after := p.page(shift(g.key, 1)); after.book != nil {
-			*g.book.next() = true
-		}
+		p.join(p.page(shift(g.key, -1)), g)
+		p.join(g, p.page(shift(g.key, 1)))
+	}
+}
+
+// join tells two months that follow one another of each other, if both have a book.
+func (p *pass) join(before, after *page) {
+	if before.book == nil || after.book == nil {
+		return
+	}
+	if b := before.book.beside(); *b&besideAfter == 0 {
+		*b, before.changed = *b|besideAfter, true
+	}
+	if b := after.book.beside(); *b&besideBefore == 0 {
+		*b, after.changed = *b|besideBefore, true
 	}
 }
 
@@ -269,12 +290,12 @@ func shift(k BookKey, months int) BookKey {
 	return k
 }
 
-// next is where the book keeps whether the following month has one.
-func (b *Book) next() *bool {
+// beside is where the book keeps which of the months next to it have one, too.
+func (b *Book) beside() *beside {
 	if b.Account != nil {
-		return &b.Account.Next
+		return &b.Account.Beside
 	}
-	return &b.Source.Next
+	return &b.Source.Beside
 }
 
 func (b *Book) overflow() {
@@ -325,10 +346,13 @@ func (p *pass) foldEntry(en *entry) error {
 		return err
 	}
 	if a.AccountID != "" || len(marks) > 0 {
-		c, err := en.account.book.Account.fold(a, agent, marks)
+		b := en.account.book.Account
+		sessions := len(b.Sessions)
+		c, err := b.fold(a, agent, marks)
 		if err != nil {
 			return err
 		}
+		en.account.sessions = en.account.sessions || len(b.Sessions) != sessions
 		en.account.note(c)
 	}
 	if d := p.tenant.book.Tenant.learn(a); d != "" {

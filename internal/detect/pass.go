@@ -16,9 +16,11 @@ func (p *pass) spread() error {
 			continue
 		}
 		touched = append(touched, g)
-		keys = append(keys, shift(g.key, -1))
-		if *g.book.next() {
+		if *g.book.beside()&besideAfter != 0 {
 			keys = append(keys, shift(g.key, 1))
+		}
+		if g.key.Kind == BookSource {
+			keys = append(keys, p.before(g)...)
 		}
 	}
 	if err := p.fetch(keys...); err != nil {
@@ -56,6 +58,14 @@ func (p *pass) spread() error {
 		}
 	}
 	return nil
+}
+
+// before returns the key of the month before, if that has a book.
+func (p *pass) before(g *page) []BookKey {
+	if *g.book.beside()&besideBefore == 0 {
+		return nil
+	}
+	return []BookKey{shift(g.key, -1)}
 }
 
 // onGateway returns the account books whose judgement leans on a source's being a
@@ -98,9 +108,15 @@ func (p *pass) judge() error {
 		return a.key.Period - b.key.Period
 	})
 	var keys []BookKey
-	for _, g := range pages {
-		keys = append(keys, shift(g.key, -1))
-	}
+	pages = slices.DeleteFunc(pages, func(g *page) bool {
+		// Only what could find anything, or shares a session with the month
+		// before, needs a look.
+		if g.book.Account != nil && !g.book.Account.interesting() && !g.sessions && !p.page(shift(g.key, -1)).sessions {
+			return true
+		}
+		keys = append(keys, p.before(g)...)
+		return false
+	})
 	if err := p.fetch(keys...); err != nil {
 		return err
 	}

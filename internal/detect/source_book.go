@@ -31,7 +31,7 @@ const slotLength = hour / 12
 
 // SourceBook is one network prefix's month in the tenant.
 type SourceBook struct {
-	Next     bool   // the following month has a book
+	Beside   beside
 	Reported bool   // the last review was not empty
 	Shared   bool   // more accounts than a book lists: a gateway from its first day
 	Excess   excess // what did not fit

@@ -1,7 +1,7 @@
 package detect
 
 func (b *SourceBook) encode(w *writer) {
-	w.bool(b.Next)
+	w.uint(uint64(b.Beside))
 	w.bool(b.Reported)
 	w.bool(b.Shared)
 	w.uint(uint64(b.Excess))
@@ -46,7 +46,7 @@ func (b *SourceBook) encode(w *writer) {
 
 //nolint:gosec // numbers come back as they were written
 func (b *SourceBook) decode(r *reader) {
-	b.Next = r.bool()
+	b.Beside = beside(r.uint())
 	b.Reported = r.bool()
 	b.Shared = r.bool()
 	b.Excess = excess(r.uint())
@@ -129,6 +129,10 @@ func (d *FailureDay) decode(r *reader) {
 }
 
 func (b *TenantBook) encode(w *writer) {
+	w.uint(uint64(len(b.Periods)))
+	for _, period := range b.Periods {
+		w.int(period)
+	}
 	w.uint(uint64(len(b.Domains)))
 	for _, d := range b.Domains {
 		w.text(d)
@@ -142,6 +146,10 @@ func (b *TenantBook) encode(w *writer) {
 }
 
 func (b *TenantBook) decode(r *reader) {
+	b.Periods = list[int](r, 1)
+	for i := range b.Periods {
+		b.Periods[i] = r.int()
+	}
 	b.Domains = list[string](r, 1)
 	for i := range b.Domains {
 		b.Domains[i] = r.text()

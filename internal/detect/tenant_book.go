@@ -19,9 +19,11 @@ const (
 )
 
 // TenantBook is what is known of the tenant as a whole: its domains, learned
-// from the accounts seen acting in it, and which books hold marks whose
-// judgement a newly learned domain changes.
+// from the accounts seen acting in it, which books hold marks whose judgement a
+// newly learned domain changes, and which months have books at all, so that
+// nobody looks for one where none can be.
 type TenantBook struct {
+	Periods  []int     // sorted: the months that have books
 	Domains  []string  // sorted
 	Forwards []Forward // sorted
 }
@@ -86,6 +88,19 @@ func (b *TenantBook) inside(domain string) bool {
 	return false
 }
 
+func (b *TenantBook) addPeriod(period int) (added bool) {
+	i, known := slices.BinarySearch(b.Periods, period)
+	if !known {
+		b.Periods = slices.Insert(b.Periods, i, period)
+	}
+	return !known
+}
+
+func (b *TenantBook) hasPeriod(period int) bool {
+	_, ok := slices.BinarySearch(b.Periods, period)
+	return ok
+}
+
 func (b *TenantBook) addForward(domain, account string, period int) bool {
 	f := Forward{Domain: domain, Account: account, Period: period}
 	i, known := slices.BinarySearchFunc(b.Forwards, f, func(x, y Forward) int {
@@ -100,7 +115,7 @@ func (b *TenantBook) addForward(domain, account string, period int) bool {
 }
 
 func (b *TenantBook) size() int {
-	n := int(unsafe.Sizeof(*b))
+	n := int(unsafe.Sizeof(*b)) + cap(b.Periods)*int(unsafe.Sizeof(0))
 	for _, d := range b.Domains {
 		n += len(d) + 16
 	}
