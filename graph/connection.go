@@ -118,11 +118,7 @@ func (o order[T]) page(a pageArguments) (p page, err error) {
 // list's order.
 func (o order[T]) connect(p page, items []T, count func(context.Context) (int, error)) *model.Connection[T] {
 	more := len(items) > p.limit
-	if more && p.backward {
-		items = items[len(items)-p.limit:]
-	} else if more {
-		items = items[:p.limit]
-	}
+	items = atMost(p.limit, p.backward, items)
 	c := &model.Connection[T]{
 		Edges: make([]*model.Edge[T], len(items)),
 		Count: count,
@@ -139,6 +135,17 @@ func (o order[T]) connect(p page, items []T, count func(context.Context) (int, e
 		c.PageInfo.EndCursor = &c.Edges[len(items)-1].Cursor
 	}
 	return c
+}
+
+// atMost returns the first n items, or the last.
+func atMost[T any](n int, last bool, items []T) []T {
+	switch {
+	case len(items) <= n:
+		return items
+	case last:
+		return items[len(items)-n:]
+	}
+	return items[:n]
 }
 
 func cursorOf[T any](o order[T], item T) string {
@@ -222,35 +229,6 @@ func (o order[T]) between(p page) func(*sql.Selector) {
 			}))
 		}
 	}
-}
-
-// listed returns a page of a list at hand, which is in ascending order of
-// moment and id, the only order such lists have.
-func (o order[T]) listed(items []T, p page) []T {
-	start, end := 0, len(items)
-	if p.after != nil {
-		start = position(o, items, *p.after, 1)
-	}
-	if p.before != nil {
-		end = max(start, position(o, items, *p.before, 0))
-	}
-	items = items[start:end]
-	if over := len(items) - (p.limit + 1); over > 0 && p.backward {
-		items = items[over:]
-	} else if over > 0 {
-		items = items[:p.limit+1]
-	}
-	return items
-}
-
-// position returns where a place is, or would be, in the list; past what is
-// just at it where beyond is 1.
-func position[T any](o order[T], items []T, at cursor.Place, beyond int) int {
-	i, found := slices.BinarySearchFunc(items, at, func(item T, at cursor.Place) int { return comparePlaces(o.place(item), at) })
-	if found {
-		return i + beyond
-	}
-	return i
 }
 
 func comparePlaces(x, y cursor.Place) int {

@@ -26,6 +26,7 @@ const (
 	codeNotFound        code = "NOT_FOUND"
 	codeBadUserInput    code = "BAD_USER_INPUT"
 	codeTooComplex      code = "TOO_COMPLEX"
+	codeRateLimited     code = "RATE_LIMITED"
 	codeInternal        code = "INTERNAL"
 )
 
@@ -59,6 +60,9 @@ func (p presenter) present(ctx context.Context, err error) *gqlerror.Error {
 	c, message := p.judge(ctx, cause)
 	shown.Message = message
 	shown.Extensions = map[string]any{"code": string(c)}
+	if g, ok := errors.AsType[*gqlerror.Error](cause); ok && g.Extensions[retryAfter] != nil {
+		shown.Extensions[retryAfter] = g.Extensions[retryAfter]
+	}
 	id := requestID(ctx)
 	if id != "" {
 		shown.Extensions["requestId"] = id

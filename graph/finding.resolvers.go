@@ -26,7 +26,8 @@ func (r *findingResolver) Incident(ctx context.Context, obj *ent.Finding) (*ent.
 }
 
 func (r *findingResolver) Evidence(ctx context.Context, obj *ent.Finding, first *int, after *string, last *int, before *string) (*model.Connection[*model.Activity], error) {
-	return loadersOf(ctx).evidence(ctx, obj, pageArguments{first, after, last, before})
+	l := loadersOf(ctx)
+	return ofOwner(ctx, evidenceOrder, l.evidencePages, l.evidenceCounts, obj.ID, pageArguments{first, after, last, before})
 }
 
 func (r *incidentEventResolver) Incident(ctx context.Context, obj *model.IncidentEvent) (*ent.Incident, error) {
@@ -37,11 +38,20 @@ func (r *incidentEventResolver) Finding(ctx context.Context, obj *model.Incident
 	return loadersOf(ctx).findings.one(ctx, value(obj.FindingID))
 }
 
+func (r *timelineEvidenceResolver) Findings(ctx context.Context, obj *model.TimelineEvidence) ([]*ent.Finding, error) {
+	return loadersOf(ctx).findingsCiting(ctx, obj)
+}
+
 func (r *Resolver) Finding() generated.FindingResolver { return &findingResolver{r} }
 
 func (r *Resolver) IncidentEvent() generated.IncidentEventResolver { return &incidentEventResolver{r} }
 
+func (r *Resolver) TimelineEvidence() generated.TimelineEvidenceResolver {
+	return &timelineEvidenceResolver{r}
+}
+
 type (
-	findingResolver       struct{ *Resolver }
-	incidentEventResolver struct{ *Resolver }
+	findingResolver          struct{ *Resolver }
+	incidentEventResolver    struct{ *Resolver }
+	timelineEvidenceResolver struct{ *Resolver }
 )

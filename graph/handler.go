@@ -8,6 +8,7 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -37,23 +38,41 @@ type Config struct {
 	Introspection bool
 	// Timeout ends an operation that takes longer; 0 means 30 seconds.
 	Timeout time.Duration
+
+	// RequestsPerSecond is how often one principal may ask, in the long run;
+	// ten seconds' worth may come at once. 0 is without limit.
+	RequestsPerSecond int
+	// Operations is how many operations are carried out at once; 0 means 16.
+	// The others wait for Patience (0: 5 seconds) and are then refused.
+	Operations int
+	Patience   time.Duration
+	// RawBytes is how many bytes of raw records one operation may read, 0 means
+	// 32 MiB; all operations together hold twice as many.
+	RawBytes int64
 }
 
 const defaultTimeout = 30 * time.Second
 
+// withDefaults says what zero values stand for.
+func (cfg Config) withDefaults() Config {
+	cfg.Timeout = cmp.Or(cfg.Timeout, defaultTimeout)
+	cfg.Operations = cmp.Or(cfg.Operations, defaultOperations)
+	cfg.Patience = cmp.Or(cfg.Patience, defaultPatience)
+	cfg.RawBytes = cmp.Or(cfg.RawBytes, defaultRawBytes)
+	return cfg
+}
+
 // NewHandler returns the API: POST with a JSON body, in a context that holds
 // an access.Scope and, for errors and logs, a request id (WithRequestID).
 func NewHandler(cfg Config) http.Handler {
-	if cfg.Timeout == 0 {
-		cfg.Timeout = defaultTimeout
-	}
+	cfg = cfg.withDefaults()
 	h := handler.New(generated.NewExecutableSchema(generated.Config{
 		Resolvers:  &Resolver{Config: cfg},
 		Directives: generated.DirectiveRoot{Requires: requires},
 		Complexity: costs(),
 	}))
 	p := presenter{logger: cfg.Logger, timeout: cfg.Timeout}
-	h.AddTransport(transport{timeout: cfg.Timeout})
+	h.AddTransport(transport{timeout: cfg.Timeout, admission: newAdmission(cfg)})
 	h.SetErrorPresenter(p.present)
 	h.SetRecoverFunc(p.recovered)
 	h.SetParserTokenLimit(maxTokens)

@@ -34,11 +34,13 @@ func (r *incidentResolver) DwellTime(ctx context.Context, obj *ent.Incident) (*t
 }
 
 func (r *incidentResolver) Findings(ctx context.Context, obj *ent.Incident, first *int, after *string, last *int, before *string) (*model.Connection[*ent.Finding], error) {
-	return loadersOf(ctx).findingsOf(ctx, obj.ID, pageArguments{first, after, last, before})
+	l := loadersOf(ctx)
+	return ofOwner(ctx, findingOrder, l.findingPages, l.findingCounts, obj.ID, pageArguments{first, after, last, before})
 }
 
 func (r *incidentResolver) Timeline(ctx context.Context, obj *ent.Incident, first *int, after *string, last *int, before *string) (*model.Connection[model.TimelineEntry], error) {
-	return loadersOf(ctx).timelineOf(ctx, obj.ID, pageArguments{first, after, last, before})
+	l := loadersOf(ctx)
+	return ofOwner(ctx, timelineOrder, l.timelinePages, l.timelineCounts, obj.ID, pageArguments{first, after, last, before})
 }
 
 func (r *incidentResolver) Previous(ctx context.Context, obj *ent.Incident) (*ent.Incident, error) {

@@ -3,9 +3,9 @@ package graph
 import (
 	"context"
 	"fmt"
-	"sync"
+	"maps"
+	"slices"
 
-	"entgo.io/ent/dialect/sql"
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 
@@ -16,30 +16,33 @@ import (
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/ent/tenant"
 	"github.com/cairn-itdr/cairn/graph/model"
+	"github.com/cairn-itdr/cairn/internal/activity/activitylog"
 )
 
 // loaders are the loaders of one operation.
 type loaders struct {
-	cfg Config
+	cfg  Config
+	raws *rawShare
 
-	tenants       *loader[*ent.Tenant]
-	accounts      *loader[*ent.Account]
-	incidents     *loader[*ent.Incident]
-	findings      *loader[*ent.Finding]
-	events        *loader[*model.IncidentEvent]
-	activities    *loader[*model.Activity]
-	timelines     *loader[[]model.TimelineEntry] // by incident
-	findingCounts *loader[int]                   // by incident
+	tenants    *loader[*ent.Tenant]
+	accounts   *loader[*ent.Account]
+	incidents  *loader[*ent.Incident]
+	findings   *loader[*ent.Finding]
+	events     *loader[*model.IncidentEvent]
+	activities *loader[*model.Activity]
+	citations  *loader[[]string] // ids of findings, by citationKey
 
-	mu sync.Mutex
-	// findingPages are the pages of incidents' findings, by paging arguments
-	// and then by incident; known are the incidents they have to expect.
-	findingPages map[string]*loader[[]*ent.Finding]
-	known        []string
+	// Lists that objects have.
+	findingPages   *pageLoaders[*ent.Finding]        // by incident
+	timelinePages  *pageLoaders[model.TimelineEntry] // by incident
+	evidencePages  *pageLoaders[*model.Activity]     // by finding
+	findingCounts  *loader[int]
+	timelineCounts *loader[int]
+	evidenceCounts *loader[int]
 }
 
-func newLoaders(cfg Config) *loaders {
-	l := &loaders{cfg: cfg, findingPages: map[string]*loader[[]*ent.Finding]{}}
+func newLoaders(cfg Config, raws *rawShare) *loaders {
+	l := &loaders{cfg: cfg, raws: raws}
 	client := cfg.DB.Client()
 	l.tenants = newLoader(func(ctx context.Context, ids []string) (map[string]*ent.Tenant, error) {
 		list, err := client.Tenant.Query().Where(tenant.IDIn(ids...)).All(ctx)
@@ -62,8 +65,15 @@ func newLoaders(cfg Config) *loaders {
 		return byID("incident events", l.eventViews(list), err, func(e *model.IncidentEvent) string { return e.ID }, nil)
 	})
 	l.activities = newLoader(l.fetchActivities)
-	l.timelines = newLoader(l.fetchTimelines)
+	l.citations = newLoader(l.fetchCitations)
+	l.findingPages = newPageLoaders(l.fetchFindings)
+	l.timelinePages = newPageLoaders(l.fetchTimelines)
+	l.evidencePages = newPageLoaders(l.fetchEvidence)
 	l.findingCounts = newLoader(l.countFindings)
+	l.timelineCounts = newLoader(l.countTimelines)
+	l.evidenceCounts = newLoader(func(ctx context.Context, ids []string) (map[string]int, error) {
+		return cfg.Log.CountCited(ctx, activitylog.Finding, ids)
+	})
 	return l
 }
 
@@ -95,16 +105,10 @@ func (l *loaders) sawIncidents(list ...*ent.Incident) {
 		l.tenants.expect(i.TenantID)
 		l.accounts.expect(value(i.AccountID))
 		l.incidents.expect(value(i.PreviousID), value(i.MergedIntoID))
-		l.timelines.expect(i.ID)
+		l.findingPages.expect(i.ID)
 		l.findingCounts.expect(i.ID)
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, i := range list {
-		l.known = append(l.known, i.ID)
-		for _, pages := range l.findingPages {
-			pages.expect(i.ID)
-		}
+		l.timelinePages.expect(i.ID)
+		l.timelineCounts.expect(i.ID)
 	}
 }
 
@@ -113,14 +117,8 @@ func (l *loaders) sawFindings(list ...*ent.Finding) {
 		l.tenants.expect(f.TenantID)
 		l.accounts.expect(value(f.AccountID))
 		l.incidents.expect(value(f.IncidentID))
-		l.activities.expect(f.Evidence...)
-	}
-}
-
-func (l *loaders) sawActivities(list ...*model.Activity) {
-	for _, a := range list {
-		l.tenants.expect(a.TenantID)
-		l.accounts.expect(a.AccountID)
+		l.evidencePages.expect(f.ID)
+		l.evidenceCounts.expect(f.ID)
 	}
 }
 
@@ -140,91 +138,10 @@ func (l *loaders) fetchActivities(ctx context.Context, ids []string) (map[string
 		return nil, fmt.Errorf("read activities: %w", err)
 	}
 	out := make(map[string]*model.Activity, len(found))
-	for id, a := range found {
-		out[id] = &model.Activity{Activity: a}
-		l.sawActivities(out[id])
+	for id, e := range found {
+		out[id] = view(e)
 	}
-	return out, nil
-}
-
-// findingsPage is the loader of one page of findings, by incident.
-func (l *loaders) findingsPage(a pageArguments, p page) *loader[[]*ent.Finding] {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	pages := l.findingPages[a.String()]
-	if pages == nil {
-		pages = newLoader(func(ctx context.Context, ids []string) (map[string][]*ent.Finding, error) {
-			return l.fetchFindings(ctx, ids, p)
-		})
-		pages.expect(l.known...)
-		l.findingPages[a.String()] = pages
-	}
-	return pages
-}
-
-// fetchFindings reads the same page of each incident's findings, with the one
-// beyond, in one statement.
-func (l *loaders) fetchFindings(ctx context.Context, incidentIDs []string, p page) (map[string][]*ent.Finding, error) {
-	list, err := l.cfg.DB.Client().Finding.Query().
-		Where(finding.IncidentIDIn(incidentIDs...), firstOfEach(incidentIDs, p)).
-		Order(findingOrder.by(page{})).All(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read findings of incidents: %w", err)
-	}
-	l.sawFindings(list...)
-	return findingsByIncident(list), nil
-}
-
-// firstOfEach narrows a query of findings to a page of each incident's.
-func firstOfEach(incidentIDs []string, p page) func(*sql.Selector) {
-	return func(s *sql.Selector) {
-		t := sql.Table(finding.Table)
-		inner := sql.Dialect(s.Dialect()).Select(t.C(finding.FieldID)).From(t).
-			Where(sql.In(t.C(finding.FieldIncidentID), anys(incidentIDs)...))
-		findingOrder.between(p)(inner)
-		direction := " ASC"
-		if p.backward {
-			direction = " DESC"
-		}
-		ranked := inner.AppendSelectExprAs(sql.RowNumber().PartitionBy(t.C(finding.FieldIncidentID)).
-			OrderExpr(sql.Expr(t.C(finding.FieldOccurredAt)+direction), sql.Expr(t.C(finding.FieldID)+direction)), "place").As("ranked")
-		s.Where(sql.In(s.C(finding.FieldID), sql.Dialect(s.Dialect()).Select(ranked.C(finding.FieldID)).From(ranked).
-			Where(sql.LTE(ranked.C("place"), p.limit+1))))
-	}
-}
-
-func anys(list []string) []any {
-	out := make([]any, len(list))
-	for i, v := range list {
-		out[i] = v
-	}
-	return out
-}
-
-func findingsByIncident(list []*ent.Finding) map[string][]*ent.Finding {
-	out := map[string][]*ent.Finding{}
-	for _, f := range list {
-		if f.IncidentID != nil {
-			out[*f.IncidentID] = append(out[*f.IncidentID], f)
-		}
-	}
-	return out
-}
-
-func (l *loaders) countFindings(ctx context.Context, incidentIDs []string) (map[string]int, error) {
-	var rows []struct {
-		IncidentID string `sql:"incident_id"`
-		Count      int    `sql:"count"`
-	}
-	err := l.cfg.DB.Client().Finding.Query().Where(finding.IncidentIDIn(incidentIDs...)).
-		GroupBy(finding.FieldIncidentID).Aggregate(ent.Count()).Scan(ctx, &rows)
-	if err != nil {
-		return nil, fmt.Errorf("count findings of incidents: %w", err)
-	}
-	out := map[string]int{}
-	for _, r := range rows {
-		out[r.IncidentID] = r.Count
-	}
+	l.sawActivities(slices.Collect(maps.Values(out))...)
 	return out, nil
 }
 
@@ -240,14 +157,14 @@ func loadersOf(ctx context.Context) *loaders {
 
 // withLoaders gives an operation its loaders.
 func (cfg Config) withLoaders(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
-	return next(context.WithValue(ctx, loadersKey{}, newLoaders(cfg)))
+	return next(context.WithValue(ctx, loadersKey{}, newLoaders(cfg, rawShareOf(ctx))))
 }
 
 // withFreshLoaders keeps each mutation of an operation from reading what was
 // true before the one ahead of it.
 func (cfg Config) withFreshLoaders(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
 	if graphql.GetOperationContext(ctx).Operation.Operation == ast.Mutation {
-		ctx = context.WithValue(ctx, loadersKey{}, newLoaders(cfg))
+		ctx = context.WithValue(ctx, loadersKey{}, newLoaders(cfg, rawShareOf(ctx)))
 	}
 	return next(ctx)
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -112,9 +113,11 @@ func TestConstantStatementsPostgreSQL(t *testing.T) {
 	})
 }
 
-// wiretap passes PostgreSQL's protocol through and counts the SELECTs carried out.
+// wiretap passes PostgreSQL's protocol through, and counts the SELECTs carried
+// out and the bytes answered.
 type wiretap struct {
-	url string
+	url      string
+	received atomic.Int64
 
 	mu      sync.Mutex
 	selects int
@@ -147,11 +150,19 @@ func tap(t *testing.T, rawURL string) *wiretap {
 				client.Close()
 				return
 			}
-			go func() { defer client.Close(); _, _ = io.Copy(client, upstream) }()
+			go func() { defer client.Close(); _, _ = io.Copy(client, io.TeeReader(upstream, counter{&w.received})) }()
 			go func() { defer upstream.Close(); w.pass(upstream, client) }()
 		}
 	}()
 	return w
+}
+
+// counter counts the bytes written to it.
+type counter struct{ n *atomic.Int64 }
+
+func (c counter) Write(p []byte) (int, error) {
+	c.n.Add(int64(len(p)))
+	return len(p), nil
 }
 
 // pass copies a client's messages: a start-up message without type, then

@@ -4,12 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/cairn-itdr/cairn/ent"
-	"github.com/cairn-itdr/cairn/ent/finding"
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/graph/cursor"
 	"github.com/cairn-itdr/cairn/graph/model"
+	"github.com/cairn-itdr/cairn/internal/activity/activitylog"
 )
 
 var timelineOrder = order[model.TimelineEntry]{list: "timeline", kind: cursor.Moment, place: func(e model.TimelineEntry) cursor.Place {
@@ -17,61 +18,88 @@ var timelineOrder = order[model.TimelineEntry]{list: "timeline", kind: cursor.Mo
 	return cursor.Place{Key: at, ID: id}
 }}
 
-// fetchTimelines reads the whole timelines of incidents: evidence is ordered
-// by the time of the activities, which their findings don't hold. A finding
-// cites 50 activities at the most, so a timeline stays small.
-func (l *loaders) fetchTimelines(ctx context.Context, incidentIDs []string) (map[string][]model.TimelineEntry, error) {
-	client := l.cfg.DB.Client()
-	findings, err := client.Finding.Query().Where(finding.IncidentIDIn(incidentIDs...)).Order(findingOrder.by(page{})).All(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read findings of timelines: %w", err)
-	}
-	events, err := client.IncidentEvent.Query().Where(incidentevent.IncidentIDIn(incidentIDs...)).All(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read events of timelines: %w", err)
-	}
-	l.sawFindings(findings...)
-	var cited []string
-	for _, f := range findings {
-		cited = append(cited, f.Evidence...)
-	}
-	activities, err := l.activities.load(ctx, cited...)
+// eventOrder orders the events of a timeline among themselves, as timelineOrder does.
+var eventOrder = order[*model.IncidentEvent]{column: incidentevent.FieldAt, kind: cursor.Moment}
+
+// fetchTimelines reads a page of each incident's timeline: the same page of
+// the activities its findings cite and of the events of its life, both in
+// order, of which the first of both together are the timeline's.
+func (l *loaders) fetchTimelines(ctx context.Context, incidentIDs []string, p page) (map[string][]model.TimelineEntry, error) {
+	cited, err := l.cited(ctx, activitylog.Incident, incidentIDs, p)
 	if err != nil {
 		return nil, err
 	}
-
-	out := make(map[string][]model.TimelineEntry, len(incidentIDs))
-	for incidentID, list := range findingsByIncident(findings) {
-		out[incidentID] = evidence(list, activities)
+	events, err := l.fetchEvents(ctx, incidentIDs, p)
+	if err != nil {
+		return nil, err
 	}
-	for _, e := range l.eventViews(events) {
+	out := make(map[string][]model.TimelineEntry, len(incidentIDs))
+	for incidentID, activities := range cited {
+		for _, a := range activities {
+			out[incidentID] = append(out[incidentID], &model.TimelineEvidence{IncidentID: incidentID, Activity: a})
+		}
+	}
+	for _, e := range events {
 		out[e.IncidentID] = append(out[e.IncidentID], e)
 	}
-	for _, entries := range out {
+	var shown []*model.Activity
+	for incidentID, entries := range out {
 		slices.SortFunc(entries, func(x, y model.TimelineEntry) int {
 			return comparePlaces(timelineOrder.place(x), timelineOrder.place(y))
 		})
+		out[incidentID] = atMost(p.limit+1, p.backward, entries)
+		for _, e := range atMost(p.limit, p.backward, entries) {
+			if e, ok := e.(*model.TimelineEvidence); ok {
+				l.citations.expect(citationKey(incidentID, e.ID()))
+				shown = append(shown, e.Activity)
+			}
+		}
+	}
+	l.sawActivities(shown...)
+	return out, nil
+}
+
+// citationKey names an activity in the timeline of an incident.
+func citationKey(incidentID, activityID string) string { return incidentID + " " + activityID }
+
+// fetchCitations reads which findings of an incident cite an activity, the
+// oldest first.
+func (l *loaders) fetchCitations(ctx context.Context, keys []string) (map[string][]string, error) {
+	var incidentIDs, activityIDs []string
+	for _, key := range keys {
+		incidentID, activityID, _ := strings.Cut(key, " ")
+		incidentIDs, activityIDs = append(incidentIDs, incidentID), append(activityIDs, activityID)
+	}
+	slices.Sort(incidentIDs)
+	citations, err := l.cfg.Log.Citations(ctx, slices.Compact(incidentIDs), activityIDs)
+	if err != nil {
+		return nil, fmt.Errorf("read who cites evidence: %w", err)
+	}
+	out := make(map[string][]string, len(keys))
+	for _, c := range citations {
+		key := citationKey(c.IncidentID, c.ActivityID)
+		out[key] = append(out[key], c.FindingID)
+		l.findings.expect(c.FindingID)
 	}
 	return out, nil
 }
 
-// evidence returns an entry for each activity cited, with who cites it.
-func evidence(findings []*ent.Finding, activities map[string]*model.Activity) (out []model.TimelineEntry) {
-	entries := map[string]*model.TimelineEvidence{}
-	for _, f := range findings {
-		for _, id := range f.Evidence {
-			e := entries[id]
-			if e == nil {
-				a := activities[id]
-				if a == nil {
-					continue
-				}
-				e = &model.TimelineEvidence{Activity: a}
-				entries[id] = e
-				out = append(out, e)
-			}
-			e.Findings = append(e.Findings, f)
+// findingsCiting returns the findings of an incident that cite an activity,
+// the oldest first.
+func (l *loaders) findingsCiting(ctx context.Context, e *model.TimelineEvidence) ([]*ent.Finding, error) {
+	ids, err := l.citations.one(ctx, citationKey(e.IncidentID, e.ID()))
+	if err != nil {
+		return nil, err
+	}
+	found, err := l.findings.load(ctx, ids...)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*ent.Finding, 0, len(ids))
+	for _, id := range ids {
+		if f := found[id]; f != nil {
+			out = append(out, f)
 		}
 	}
-	return out
+	return out, nil
 }

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,7 +27,10 @@ const maxErrors = 10
 
 // transport takes one operation as a JSON body by POST, and nothing else: a
 // browser can't be made to send that from another site without asking first.
-type transport struct{ timeout time.Duration }
+type transport struct {
+	timeout   time.Duration
+	admission *admission
+}
 
 // Supports every request, to answer what is wrong with the others.
 func (transport) Supports(*http.Request) bool { return true }
@@ -35,8 +39,7 @@ func (transport) Supports(*http.Request) bool { return true }
 // application/graphql-response+json, an operation that could not start has
 // status 400; else every well-formed request has 200.
 func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
-	ctx, cancel := context.WithTimeout(r.Context(), t.timeout)
-	defer cancel()
+	ctx := r.Context()
 	const graphqlResponse = "application/graphql-response+json"
 	contentType, refused := "application/json", http.StatusOK
 	if strings.Contains(r.Header.Get("Accept"), graphqlResponse) {
@@ -45,11 +48,24 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 	w.Header().Set("Content-Type", contentType+"; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 
-	params, status, err := read(ctx, w, r)
+	params, status, err := t.read(ctx, w, r)
 	if err != nil {
 		respond(w, status, exec.DispatchError(ctx, gqlerror.List{err}))
 		return
 	}
+	// The body is here: a slow sender keeps nobody else waiting.
+	leave, err := t.admission.enter(ctx)
+	if err != nil {
+		respond(w, http.StatusServiceUnavailable, exec.DispatchError(ctx, gqlerror.List{err}))
+		return
+	}
+	defer leave()
+	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	defer cancel()
+	raws := t.admission.rawShare()
+	defer raws.release() // once the answer is out of memory
+	ctx = context.WithValue(ctx, rawShareKey{}, raws)
+
 	operation, errs := exec.CreateOperationContext(ctx, params)
 	if len(errs) > 0 {
 		errs = errs[:min(len(errs), maxErrors)]
@@ -61,11 +77,12 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 	if response == nil { // the engine's way to say that time was up before it began
 		response = exec.DispatchError(ctx, gqlerror.List{gqlerror.Wrap(context.Cause(ctx))})
 	}
+	leave() // a slow reader, too
 	respond(w, http.StatusOK, response)
 }
 
 // read returns the request's operation, or the status and error to answer with.
-func read(ctx context.Context, w http.ResponseWriter, r *http.Request) (*graphql.RawParams, int, *gqlerror.Error) {
+func (t transport) read(ctx context.Context, w http.ResponseWriter, r *http.Request) (*graphql.RawParams, int, *gqlerror.Error) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		return nil, http.StatusMethodNotAllowed, failure(codeBadUserInput, "the API takes POST alone, not %q", r.Method)
@@ -74,8 +91,12 @@ func read(ctx context.Context, w http.ResponseWriter, r *http.Request) (*graphql
 	if err != nil || mediaType != "application/json" || !isUTF8(params["charset"]) {
 		return nil, http.StatusUnsupportedMediaType, failure(codeBadUserInput, "the API takes a JSON body: set Content-Type to application/json")
 	}
-	if _, err := access.From(ctx); err != nil {
+	scope, err := access.From(ctx)
+	if err != nil {
 		return nil, http.StatusUnauthorized, failure(codeUnauthenticated, errUnauthenticated)
+	}
+	if refused := t.admission.paced(scope); refused != nil {
+		return nil, http.StatusTooManyRequests, refused
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
@@ -125,7 +146,17 @@ func isUTF8(charset string) bool {
 	return charset == "" || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
 }
 
+// maxShown is how many errors an answer shows: one fault may show in every
+// item of a list.
+const maxShown = 100
+
 func respond(w http.ResponseWriter, status int, response *graphql.Response) {
+	response.Errors = response.Errors[:min(len(response.Errors), maxShown)]
+	for _, err := range response.Errors {
+		if seconds, ok := err.Extensions[retryAfter].(int); ok {
+			w.Header().Set("Retry-After", strconv.Itoa(seconds))
+		}
+	}
 	w.WriteHeader(status)
 	//nolint:errchkjson // a path holds names and indices only; else the client has gone
 	_ = json.NewEncoder(w).Encode(response)

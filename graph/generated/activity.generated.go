@@ -109,7 +109,7 @@ func (ec *executionContext) _Activity_workload(ctx context.Context, field graphq
 			return ec.fieldContext_Activity_workload(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Workload(), nil
+			return obj.Workload(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -132,7 +132,7 @@ func (ec *executionContext) _Activity_recordType(ctx context.Context, field grap
 			return ec.fieldContext_Activity_recordType(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.RecordType(), nil
+			return obj.RecordType(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -201,7 +201,7 @@ func (ec *executionContext) _Activity_errorCode(ctx context.Context, field graph
 			return ec.fieldContext_Activity_errorCode(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.ErrorCode(), nil
+			return obj.ErrorCode(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *int) graphql.Marshaler {
@@ -224,7 +224,7 @@ func (ec *executionContext) _Activity_actor(ctx context.Context, field graphql.C
 			return ec.fieldContext_Activity_actor(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Actor(), nil
+			return obj.Actor(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ActivityActor) graphql.Marshaler {
@@ -398,7 +398,7 @@ func (ec *executionContext) _Activity_userAgent(ctx context.Context, field graph
 			return ec.fieldContext_Activity_userAgent(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.UserAgent(), nil
+			return obj.UserAgent(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -444,7 +444,7 @@ func (ec *executionContext) _Activity_tokenId(ctx context.Context, field graphql
 			return ec.fieldContext_Activity_tokenId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TokenID(), nil
+			return obj.TokenID(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -467,7 +467,7 @@ func (ec *executionContext) _Activity_correlationId(ctx context.Context, field g
 			return ec.fieldContext_Activity_correlationId(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.CorrelationID(), nil
+			return obj.CorrelationID(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -490,7 +490,7 @@ func (ec *executionContext) _Activity_device(ctx context.Context, field graphql.
 			return ec.fieldContext_Activity_device(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Device(), nil
+			return obj.Device(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ActivityDevice) graphql.Marshaler {
@@ -554,7 +554,7 @@ func (ec *executionContext) _Activity_resource(ctx context.Context, field graphq
 			return ec.fieldContext_Activity_resource(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Resource(), nil
+			return obj.Resource(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -577,7 +577,7 @@ func (ec *executionContext) _Activity_signIn(ctx context.Context, field graphql.
 			return ec.fieldContext_Activity_signIn(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.SignIn, nil
+			return obj.SignIn(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
@@ -588,7 +588,7 @@ func (ec *executionContext) _Activity_signIn(ctx context.Context, field graphql.
 	)
 }
 func (ec *executionContext) fieldContext_Activity_signIn(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Activity", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("Activity", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _Activity_interactive(ctx context.Context, field graphql.CollectedField, obj *model.Activity) (ret graphql.Marshaler) {
@@ -600,7 +600,7 @@ func (ec *executionContext) _Activity_interactive(ctx context.Context, field gra
 			return ec.fieldContext_Activity_interactive(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Interactive, nil
+			return obj.Interactive(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
@@ -611,7 +611,7 @@ func (ec *executionContext) _Activity_interactive(ctx context.Context, field gra
 	)
 }
 func (ec *executionContext) fieldContext_Activity_interactive(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Activity", field, false, false, "Boolean")
+	return graphql.NewScalarFieldContext("Activity", field, true, false, "Boolean")
 }
 
 func (ec *executionContext) _Activity_target(ctx context.Context, field graphql.CollectedField, obj *model.Activity) (ret graphql.Marshaler) {
@@ -623,7 +623,7 @@ func (ec *executionContext) _Activity_target(ctx context.Context, field graphql.
 			return ec.fieldContext_Activity_target(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Target(), nil
+			return obj.Target(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -692,7 +692,7 @@ func (ec *executionContext) _Activity_parameters(ctx context.Context, field grap
 			return ec.fieldContext_Activity_parameters(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Parameters, nil
+			return obj.Parameters(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []activity.Parameter) graphql.Marshaler {
@@ -706,7 +706,7 @@ func (ec *executionContext) fieldContext_Activity_parameters(_ context.Context, 
 	fc = &graphql.FieldContext{
 		Object:     "Activity",
 		Field:      field,
-		IsMethod:   false,
+		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_ActivityParameter(ctx, field)
@@ -724,7 +724,7 @@ func (ec *executionContext) _Activity_modifications(ctx context.Context, field g
 			return ec.fieldContext_Activity_modifications(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Modifications(), nil
+			return obj.Modifications(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []activity.Modification) graphql.Marshaler {
@@ -756,7 +756,7 @@ func (ec *executionContext) _Activity_raw(ctx context.Context, field graphql.Col
 			return ec.fieldContext_Activity_raw(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Raw(), nil
+			return obj.Raw(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v model.JSON) graphql.Marshaler {
@@ -871,7 +871,7 @@ func (ec *executionContext) _ActivityApplication_name(ctx context.Context, field
 			return ec.fieldContext_ActivityApplication_name(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Name(), nil
+			return obj.Name(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
@@ -1613,15 +1613,17 @@ func (ec *executionContext) _Activity(ctx context.Context, sel ast.SelectionSet,
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "workload":
-			out.Values[i] = ec._Activity_workload(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Activity_workload(ctx, field, obj)
+				})
 		case "recordType":
-			out.Values[i] = ec._Activity_recordType(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Activity_recordType(ctx, field, obj)
+				})
 		case "operation":
 			out.Values[i] = ec._Activity_operation(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -1633,15 +1635,17 @@ func (ec *executionContext) _Activity(ctx context.Context, sel ast.SelectionSet,
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "errorCode":
-			out.Values[i] = ec._Activity_errorCode(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Activity_errorCode(ctx, field, obj)
+				})
 		case "actor":
-			out.Values[i] = ec._Activity_actor(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Activity_actor(ctx, field, obj)
+				})
 		case "account":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,
@@ -1670,55 +1674,63 @@ func (ec *executionContext) _Activity(ctx context.Context, sel ast.SelectionSet,
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "userAgent":
-			out.Values[i] = ec._Activity_userAgent(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Activity_userAgent(ctx, field, obj)
+				})
 		case "sessionId":
 			out.Values[i] = ec._Activity_sessionId(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "tokenId":
-			out.Values[i] = ec._Activity_tokenId(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Activity_tokenId(ctx, field, obj)
+				})
 		case "correlationId":
-			out.Values[i] = ec._Activity_correlationId(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Activity_correlationId(ctx, field, obj)
+				})
 		case "device":
-			out.Values[i] = ec._Activity_device(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Activity_device(ctx, field, obj)
+				})
 		case "application":
 			out.Values[i] = ec._Activity_application(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "resource":
-			out.Values[i] = ec._Activity_resource(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Activity_resource(ctx, field, obj)
+				})
 		case "signIn":
-			out.Values[i] = ec._Activity_signIn(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Activity_signIn(ctx, field, obj)
+				})
 		case "interactive":
-			out.Values[i] = ec._Activity_interactive(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Activity_interactive(ctx, field, obj)
+				})
 		case "target":
-			out.Values[i] = ec._Activity_target(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Activity_target(ctx, field, obj)
+				})
 		case "subject":
 			out.Values[i] = ec._Activity_subject(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -1730,20 +1742,23 @@ func (ec *executionContext) _Activity(ctx context.Context, sel ast.SelectionSet,
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "parameters":
-			out.Values[i] = ec._Activity_parameters(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Activity_parameters(ctx, field, obj)
+				})
 		case "modifications":
-			out.Values[i] = ec._Activity_modifications(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Activity_modifications(ctx, field, obj)
+				})
 		case "raw":
-			out.Values[i] = ec._Activity_raw(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Activity_raw(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -1818,13 +1833,14 @@ func (ec *executionContext) _ActivityApplication(ctx context.Context, sel ast.Se
 		case "id":
 			out.Values[i] = ec._ActivityApplication_id(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "name":
-			out.Values[i] = ec._ActivityApplication_name(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ActivityApplication_name(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}

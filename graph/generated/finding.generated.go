@@ -32,6 +32,9 @@ type IncidentEventResolver interface {
 	Incident(ctx context.Context, obj *model.IncidentEvent) (*ent.Incident, error)
 	Finding(ctx context.Context, obj *model.IncidentEvent) (*ent.Finding, error)
 }
+type TimelineEvidenceResolver interface {
+	Findings(ctx context.Context, obj *model.TimelineEvidence) ([]*ent.Finding, error)
+}
 
 // endregion ************************** generated!.gotpl **************************
 
@@ -1109,7 +1112,7 @@ func (ec *executionContext) _TimelineEvidence_findings(ctx context.Context, fiel
 			return ec.fieldContext_TimelineEvidence_findings(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Findings, nil
+			return ec.Resolvers.TimelineEvidence().Findings(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*ent.Finding) graphql.Marshaler {
@@ -1123,8 +1126,8 @@ func (ec *executionContext) fieldContext_TimelineEvidence_findings(_ context.Con
 	fc = &graphql.FieldContext{
 		Object:     "TimelineEvidence",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Finding(ctx, field)
 		},
@@ -1532,23 +1535,24 @@ func (ec *executionContext) _TimelineEvidence(ctx context.Context, sel ast.Selec
 		case "id":
 			out.Values[i] = ec._TimelineEvidence_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "occurredAt":
 			out.Values[i] = ec._TimelineEvidence_occurredAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "activity":
 			out.Values[i] = ec._TimelineEvidence_activity(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "findings":
-			out.Values[i] = ec._TimelineEvidence_findings(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._TimelineEvidence_findings(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}

@@ -31,6 +31,7 @@ type ResolverRoot interface {
 	IncidentEvent() IncidentEventResolver
 	Mutation() MutationResolver
 	Query() QueryResolver
+	TimelineEvidence() TimelineEvidenceResolver
 }
 
 type DirectiveRoot struct {

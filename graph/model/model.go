@@ -38,8 +38,8 @@ type TimelineEntry interface {
 
 // TimelineEvidence is an activity that findings of the incident cite.
 type TimelineEvidence struct {
-	Activity *Activity
-	Findings []*ent.Finding
+	IncidentID string
+	Activity   *Activity
 }
 
 // ID is the activity's.

@@ -33,7 +33,7 @@ type Log struct {
 // New returns the log kept in db.
 func New(db *database.DB, parse Parse) *Log { return &Log{db: db, parse: parse} }
 
-// columns are the stored columns, in the order row() gives and scan() takes them.
+// columns are the stored columns, in the order row() gives them.
 var columns = []string{
 	"id", "organization_id", "tenant_id", "account_id", "source", "shape", "occurred_at", "recorded_at",
 	"operation", "result", "address", "country", "network_number", "network_owner", "network_kind",
@@ -58,46 +58,98 @@ func digestOf(raw []byte) []byte {
 	return sum[:16]
 }
 
-// scan rebuilds an activity: the raw record says what happened, the columns
-// say what was known of account and network when it came in.
-func (l *Log) scan(rows *sql.Rows) (*activity.Activity, error) {
-	var id, organizationID, tenantID, accountID, source, shape, operation, result, address, raw string
-	var country, owner, kind, sessionID, applicationID, subject, sender string
-	var occurredAt, recordedAt time.Time
+// Entry is an activity as the log lists it: what stands in columns, and no
+// more. What the record alone says is left empty until Complete fills it in.
+type Entry struct {
+	activity.Activity
+
+	RawBytes int64 // how long the raw record is
+}
+
+// listed are the columns of an Entry, in the order scanEntry takes them. The
+// raw record is not read for its length: both databases keep that beside it.
+var listed = []string{
+	"id", "organization_id", "tenant_id", "account_id", "source", "shape", "occurred_at",
+	"operation", "result", "address", "country", "network_number", "network_owner", "network_kind",
+	"session_id", "application_id", "subject", "sender", "octet_length(raw)",
+}
+
+// scanEntry reads a row of listed, and what the statement selects behind it.
+func scanEntry(rows *sql.Rows, more ...any) (*Entry, error) {
+	var e Entry
+	var address string
 	var number int64
-	var digest []byte
-	err := rows.Scan(&id, &organizationID, &tenantID, &accountID, &source, &shape, &occurredAt, &recordedAt,
-		&operation, &result, &address, &country, &number, &owner, &kind,
-		&sessionID, &applicationID, &subject, &sender, &digest, &raw)
-	if err != nil {
+	into := []any{
+		&e.ID, &e.OrganizationID, &e.TenantID, &e.AccountID, &e.Source, &e.Shape, &e.OccurredAt,
+		&e.Operation, &e.Result, &address, &e.Country, &number, &e.Network.Owner, &e.Network.Kind,
+		&e.SessionID, &e.Application.ID, &e.Subject, &e.Sender, &e.RawBytes,
+	}
+	if err := rows.Scan(append(into, more...)...); err != nil {
 		return nil, fmt.Errorf("read activity: %w", err)
 	}
-	a, err := l.parse(shape, []byte(raw))
-	if err != nil {
-		return nil, fmt.Errorf("activity %s: stored record can't be read again: %w", id, err)
-	}
-	a.ID, a.OrganizationID, a.TenantID, a.AccountID = id, organizationID, tenantID, accountID
-	a.Source, a.Shape, a.OccurredAt = activity.Source(source), shape, occurredAt.UTC()
-	a.Operation, a.Result = operation, activity.Result(result)
-	a.Address = netip.Addr{}
+	e.OccurredAt = e.OccurredAt.UTC()
+	e.Network.Number = uint32(number) //nolint:gosec // stored from a uint32
 	if address != "" {
-		if a.Address, err = netip.ParseAddr(address); err != nil {
-			return nil, fmt.Errorf("activity %s: address: %w", id, err)
+		var err error
+		if e.Address, err = netip.ParseAddr(address); err != nil {
+			return nil, fmt.Errorf("activity %s: address: %w", e.ID, err)
 		}
 	}
-	a.Country = country
-	a.Network = activity.Network{Number: uint32(number), Owner: owner, Kind: activity.NetworkKind(kind)} //nolint:gosec // stored from a uint32
-	a.SessionID, a.Application.ID, a.Subject, a.Sender = sessionID, applicationID, subject, sender
+	return &e, nil
+}
+
+// Complete returns the whole activity: its raw record says what happened, the
+// entry what was known of account and network when it came in.
+func (l *Log) Complete(e *Entry, raw []byte) (*activity.Activity, error) {
+	a, err := l.parse(e.Shape, raw)
+	if err != nil {
+		return nil, fmt.Errorf("activity %s: stored record can't be read again: %w", e.ID, err)
+	}
+	a.ID, a.OrganizationID, a.TenantID, a.AccountID = e.ID, e.OrganizationID, e.TenantID, e.AccountID
+	a.Source, a.Shape, a.OccurredAt, a.Operation, a.Result = e.Source, e.Shape, e.OccurredAt, e.Operation, e.Result
+	a.Address, a.Country, a.Network = e.Address, e.Country, e.Network
+	a.SessionID, a.Application.ID, a.Subject, a.Sender = e.SessionID, e.Application.ID, e.Subject, e.Sender
+	a.Raw = raw
 	return &a, nil
 }
 
 // Get returns the activities with these ids that lie within the scope of ctx;
 // the others are absent from the map.
-func (l *Log) Get(ctx context.Context, ids []string) (map[string]*activity.Activity, error) {
-	out := make(map[string]*activity.Activity, len(ids))
-	if len(ids) == 0 {
-		return out, nil
+func (l *Log) Get(ctx context.Context, ids []string) (map[string]*Entry, error) {
+	out := make(map[string]*Entry, len(ids))
+	q, err := l.withIDs(ctx, ids)
+	if err != nil || len(ids) == 0 {
+		return out, err
 	}
+	list, err := l.list(ctx, q.statement(selectListed, "", 0), q.args)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range list {
+		out[e.ID] = e
+	}
+	return out, nil
+}
+
+// Raw returns the raw records of the activities with these ids that lie within
+// the scope of ctx. It holds all of them in memory: the caller knows from the
+// entries how long they are.
+func (l *Log) Raw(ctx context.Context, ids []string) (map[string][]byte, error) {
+	out := make(map[string][]byte, len(ids))
+	q, err := l.withIDs(ctx, ids)
+	if err != nil || len(ids) == 0 {
+		return out, err
+	}
+	return out, l.each(ctx, q.statement("id, raw", "", 0), q.args, func(rows *sql.Rows) error {
+		var id string
+		var raw []byte
+		err := rows.Scan(&id, &raw)
+		out[id] = raw
+		return err
+	})
+}
+
+func (l *Log) withIDs(ctx context.Context, ids []string) (*query, error) {
 	s, err := access.From(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read activities: %w", err)
@@ -105,29 +157,32 @@ func (l *Log) Get(ctx context.Context, ids []string) (map[string]*activity.Activ
 	q := newQuery(l.db.Dialect())
 	q.scope(s)
 	q.in("id", ids)
-	list, err := l.list(ctx, q.statement(selectColumns, "", 0), q.args)
-	if err != nil {
-		return nil, err
-	}
-	for _, a := range list {
-		out[a.ID] = a
-	}
-	return out, nil
+	return q, nil
 }
 
-func (l *Log) list(ctx context.Context, statement string, args []any) (_ []*activity.Activity, err error) {
+func (l *Log) list(ctx context.Context, statement string, args []any) (out []*Entry, err error) {
+	err = l.each(ctx, statement, args, func(rows *sql.Rows) error {
+		e, err := scanEntry(rows)
+		out = append(out, e)
+		return err
+	})
+	return out, err
+}
+
+// each hands the rows of a statement over, one by one.
+func (l *Log) each(ctx context.Context, statement string, args []any, row func(*sql.Rows) error) (err error) {
 	rows, err := l.db.Reader().QueryContext(ctx, statement, args...)
 	if err != nil {
-		return nil, fmt.Errorf("search activities: %w", err)
+		return fmt.Errorf("search activities: %w", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	var out []*activity.Activity
 	for rows.Next() {
-		a, err := l.scan(rows)
-		if err != nil {
-			return nil, err
+		if err := row(rows); err != nil {
+			return fmt.Errorf("read activities: %w", err)
 		}
-		out = append(out, a)
 	}
-	return out, rows.Err()
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read activities: %w", err)
+	}
+	return nil
 }

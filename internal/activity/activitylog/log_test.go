@@ -88,8 +88,15 @@ func TestAppendOnce(t *testing.T) {
 		require.NoError(f, err)
 		require.Len(f, got, 1)
 		want := *full
-		want.VendorID, want.UserAgent = "", "full" // from the raw record, by this test's reader
-		require.Equal(f, &want, got[full.ID])
+		want.VendorID, want.Raw = "", nil
+		require.Equal(f, &activitylog.Entry{Activity: want, RawBytes: int64(len(full.Raw))}, got[full.ID])
+		raw, err := f.log.Raw(f.ctx, []string{full.ID, "activity_unknown"})
+		require.NoError(f, err)
+		require.Equal(f, map[string][]byte{full.ID: full.Raw}, raw)
+		whole, err := f.log.Complete(got[full.ID], raw[full.ID])
+		require.NoError(f, err)
+		want.Raw, want.UserAgent = full.Raw, "full" // by this test's reader
+		require.Equal(f, &want, whole)
 	})
 }
 
@@ -133,7 +140,7 @@ func TestVersionsAnyOrder(t *testing.T) {
 func TestSearchFilters(t *testing.T) {
 	t.Parallel()
 	each(t, func(f fixture) {
-		f.append(
+		batch := []*activity.Activity{
 			f.record("a", func(a *activity.Activity) {
 				a.Source, a.Operation, a.Result, a.AccountID = activity.SourceSignIn, "UserLoginFailed", activity.ResultFailure, "account_a"
 				a.Country, a.Network.Kind, a.Address = "NL", activity.NetworkHosting, netip.MustParseAddr("192.0.2.1")
@@ -145,7 +152,12 @@ func TestSearchFilters(t *testing.T) {
 			f.record("c", func(a *activity.Activity) {
 				a.Network.Kind, a.Raw = activity.NetworkUnknown, []byte(`{"Agent":"c","needle_":"ÄX"}`)
 			}),
-		)
+		}
+		f.append(batch...)
+		names := map[string]string{}
+		for _, a := range batch {
+			names[a.ID] = a.VendorID
+		}
 		find := func(filter activitylog.Filter) []string {
 			list, err := f.log.Search(f.ctx, filter, activitylog.Page{Limit: 10})
 			require.NoError(f, err)
@@ -154,7 +166,7 @@ func TestSearchFilters(t *testing.T) {
 			require.Len(f, list, n)
 			var out []string
 			for _, a := range list {
-				out = append(out, a.UserAgent)
+				out = append(out, names[a.ID])
 			}
 			return out
 		}
@@ -197,7 +209,7 @@ func TestPages(t *testing.T) {
 			all, err := f.log.Search(f.ctx, activitylog.Filter{}, activitylog.Page{Limit: 100, Ascending: ascending})
 			require.NoError(f, err)
 			require.Len(f, all, 25)
-			var forward, backward []*activity.Activity
+			var forward, backward []*activitylog.Entry
 			p := activitylog.Page{Limit: 4, Ascending: ascending}
 			for {
 				part, err := f.log.Search(f.ctx, activitylog.Filter{}, p)
@@ -240,7 +252,12 @@ func TestLogScope(t *testing.T) {
 		require.Zero(f, n)
 		_, err = f.log.Search(context.Background(), activitylog.Filter{}, activitylog.Page{Limit: 1})
 		require.ErrorIs(f, err, access.ErrNoScope)
+		raw, err := f.log.Raw(other, []string{a.ID})
+		require.NoError(f, err)
+		require.Empty(f, raw)
 		_, err = f.log.Get(context.Background(), []string{a.ID})
+		require.ErrorIs(f, err, access.ErrNoScope)
+		_, err = f.log.Raw(context.Background(), []string{a.ID})
 		require.ErrorIs(f, err, access.ErrNoScope)
 		require.Error(f, f.db.InTx(other, func(ctx context.Context, tx *database.Tx) error {
 			_, err := f.log.Append(ctx, tx, []*activity.Activity{a}, t0)

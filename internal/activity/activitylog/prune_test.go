@@ -23,7 +23,7 @@ func (f fixture) cite(ctx context.Context, tx *database.Tx, key string, ids ...s
 		SetEvidence(ids).SetExplanation("x").SetLinks([]string{}).SetDetectedAt(t0).Exec(ctx)
 }
 
-func (f fixture) stored(ids ...string) map[string]*activity.Activity {
+func (f fixture) stored(ids ...string) map[string]*activitylog.Entry {
 	f.Helper()
 	got, err := f.log.Get(f.ctx, ids)
 	require.NoError(f, err)

@@ -8,7 +8,7 @@ import (
 	"github.com/cairn-itdr/cairn/internal/database"
 )
 
-var selectColumns = strings.Join(columns, ", ")
+var selectListed = strings.Join(listed, ", ")
 
 // query gathers the conditions of a statement on activities, in either dialect.
 type query struct {
@@ -19,10 +19,13 @@ type query struct {
 
 func newQuery(d database.Dialect) *query { return &query{dialect: d} }
 
-// scope narrows to the rows the scope may reach.
-func (q *query) scope(s access.Scope) {
+// scope narrows to the activities the scope may reach.
+func (q *query) scope(s access.Scope) { q.scopeOf("activities", s) }
+
+// scopeOf narrows to the rows of a table that the scope may reach.
+func (q *query) scopeOf(table string, s access.Scope) {
 	if !s.EveryOrganization() {
-		q.where("organization_id = " + q.bind(s.OrganizationID))
+		q.where(table + ".organization_id = " + q.bind(s.OrganizationID))
 	}
 }
 
@@ -71,13 +74,40 @@ func (q *query) contains(column, part string) {
 	q.where(column + ` LIKE ` + q.bind(pattern) + ` ESCAPE '\'`)
 }
 
+// between narrows to what lies between a page's ends, and returns the order
+// that puts the page first.
+func (q *query) between(p Page) (order string) {
+	after, before := ">", "<"
+	if !p.Ascending {
+		after, before = before, after
+	}
+	if p.Start != nil {
+		q.where("(activities.occurred_at, activities.id) " + after + " (" + q.bind(p.Start.OccurredAt) + ", " + q.bind(p.Start.ID) + ")")
+	}
+	if p.End != nil {
+		q.where("(activities.occurred_at, activities.id) " + before + " (" + q.bind(p.End.OccurredAt) + ", " + q.bind(p.End.ID) + ")")
+	}
+	if p.Ascending != p.FromEnd {
+		return "activities.occurred_at, activities.id"
+	}
+	return "activities.occurred_at DESC, activities.id DESC"
+}
+
+// conjunction hands the conditions gathered so far over, as a WHERE clause; their
+// arguments stay, for what is written behind it.
+func (q *query) conjunction() string {
+	where := ""
+	if len(q.conditions) > 0 {
+		where = " WHERE " + strings.Join(q.conditions, " AND ")
+	}
+	q.conditions = nil
+	return where
+}
+
 // statement writes the SELECT; limit 0 means no limit.
 func (q *query) statement(selected, order string, limit int) string {
 	var b strings.Builder
-	b.WriteString("SELECT " + selected + " FROM activities")
-	if len(q.conditions) > 0 {
-		b.WriteString(" WHERE " + strings.Join(q.conditions, " AND "))
-	}
+	b.WriteString("SELECT " + selected + " FROM activities" + q.conjunction())
 	if order != "" {
 		b.WriteString(" ORDER BY " + order)
 	}

@@ -47,27 +47,13 @@ type Page struct {
 }
 
 // Search returns a page of the activities within the scope of ctx.
-func (l *Log) Search(ctx context.Context, f Filter, p Page) ([]*activity.Activity, error) {
+func (l *Log) Search(ctx context.Context, f Filter, p Page) ([]*Entry, error) {
 	q, err := l.filtered(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	ascending := p.Ascending != p.FromEnd
-	after, before := ">", "<"
-	if !p.Ascending {
-		after, before = before, after
-	}
-	if p.Start != nil {
-		q.where("(occurred_at, id) " + after + " (" + q.bind(p.Start.OccurredAt) + ", " + q.bind(p.Start.ID) + ")")
-	}
-	if p.End != nil {
-		q.where("(occurred_at, id) " + before + " (" + q.bind(p.End.OccurredAt) + ", " + q.bind(p.End.ID) + ")")
-	}
-	order := "occurred_at DESC, id DESC"
-	if ascending {
-		order = "occurred_at, id"
-	}
-	out, err := l.list(ctx, q.statement(selectColumns, order, p.Limit), q.args)
+	order := q.between(p)
+	out, err := l.list(ctx, q.statement(selectListed, order, p.Limit), q.args)
 	if err != nil {
 		return nil, err
 	}
