@@ -17,7 +17,7 @@ type Entry struct {
 	Action   string // as the API names it: updateIncident, importActivity …
 	TenantID string // empty where no tenant is concerned
 	ObjectID string
-	Result   string // OK, or the code of the refusal
+	Result   string // OK, or the code of the refusal; imports have more (package importer)
 	Detail   string
 }
 

@@ -220,9 +220,18 @@ func (s *Service) Settle(ctx context.Context, tx *database.Tx, t *ent.Tenant, mi
 	return s.update(ctx, tx, t.ID, Update{MicrosoftTenantID: &microsoftID})
 }
 
-// Free refuses (TAKEN) a Microsoft tenant that belongs to another than t.
+// Free refuses (TAKEN) a Microsoft tenant that belongs to another than t. For a
+// draft, a tenant that has been stored meanwhile under its name is no other.
 func (s *Service) Free(ctx context.Context, t *ent.Tenant, microsoftID string) error {
-	return free(ctx, s.db.Client(), microsoftID, t.ID)
+	except := t.ID
+	if !Stored(t) {
+		now, err := s.ByName(ctx, t.Name)
+		if err != nil {
+			return err
+		}
+		except = now.ID
+	}
+	return free(ctx, s.db.Client(), microsoftID, except)
 }
 
 // CheckMicrosoftID returns a Microsoft tenant id as it is stored, or a refusal.

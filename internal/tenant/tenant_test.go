@@ -182,6 +182,7 @@ func TestByName(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, tenant.Stored(again))
 		require.Equal(t, made.ID, again.ID)
+		require.NoError(t, s.Free(ctx, draft, contoso), "the draft was that tenant's")
 		same, err := settle(ctx, db, s, again, contoso)
 		require.NoError(t, err)
 		require.Equal(t, made.ID, same.ID)

@@ -189,6 +189,10 @@ func readIDs(ctx context.Context, from querier, q *query) (ids []string, err err
 // they were: they are about to be stored again.
 func recall(ctx context.Context, tx *database.Tx, ids []string) (dropped map[string]bool, err error) {
 	dropped = map[string]bool{}
+	var some bool // most installations are younger than their retention
+	if err := tx.SQL.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM dropped_activities)").Scan(&some); err != nil || !some {
+		return dropped, err
+	}
 	for len(ids) > 0 {
 		n := min(len(ids), maxParameters)
 		q := newQuery(tx.Dialect())

@@ -34,6 +34,7 @@ func FuzzReader(f *testing.F) {
 	f.Add([]byte(audit(1)[:50] + "\n" + audit(2)))
 	f.Add([]byte(csvOf([]string{"AuditData"}, []string{audit(1)}) + "\"x\n"))
 	f.Add([]byte(`{"value":[{"a":[{}]},"x",1],"y":[`))
+	f.Add([]byte("[1,null,\"x\",{\"a\":nope}]\nnull\nhello\n42 \n{\"a\":[\n\"x\"\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		limits := format.Limits{RecordBytes: 4096, Depth: 16, Expansion: 50, ExpansionGrace: 1 << 20}
 		reader, err := format.Open("log", bytes.NewReader(data), limits)
