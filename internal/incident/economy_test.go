@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -59,11 +60,13 @@ func TestStatementsPostgreSQL(t *testing.T) {
 	require.Len(t, opening, len(statements(few)))
 	require.Less(t, len(opening), 20)
 	last := func(prefix string) int {
-		i := len(opening) - 1
-		for ; i >= 0 && !strings.HasPrefix(opening[i], prefix); i-- {
+		for i, statement := range slices.Backward(opening) {
+			if strings.HasPrefix(statement, prefix) {
+				return i
+			}
 		}
-		require.GreaterOrEqual(t, i, 0, prefix)
-		return i
+		require.Fail(t, "never sent", prefix)
+		return -1
 	}
 	number := last(`UPDATE "organizations"`)
 	for i, statement := range opening {
@@ -127,7 +130,7 @@ func TestNumbersUnderConcurrency(t *testing.T) {
 				for round := 1; round <= rounds && err == nil; round++ {
 					var findings []detect.Finding
 					for k := range 3 * round {
-						findings = append(findings, s.found(fmt.Sprint(k), t0.Add(-time.Duration(k)*20*day), func(f *detect.Finding) { f.AccountID = "" }))
+						findings = append(findings, s.found(strconv.Itoa(k), t0.Add(-time.Duration(k)*20*day), func(f *detect.Finding) { f.AccountID = "" }))
 					}
 					err = s.tryReview(findings...)
 				}

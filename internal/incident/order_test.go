@@ -26,11 +26,11 @@ func (s *scene) open() []string {
 	require.NoError(s, err)
 	var out []string
 	for _, i := range list {
-		line := fmt.Sprintf("%s, %s, live %t, %s to %s:", i.Kind, i.Severity, i.IsLive, i.OccurredAt.UTC(), i.LastActivityAt.UTC())
+		var members []string
 		for _, f := range i.Edges.Findings {
-			line += fmt.Sprintf(" %s (live %t)", f.NaturalKey, f.IsLive)
+			members = append(members, fmt.Sprintf("%s (live %t)", f.NaturalKey, f.IsLive))
 		}
-		out = append(out, line)
+		out = append(out, fmt.Sprintf("%s, %s, live %t, %s to %s: %s", i.Kind, i.Severity, i.IsLive, i.OccurredAt.UTC(), i.LastActivityAt.UTC(), members))
 	}
 	return out
 }
