@@ -15,6 +15,11 @@ func (b *AccountBook) encode(w *writer) {
 		w.text(o.Name)
 	}
 	w.uint(uint64(len(b.Sessions)))
+	sightings := 0
+	for i := range b.Sessions {
+		sightings += len(b.Sessions[i].Seen)
+	}
+	w.uint(uint64(sightings)) //nolint:gosec // a length
 	for i := range b.Sessions {
 		s := &b.Sessions[i]
 		w.bool(s.Token)
@@ -57,16 +62,25 @@ func (b *AccountBook) decode(r *reader) {
 		b.Owners[i] = Owner{Number: uint32(r.uint()), Name: r.text()} //nolint:gosec // as it was written
 	}
 	b.Sessions = list[Session](r, 4)
+	sightings := list[Sighting](r, 1+witnessSize+1) // of all sessions: made at once
 	for i := range b.Sessions {
 		s := &b.Sessions[i]
 		s.Token = r.bool()
 		s.ID = r.text()
 		s.Key = sessionKey(s.Token, s.ID)
 		s.Carried = r.bool()
-		s.Seen = list[Sighting](r, 1+witnessSize+1)
+		n := r.uint()
+		if n > uint64(len(sightings)) {
+			r.fail("more sightings than the book has")
+			return
+		}
+		s.Seen, sightings = sightings[:n:n], sightings[n:]
 		for j := range s.Seen {
 			s.Seen[j] = Sighting{Place: b.decodePlace(r), First: r.witness(), Last: r.moment()}
 		}
+	}
+	if len(sightings) > 0 {
+		r.fail("sightings of no session")
 	}
 	b.Marks = list[Mark](r, witnessSize+5)
 	for i := range b.Marks {

@@ -47,11 +47,12 @@ func newBook(kind BookKind) *Book {
 
 // EncodeBook writes a book as bytes: a version, then its fields (codec.go).
 func EncodeBook(b *Book) ([]byte, error) {
-	w := writer{b: make([]byte, 1, 1024)}
+	if b == nil {
+		return nil, fmt.Errorf("encode book: %w: none", ErrBook)
+	}
+	w := writer{b: make([]byte, 1, 64+b.Size()/2)} // about what it takes
 	w.b[0] = bookVersion
 	switch {
-	case b == nil:
-		return nil, fmt.Errorf("encode book: %w: none", ErrBook)
 	case b.Account != nil:
 		b.Account.encode(&w)
 	case b.Source != nil:

@@ -126,7 +126,7 @@ func TestBookRoundTrip(t *testing.T) {
 			require.NoError(t, err)
 			got, err := DecodeBook(kind, data)
 			require.NoError(t, err)
-			require.Empty(t, cmp.Diff(book, got, cmp.AllowUnexported(Place{}), cmpopts.IgnoreUnexported(SourceBook{}),
+			require.Empty(t, cmp.Diff(book, got, cmp.AllowUnexported(Place{}), cmpopts.IgnoreUnexported(SourceBook{}), cmpopts.EquateEmpty(),
 				cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})))
 			_, err = DecodeBook(kind, data[:len(data)-1])
 			require.ErrorIs(t, err, ErrBook, "cut short")

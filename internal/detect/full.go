@@ -8,13 +8,13 @@ import (
 
 // The caps of an account's month. A busy person has some forty places and sixty
 // sessions; shared mailboxes and programs have more, and whoever is in an
-// account can make as many as they like. A book at its caps takes about two
+// account can make as many as they like. A book at its caps takes at most two
 // megabytes (TestFullBooks).
 const (
 	maxPlaces    = 1024
 	maxSessions  = 1024
 	maxSightings = 16  // a session
-	maxMarks     = 192 // a rule
+	maxMarks     = 128 // a rule
 )
 
 // excess says what of a book did not fit and was dropped, ever.

@@ -23,7 +23,7 @@ var addressPattern = regexp.MustCompile(`(?i)[a-z0-9._%+'=-]{1,64}@[a-z0-9-]{1,6
 const (
 	addressLimit = 1000
 	addressBytes = 254
-	joinedBytes  = 512
+	joinedBytes  = 400
 )
 
 // addresses returns the mail addresses in a parameter's value, lower case,

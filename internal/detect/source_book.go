@@ -115,7 +115,8 @@ func (b *SourceBook) foldSuccess(a *activity.Activity, agent Agent) (change, err
 		c = changed
 	}
 	u := &b.Users[i]
-	bit, proof := uint32(1)<<(day-1), proves(a)
+	bit := uint32(1) << (day - 1)
+	proof := (!u.Person || u.Proved&bit == 0 && day <= since) && proves(a)
 	if proof && !u.Person {
 		if b.people() >= maxSourceUsers {
 			b.Users, b.Shared, b.gatewayKnown = nil, true, false

@@ -27,6 +27,7 @@ type accountView struct {
 	findings  []Finding // of the rules before
 	scratch   []where
 	known     map[knownKey]bool // see familiar
+	homes     map[int]string    // by day: see usual
 }
 
 func (p *pass) judgeAccount(g *page, before *Book) (Review, error) {
@@ -212,6 +213,18 @@ func (v *accountView) from(m *Mark) string {
 
 // usual says where the account is at home, for people: the networks used on most days before t.
 func (v *accountView) usual(t moment) string {
+	text, known := v.homes[t.day()]
+	if !known {
+		if v.homes == nil {
+			v.homes = make(map[int]string)
+		}
+		text = v.home(t)
+		v.homes[t.day()] = text
+	}
+	return text
+}
+
+func (v *accountView) home(t moment) string {
 	type home struct {
 		number  uint32
 		country string
