@@ -34,8 +34,8 @@ func (d *draft) step(s step) {
 // number gives the incidents that are to be opened their numbers, in one
 // statement. It locks the organization's row until the transaction ends, and
 // batches of its other tenants wait there: so it comes when all is read and
-// thought, shortly before the end, and nothing that another transaction may
-// hold is asked for after it.
+// thought, shortly before the end, and what is written after it are rows of
+// this tenant, which no batch that waits for a number holds.
 func (a *applying) number() error {
 	n := len(a.opened)
 	if n == 0 {
