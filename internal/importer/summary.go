@@ -160,7 +160,7 @@ func (s *Summary) WriteText(w io.Writer) error {
 		fmt.Fprintf(&b, "         %s:%d: %s\n", oneLine(r.File), r.Line, oneLine(r.Reason))
 	}
 	if s.Foreign > 0 {
-		fmt.Fprintf(&b, "         --accept-foreign takes the %d records of other Microsoft tenants as this tenant's own\n", s.Foreign)
+		fmt.Fprintf(&b, "         --accept-foreign takes records of other Microsoft tenants, here %d, as this tenant's own\n", s.Foreign)
 	}
 	if s.From != nil {
 		fmt.Fprintf(&b, "\nFrom %s to %s\n", s.From.Format(time.RFC3339), s.To.Format(time.RFC3339))

@@ -4,6 +4,7 @@ package tenant
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -223,15 +224,15 @@ func (s *Service) Settle(ctx context.Context, tx *database.Tx, t *ent.Tenant, mi
 // Free refuses (TAKEN) a Microsoft tenant that belongs to another than t. For a
 // draft, a tenant that has been stored meanwhile under its name is no other.
 func (s *Service) Free(ctx context.Context, t *ent.Tenant, microsoftID string) error {
-	except := t.ID
-	if !Stored(t) {
-		now, err := s.ByName(ctx, t.Name)
-		if err != nil {
-			return err
-		}
-		except = now.ID
+	err := free(ctx, s.db.Client(), microsoftID, t.ID)
+	if refusal.From(err) == nil || Stored(t) {
+		return err
 	}
-	return free(ctx, s.db.Client(), microsoftID, except)
+	now, lookErr := s.ByName(ctx, t.Name)
+	if lookErr != nil || now.MicrosoftTenantID == nil || *now.MicrosoftTenantID != microsoftID {
+		return errors.Join(lookErr, err)
+	}
+	return nil
 }
 
 // CheckMicrosoftID returns a Microsoft tenant id as it is stored, or a refusal.

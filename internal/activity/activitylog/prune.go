@@ -155,8 +155,8 @@ func drop(ctx context.Context, tx *database.Tx, tenantID string, before time.Tim
 	gone := strings.Join(q.conditions, "")
 	var n int64 // of both statements alike
 	for _, statement := range []string{
-		"INSERT INTO dropped_activities (id, organization_id, tenant_id) SELECT id, organization_id, tenant_id FROM activities WHERE " + gone, //nolint:gosec // every value is bound
-		"DELETE FROM activities WHERE " + gone, //nolint:gosec // every value is bound
+		"INSERT INTO dropped_activities (id, organization_id, tenant_id) SELECT id, organization_id, tenant_id FROM activities WHERE " + gone,
+		"DELETE FROM activities WHERE " + gone,
 	} {
 		result, err := tx.SQL.ExecContext(ctx, statement, q.args...)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -118,7 +119,7 @@ func TestPruneWaitsForIntake(t *testing.T) {
 			}()
 			if f.db.Dialect() == database.Postgres { // until it waits; on SQLite it waits for the one connection
 				for waiting := 0; waiting == 0; {
-					row := f.db.Reader().QueryRowContext(f.ctx, "SELECT count(*) FROM pg_stat_activity "+
+					row := f.db.Reader().QueryRowContext(ctx, "SELECT count(*) FROM pg_stat_activity "+
 						"WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%intake_positions%'")
 					if err := row.Scan(&waiting); err != nil {
 						return err
@@ -162,7 +163,7 @@ func BenchmarkPrune(b *testing.B) {
 						}
 					}
 					for i := range findings {
-						if err := f.cite(ctx, tx, fmt.Sprint(i), ids[i*10%(records-evidence):][:evidence]...); err != nil {
+						if err := f.cite(ctx, tx, strconv.Itoa(i), ids[i*10%(records-evidence):][:evidence]...); err != nil {
 							return err
 						}
 					}

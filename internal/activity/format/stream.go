@@ -77,15 +77,11 @@ func (s *stream) next() (Record, error) {
 			}
 		case c == ',' && (s.top() == '[' || s.loose), c == ']' && s.loose, c == '}' && s.loose:
 			s.step()
-		case bare[c] && (s.top() != 'w' || s.loose):
-			line := s.line
-			s.begin()
-			if word, ok := s.scalar(); ok {
-				return Record{}, s.rejectAt(line, fmt.Sprintf("want a JSON object, found %s", cut(word, 40)))
-			}
-			return Record{}, s.broken(line, s.lineIndent(), fmt.Sprintf("want a JSON object, found %q", c))
 		default:
 			s.begin()
+			if word, ok := s.scalar(); ok {
+				return Record{}, s.rejectAt(s.line, "want a JSON object, found "+cut(word, 40))
+			}
 			return Record{}, s.broken(s.line, s.lineIndent(), fmt.Sprintf("want a JSON object, found %q", c))
 		}
 	}
