@@ -182,9 +182,9 @@ func (a *Activity) Modification(name string) (Modification, bool) {
 }
 
 // Identify sets the record's identity within a tenant. The id derives from
-// tenant, source and vendor id, so the same record is the same activity
-// through whichever door and in whichever order it comes.
+// tenant, source, vendor id and the hour of OccurredAt, so the same record is
+// the same activity through whichever door and in whichever order it comes.
 func (a *Activity) Identify(organizationID, tenantID string) {
 	a.OrganizationID, a.TenantID = organizationID, tenantID
-	a.ID = typeid.Derived(IDPrefix, tenantID, string(a.Source), a.VendorID)
+	a.ID = typeid.DerivedAt(IDPrefix, a.OccurredAt, tenantID, string(a.Source), a.VendorID)
 }

@@ -3,6 +3,7 @@ package typeid_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -64,4 +65,18 @@ func TestDerived(t *testing.T) {
 	u, err := typeid.Parse("activity", a)
 	require.NoError(t, err)
 	require.EqualValues(t, 8, u.Version())
+}
+
+func TestDerivedAt(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 1, 12, 59, 59, 999_999_999, time.UTC)
+	id := typeid.DerivedAt("activity", at, "tenant", "id")
+	require.NoError(t, typeid.Check("activity", id))
+	require.Equal(t, id, typeid.DerivedAt("activity", at.Truncate(time.Second).In(time.FixedZone("", 7200)), "tenant", "id"), "fractions and zones don't matter")
+	require.NotEqual(t, id, typeid.DerivedAt("activity", at, "tenant", "other"))
+	rapid.Check(t, func(t *rapid.T) {
+		hours := rapid.IntRange(1, 1<<20).Draw(t, "hours")
+		later := typeid.DerivedAt("activity", at.Add(time.Duration(hours)*time.Hour), rapid.String().Draw(t, "key"))
+		require.Greater(t, later, id, "ids sort by time, to the hour")
+	})
 }

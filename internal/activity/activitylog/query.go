@@ -15,6 +15,7 @@ type query struct {
 	dialect    database.Dialect
 	conditions []string
 	args       []any
+	lookUp     bool // a key's index serves, which is not in the order of a page
 }
 
 func newQuery(d database.Dialect) *query { return &query{dialect: d} }
@@ -25,7 +26,7 @@ func (q *query) scope(s access.Scope) { q.scopeOf("activities", s) }
 // scopeOf narrows to the rows of a table that the scope may reach.
 func (q *query) scopeOf(table string, s access.Scope) {
 	if !s.EveryOrganization() {
-		q.where(table + ".organization_id = " + q.bind(s.OrganizationID))
+		q.where(q.aside(table+".organization_id") + " = " + q.bind(s.OrganizationID))
 	}
 }
 
@@ -87,10 +88,20 @@ func (q *query) between(p Page) (order string) {
 	if p.End != nil {
 		q.where("(activities.occurred_at, activities.id) " + before + " (" + q.bind(p.End.OccurredAt) + ", " + q.bind(p.End.ID) + ")")
 	}
+	column := q.aside("activities.occurred_at")
 	if p.Ascending != p.FromEnd {
-		return "activities.occurred_at, activities.id"
+		return column + ", activities.id"
 	}
-	return "activities.occurred_at DESC, activities.id DESC"
+	return column + " DESC, activities.id DESC"
+}
+
+// aside keeps a column from choosing the index of a look-up. SQLite would read
+// all of a tenant or an organization in the order of time; PostgreSQL knows its data.
+func (q *query) aside(column string) string {
+	if q.lookUp && q.dialect == database.SQLite {
+		return "+" + column
+	}
+	return column
 }
 
 // conjunction hands the conditions gathered so far over, as a WHERE clause; their

@@ -81,6 +81,7 @@ func (l *Log) filtered(ctx context.Context, f Filter) (*query, error) {
 		return nil, fmt.Errorf("search activities: %w", err)
 	}
 	q := newQuery(l.db.Dialect())
+	q.lookUp = f.keyed()
 	q.scope(s)
 	if len(f.TenantIDs) > 0 {
 		q.in("tenant_id", f.TenantIDs)
@@ -88,9 +89,10 @@ func (l *Log) filtered(ctx context.Context, f Filter) (*query, error) {
 	if len(f.AccountIDs) > 0 {
 		q.in("account_id", f.AccountIDs)
 		q.where("account_id <> ''")
-		if len(f.TenantIDs) == 0 {
-			// Every index starts with the tenant: name it.
-			q.where("tenant_id IN (SELECT tenant_id FROM accounts WHERE " + q.isOneOf("id", f.AccountIDs) + ")")
+	}
+	if f.keyed() {
+		if err := l.days(ctx, q, s, f); err != nil {
+			return nil, err
 		}
 	}
 	if !f.From.IsZero() {
