@@ -19,7 +19,7 @@ func (b *AccountBook) encode(w *writer) {
 	for i := range b.Sessions {
 		sightings += len(b.Sessions[i].Seen)
 	}
-	w.uint(uint64(sightings)) //nolint:gosec // a length
+	w.uint(uint64(sightings))
 	for i := range b.Sessions {
 		s := &b.Sessions[i]
 		w.bool(s.Token)
@@ -48,18 +48,19 @@ func (b *AccountBook) encode(w *writer) {
 	}
 }
 
+//nolint:gosec // numbers come back as they were written
 func (b *AccountBook) decode(r *reader) {
 	b.Beside = beside(r.uint())
 	b.Reported = r.bool()
 	b.Excess = excess(r.uint())
-	b.Days = uint32(r.uint()) //nolint:gosec // as it was written
+	b.Days = uint32(r.uint())
 	b.Places = list[Place](r, placeSize)
 	for i := range b.Places {
 		b.Places[i].decode(r)
 	}
 	b.Owners = list[Owner](r, 2)
 	for i := range b.Owners {
-		b.Owners[i] = Owner{Number: uint32(r.uint()), Name: r.text()} //nolint:gosec // as it was written
+		b.Owners[i] = Owner{Number: uint32(r.uint()), Name: r.text()}
 	}
 	b.Sessions = list[Session](r, 4)
 	sightings := list[Sighting](r, 1+witnessSize+1) // of all sessions: made at once
@@ -87,7 +88,7 @@ func (b *AccountBook) decode(r *reader) {
 		m := &b.Marks[i]
 		m.Witness = r.witness()
 		m.Rule = r.word()
-		m.Weight = weight(r.uint()) //nolint:gosec // as it was written
+		m.Weight = weight(r.uint())
 		m.Place = b.decodePlace(r)
 		m.Session = r.text()
 		m.Facts = list[Fact](r, 2)

@@ -57,7 +57,7 @@ func (w *writer) word(s string) {
 
 func (w *writer) address(a netip.Addr) {
 	data := a.WithZone("").AsSlice()
-	w.b = append(w.b, byte(len(data)))
+	w.b = append(w.b, byte(len(data))) //nolint:gosec // at most 16
 	w.b = append(w.b, data...)
 }
 
@@ -144,7 +144,7 @@ func (r *reader) moment() moment {
 // a wrong number takes no memory.
 func list[T any](r *reader, size int) []T {
 	n := r.uint()
-	if n > uint64(len(r.b)/size) {
+	if n > uint64(len(r.b)/size) { //nolint:gosec // a length
 		r.fail("a list longer than the book")
 		return nil
 	}

@@ -83,10 +83,12 @@ func drawnSource(t *rapid.T) *SourceBook {
 		Excess: excess(rapid.Byte().Draw(t, "excess")), Number: rapid.Uint32().Draw(t, "number"), Country: drawnText(t), Owner: drawnText(t),
 		Kind: networkCode(rapid.Byte().Draw(t, "kind")),
 		Users: several(t, "users", func(t *rapid.T) SourceUser {
-			return SourceUser{drawnText(t), rapid.Bool().Draw(t, "person"), rapid.Uint32().Draw(t, "days"), rapid.Uint32().Draw(t, "proved"),
+			return SourceUser{
+				drawnText(t), rapid.Bool().Draw(t, "person"), rapid.Uint32().Draw(t, "days"), rapid.Uint32().Draw(t, "proved"),
 				several(t, "first", func(t *rapid.T) Success {
 					return Success{rapid.Byte().Draw(t, "day"), Agent(rapid.Uint16().Draw(t, "agent")), drawnWitness(t), drawnText(t)}
-				})}
+				}),
+			}
 		}),
 		Failing: several(t, "failing", func(t *rapid.T) SourceFailures {
 			return SourceFailures{drawnText(t), several(t, "days", func(t *rapid.T) FailureDay {
@@ -106,8 +108,10 @@ func drawnSource(t *rapid.T) *SourceBook {
 			})}
 		}),
 		Failures: several(t, "totals", func(t *rapid.T) DayTotal {
-			return DayTotal{rapid.Byte().Draw(t, "day"), rapid.Bool().Draw(t, "log"), rapid.Uint32().Draw(t, "count"),
-				moment(rapid.Int64().Draw(t, "first")), moment(rapid.Int64().Draw(t, "last"))}
+			return DayTotal{
+				rapid.Byte().Draw(t, "day"), rapid.Bool().Draw(t, "log"), rapid.Uint32().Draw(t, "count"),
+				moment(rapid.Int64().Draw(t, "first")), moment(rapid.Int64().Draw(t, "last")),
+			}
 		}),
 	}
 }
@@ -141,7 +145,7 @@ func FuzzDecodeBook(f *testing.F) {
 	for i, kind := range []BookKind{BookAccount, BookSource, BookTenant} {
 		for seed := range 20 {
 			book := &Book{Account: rapid.Custom(drawnAccount).Example(seed)}
-			switch kind {
+			switch kind { //nolint:exhaustive // the account is drawn already
 			case BookSource:
 				book = &Book{Source: rapid.Custom(drawnSource).Example(seed)}
 			case BookTenant:

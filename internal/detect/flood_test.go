@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,10 +20,10 @@ import (
 // What an intruder may do to fill a book until it forgets them.
 
 // times makes n records a few seconds apart.
-func times(n int, from time.Time, make func(i int, at time.Time) *activity.Activity) []*activity.Activity {
+func times(n int, from time.Time, one func(i int, at time.Time) *activity.Activity) []*activity.Activity {
 	all := []*activity.Activity{}
 	for i := range n {
-		all = append(all, make(i, from.Add(time.Duration(i)*7*time.Second)))
+		all = append(all, one(i, from.Add(time.Duration(i)*7*time.Second)))
 	}
 	return all
 }
@@ -98,7 +99,7 @@ func TestFloodOfSessions(t *testing.T) {
 // A program that signs in anew for every task is no flood to wake anybody for.
 func TestProgramIsNoFlood(t *testing.T) {
 	t.Parallel()
-	program := times(9000, monday.AddDate(0, 0, -3), func(i int, at time.Time) *activity.Activity {
+	program := times(9000, monday, func(i int, _ time.Time) *activity.Activity {
 		return record("scanner", monday.Add(time.Duration(i)*4*time.Minute), hosting, signIn, session(fmt.Sprint("task-", i)))
 	})
 	s := inBatches(t, 1000, program)
@@ -187,7 +188,7 @@ func TestFloodOfMarksAnyOrder(t *testing.T) {
 	wantFindings, _ := want.live()
 	require.Greater(t, len(wantFindings), 480)
 	for seed := range uint64(16) {
-		random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // no secret
+		random := rand.New(rand.NewPCG(seed, 1))
 		order := slices.Clone(all)
 		random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		got := newShelf(t)
@@ -275,7 +276,7 @@ func TestSlowTriesHideNoBruteForce(t *testing.T) {
 func TestFloodOfFailures(t *testing.T) {
 	t.Parallel()
 	spray := append(tries(hosting, after, 50126, 6, 2), record("user3", after.Add(time.Minute), hosting, signIn, agent(firefoxMac)))
-	flood := times(6000, after.Add(time.Hour), func(i int, at time.Time) *activity.Activity {
+	flood := times(6000, after.Add(time.Hour), func(i int, _ time.Time) *activity.Activity {
 		return record(fmt.Sprint("victim", i), after.Add(time.Hour+time.Duration(i)*time.Second), hosting, failure(50126), agent(firefoxMac))
 	})
 	s := inBatches(t, 1000, spray, flood)
@@ -304,12 +305,12 @@ func TestFloodOfDomains(t *testing.T) {
 // One address outside among many inside is seen.
 func TestManyAddressesHideNone(t *testing.T) {
 	t.Parallel()
-	list := ""
+	var list strings.Builder
 	for i := range 60 {
-		list += fmt.Sprintf("a%02d@s%d.fabrikam.example;", i, i)
+		fmt.Fprintf(&list, "a%02d@s%d.fabrikam.example;", i, i)
 	}
 	second := record("bob", monday, home, signIn, func(a *activity.Activity) { a.Actor.Principal = "bob@fabrikam.example" })
-	s := run(t, one(second, record("ann", after, home, act("New-InboxRule", "Name", "copy", "From", "boss@y.example", "ForwardTo", list+"zz.name.of.some.length@out.example"))))
+	s := run(t, one(second, record("ann", after, home, act("New-InboxRule", "Name", "copy", "From", "boss@y.example", "ForwardTo", list.String()+"zz.name.of.some.length@out.example"))))
 	require.Equal(t, []detect.Severity{"HIGH"}, claims(s, "inbox-rule"))
 	require.Contains(t, s.findings("inbox-rule")[0].Targets, "zz.name.of.some.length@out.example")
 }

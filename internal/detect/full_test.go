@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"testing"
 	"time"
 
@@ -22,10 +23,10 @@ func fullAccount(t require.TestingT) *AccountBook {
 	fold := func(session string, network, look int, marks ...Mark) {
 		n++
 		a := &activity.Activity{
-			AccountID: "account_1", Source: activity.SourceUnifiedAudit, VendorID: fmt.Sprint(n), OccurredAt: start.Add(time.Duration(n) * time.Minute),
+			AccountID: "account_1", Source: activity.SourceUnifiedAudit, VendorID: strconv.Itoa(n), OccurredAt: start.Add(time.Duration(n) * time.Minute),
 			Operation: "FileAccessed", Result: activity.ResultSuccess, Actor: activity.Actor{Kind: activity.ActorUser, Principal: "ann@contoso.example"},
 			Address: netip.AddrFrom4([4]byte{100, byte(64 + network>>8), byte(network), 9}), Country: "NL", SessionID: session,
-			Network: activity.Network{Number: uint32(64512 + network), Owner: "Somebody's Network", Kind: activity.NetworkHosting}, //nolint:gosec // small
+			Network: activity.Network{Number: uint32(64512 + network), Owner: "Somebody's Network", Kind: activity.NetworkHosting},
 		}
 		a.Identify("org_1", "tenant_1")
 		w, err := witness(a)
@@ -33,7 +34,7 @@ func fullAccount(t require.TestingT) *AccountBook {
 		for i := range marks {
 			marks[i].Witness = w
 		}
-		_, err = b.fold(a, newAgent(Family(look%int(FamilyOther)), OS(1+look%3)), marks) //nolint:gosec // small
+		_, err = b.fold(a, newAgent(Family(look%int(FamilyOther)), OS(1+look%3)), marks)
 		require.NoError(t, err)
 	}
 	long := make([]byte, 0, joinedBytes)

@@ -21,7 +21,7 @@ type Witness struct {
 
 func witness(a *activity.Activity) (Witness, error) {
 	id, err := parseActivityID(a.ID)
-	return Witness{At: at(a.OccurredAt), Order: uint32(hashText(a.VendorID) >> 32), ID: id, Address: a.Address}, err //nolint:gosec // half of a hash
+	return Witness{At: at(a.OccurredAt), Order: uint32(hashText(a.VendorID) >> 32), ID: id, Address: a.Address}, err
 }
 
 // compare orders records by time. Of several of one moment the one with an

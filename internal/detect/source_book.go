@@ -272,7 +272,8 @@ func (b *SourceBook) size() int {
 		n += int(unsafe.Sizeof(SourceFailures{})) + len(b.Failing[i].Account)
 		for j := range b.Failing[i].Days {
 			d := &b.Failing[i].Days[j]
-			n += int(unsafe.Sizeof(*d)) + cap(d.Slots)*int(unsafe.Sizeof(Slot{})) + cap(d.Agents)*int(unsafe.Sizeof(AgentCount{})) + cap(d.IDs)*int(unsafe.Sizeof(Witness{}))
+			n += int(unsafe.Sizeof(*d)) + cap(d.Slots)*int(unsafe.Sizeof(Slot{})) +
+				cap(d.Agents)*int(unsafe.Sizeof(AgentCount{})) + cap(d.IDs)*int(unsafe.Sizeof(Witness{}))
 		}
 	}
 	return n

@@ -161,8 +161,7 @@ func (b *SourceBook) foldFailure(a *activity.Activity, agent Agent, class failur
 	if err != nil {
 		return 0, err
 	}
-	for x = 0; x < len(d.IDs) && d.IDs[x].compare(&w) < 0; x++ {
-	}
+	x, _ = slices.BinarySearchFunc(d.IDs, &w, func(y Witness, w *Witness) int { return y.compare(w) })
 	d.IDs, _ = keep(d.IDs, x, w, maxFailureIDs)
 	return changed | judge, nil
 }
