@@ -46,7 +46,7 @@ func benign(accounts, records int) []*activity.Activity {
 		}
 		a := &activity.Activity{
 			AccountID: fmt.Sprintf("account_%026d", n), Source: activity.SourceUnifiedAudit, OccurredAt: at,
-			Operation: "MailItemsAccessed", Result: activity.ResultSuccess, VendorID: strconv.Itoa(i),
+			Operation: "MailItemsAccessed", Workload: "Exchange", Result: activity.ResultSuccess, VendorID: strconv.Itoa(i),
 			Actor:   activity.Actor{Kind: activity.ActorUser, Principal: fmt.Sprintf("user%d@contoso.example", n)},
 			Country: from.country, Network: activity.Network{Number: from.number, Owner: from.owner, Kind: from.kind},
 			Address: netip.MustParseAddr(from.address), UserAgent: chromeWindows,
