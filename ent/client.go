@@ -20,6 +20,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/auditentry"
 	"github.com/cairn-itdr/cairn/ent/failedattack"
 	"github.com/cairn-itdr/cairn/ent/finding"
+	"github.com/cairn-itdr/cairn/ent/idempotencykey"
 	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/ent/organization"
@@ -43,6 +44,8 @@ type Client struct {
 	FailedAttack *FailedAttackClient
 	// Finding is the client for interacting with the Finding builders.
 	Finding *FindingClient
+	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
+	IdempotencyKey *IdempotencyKeyClient
 	// Incident is the client for interacting with the Incident builders.
 	Incident *IncidentClient
 	// IncidentEvent is the client for interacting with the IncidentEvent builders.
@@ -67,6 +70,7 @@ func (c *Client) init() {
 	c.AuditEntry = NewAuditEntryClient(c.config)
 	c.FailedAttack = NewFailedAttackClient(c.config)
 	c.Finding = NewFindingClient(c.config)
+	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
 	c.Incident = NewIncidentClient(c.config)
 	c.IncidentEvent = NewIncidentEventClient(c.config)
 	c.Organization = NewOrganizationClient(c.config)
@@ -161,17 +165,18 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 	cfg := c.config
 	cfg.driver = tx
 	return &Tx{
-		ctx:           ctx,
-		config:        cfg,
-		APIKey:        NewAPIKeyClient(cfg),
-		Account:       NewAccountClient(cfg),
-		AuditEntry:    NewAuditEntryClient(cfg),
-		FailedAttack:  NewFailedAttackClient(cfg),
-		Finding:       NewFindingClient(cfg),
-		Incident:      NewIncidentClient(cfg),
-		IncidentEvent: NewIncidentEventClient(cfg),
-		Organization:  NewOrganizationClient(cfg),
-		Tenant:        NewTenantClient(cfg),
+		ctx:            ctx,
+		config:         cfg,
+		APIKey:         NewAPIKeyClient(cfg),
+		Account:        NewAccountClient(cfg),
+		AuditEntry:     NewAuditEntryClient(cfg),
+		FailedAttack:   NewFailedAttackClient(cfg),
+		Finding:        NewFindingClient(cfg),
+		IdempotencyKey: NewIdempotencyKeyClient(cfg),
+		Incident:       NewIncidentClient(cfg),
+		IncidentEvent:  NewIncidentEventClient(cfg),
+		Organization:   NewOrganizationClient(cfg),
+		Tenant:         NewTenantClient(cfg),
 	}, nil
 }
 
@@ -189,17 +194,18 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 	cfg := c.config
 	cfg.driver = &txDriver{tx: tx, drv: c.driver}
 	return &Tx{
-		ctx:           ctx,
-		config:        cfg,
-		APIKey:        NewAPIKeyClient(cfg),
-		Account:       NewAccountClient(cfg),
-		AuditEntry:    NewAuditEntryClient(cfg),
-		FailedAttack:  NewFailedAttackClient(cfg),
-		Finding:       NewFindingClient(cfg),
-		Incident:      NewIncidentClient(cfg),
-		IncidentEvent: NewIncidentEventClient(cfg),
-		Organization:  NewOrganizationClient(cfg),
-		Tenant:        NewTenantClient(cfg),
+		ctx:            ctx,
+		config:         cfg,
+		APIKey:         NewAPIKeyClient(cfg),
+		Account:        NewAccountClient(cfg),
+		AuditEntry:     NewAuditEntryClient(cfg),
+		FailedAttack:   NewFailedAttackClient(cfg),
+		Finding:        NewFindingClient(cfg),
+		IdempotencyKey: NewIdempotencyKeyClient(cfg),
+		Incident:       NewIncidentClient(cfg),
+		IncidentEvent:  NewIncidentEventClient(cfg),
+		Organization:   NewOrganizationClient(cfg),
+		Tenant:         NewTenantClient(cfg),
 	}, nil
 }
 
@@ -229,8 +235,8 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.APIKey, c.Account, c.AuditEntry, c.FailedAttack, c.Finding, c.Incident,
-		c.IncidentEvent, c.Organization, c.Tenant,
+		c.APIKey, c.Account, c.AuditEntry, c.FailedAttack, c.Finding, c.IdempotencyKey,
+		c.Incident, c.IncidentEvent, c.Organization, c.Tenant,
 	} {
 		n.Use(hooks...)
 	}
@@ -240,8 +246,8 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.APIKey, c.Account, c.AuditEntry, c.FailedAttack, c.Finding, c.Incident,
-		c.IncidentEvent, c.Organization, c.Tenant,
+		c.APIKey, c.Account, c.AuditEntry, c.FailedAttack, c.Finding, c.IdempotencyKey,
+		c.Incident, c.IncidentEvent, c.Organization, c.Tenant,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -260,6 +266,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.FailedAttack.mutate(ctx, m)
 	case *FindingMutation:
 		return c.Finding.mutate(ctx, m)
+	case *IdempotencyKeyMutation:
+		return c.IdempotencyKey.mutate(ctx, m)
 	case *IncidentMutation:
 		return c.Incident.mutate(ctx, m)
 	case *IncidentEventMutation:
@@ -1018,6 +1026,139 @@ func (c *FindingClient) mutate(ctx context.Context, m *FindingMutation) (Value, 
 	}
 }
 
+// IdempotencyKeyClient is a client for the IdempotencyKey schema.
+type IdempotencyKeyClient struct {
+	config
+}
+
+// NewIdempotencyKeyClient returns a client for the IdempotencyKey from the given config.
+func NewIdempotencyKeyClient(c config) *IdempotencyKeyClient {
+	return &IdempotencyKeyClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `idempotencykey.Hooks(f(g(h())))`.
+func (c *IdempotencyKeyClient) Use(hooks ...Hook) {
+	c.hooks.IdempotencyKey = append(c.hooks.IdempotencyKey, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `idempotencykey.Intercept(f(g(h())))`.
+func (c *IdempotencyKeyClient) Intercept(interceptors ...Interceptor) {
+	c.inters.IdempotencyKey = append(c.inters.IdempotencyKey, interceptors...)
+}
+
+// Create returns a builder for creating a IdempotencyKey entity.
+func (c *IdempotencyKeyClient) Create() *IdempotencyKeyCreate {
+	mutation := newIdempotencyKeyMutation(c.config, OpCreate)
+	return &IdempotencyKeyCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of IdempotencyKey entities.
+func (c *IdempotencyKeyClient) CreateBulk(builders ...*IdempotencyKeyCreate) *IdempotencyKeyCreateBulk {
+	return &IdempotencyKeyCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *IdempotencyKeyClient) MapCreateBulk(slice any, setFunc func(*IdempotencyKeyCreate, int)) *IdempotencyKeyCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &IdempotencyKeyCreateBulk{err: fmt.Errorf("calling to IdempotencyKeyClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*IdempotencyKeyCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &IdempotencyKeyCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for IdempotencyKey.
+func (c *IdempotencyKeyClient) Update() *IdempotencyKeyUpdate {
+	mutation := newIdempotencyKeyMutation(c.config, OpUpdate)
+	return &IdempotencyKeyUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *IdempotencyKeyClient) UpdateOne(_m *IdempotencyKey) *IdempotencyKeyUpdateOne {
+	mutation := newIdempotencyKeyMutation(c.config, OpUpdateOne, withIdempotencyKey(_m))
+	return &IdempotencyKeyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *IdempotencyKeyClient) UpdateOneID(id string) *IdempotencyKeyUpdateOne {
+	mutation := newIdempotencyKeyMutation(c.config, OpUpdateOne, withIdempotencyKeyID(id))
+	return &IdempotencyKeyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for IdempotencyKey.
+func (c *IdempotencyKeyClient) Delete() *IdempotencyKeyDelete {
+	mutation := newIdempotencyKeyMutation(c.config, OpDelete)
+	return &IdempotencyKeyDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *IdempotencyKeyClient) DeleteOne(_m *IdempotencyKey) *IdempotencyKeyDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *IdempotencyKeyClient) DeleteOneID(id string) *IdempotencyKeyDeleteOne {
+	builder := c.Delete().Where(idempotencykey.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &IdempotencyKeyDeleteOne{builder}
+}
+
+// Query returns a query builder for IdempotencyKey.
+func (c *IdempotencyKeyClient) Query() *IdempotencyKeyQuery {
+	return &IdempotencyKeyQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeIdempotencyKey},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a IdempotencyKey entity by its id.
+func (c *IdempotencyKeyClient) Get(ctx context.Context, id string) (*IdempotencyKey, error) {
+	return c.Query().Where(idempotencykey.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *IdempotencyKeyClient) GetX(ctx context.Context, id string) *IdempotencyKey {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// Hooks returns the client hooks.
+func (c *IdempotencyKeyClient) Hooks() []Hook {
+	return c.hooks.IdempotencyKey
+}
+
+// Interceptors returns the client interceptors.
+func (c *IdempotencyKeyClient) Interceptors() []Interceptor {
+	return c.inters.IdempotencyKey
+}
+
+func (c *IdempotencyKeyClient) mutate(ctx context.Context, m *IdempotencyKeyMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&IdempotencyKeyCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&IdempotencyKeyUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&IdempotencyKeyUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&IdempotencyKeyDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown IdempotencyKey mutation op: %q", m.Op())
+	}
+}
+
 // IncidentClient is a client for the Incident schema.
 type IncidentClient struct {
 	config
@@ -1729,12 +1870,12 @@ func (c *TenantClient) mutate(ctx context.Context, m *TenantMutation) (Value, er
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		APIKey, Account, AuditEntry, FailedAttack, Finding, Incident, IncidentEvent,
-		Organization, Tenant []ent.Hook
+		APIKey, Account, AuditEntry, FailedAttack, Finding, IdempotencyKey, Incident,
+		IncidentEvent, Organization, Tenant []ent.Hook
 	}
 	inters struct {
-		APIKey, Account, AuditEntry, FailedAttack, Finding, Incident, IncidentEvent,
-		Organization, Tenant []ent.Interceptor
+		APIKey, Account, AuditEntry, FailedAttack, Finding, IdempotencyKey, Incident,
+		IncidentEvent, Organization, Tenant []ent.Interceptor
 	}
 )
 

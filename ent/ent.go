@@ -17,6 +17,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/auditentry"
 	"github.com/cairn-itdr/cairn/ent/failedattack"
 	"github.com/cairn-itdr/cairn/ent/finding"
+	"github.com/cairn-itdr/cairn/ent/idempotencykey"
 	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/ent/organization"
@@ -81,15 +82,16 @@ var (
 func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
-			apikey.Table:        apikey.ValidColumn,
-			account.Table:       account.ValidColumn,
-			auditentry.Table:    auditentry.ValidColumn,
-			failedattack.Table:  failedattack.ValidColumn,
-			finding.Table:       finding.ValidColumn,
-			incident.Table:      incident.ValidColumn,
-			incidentevent.Table: incidentevent.ValidColumn,
-			organization.Table:  organization.ValidColumn,
-			tenant.Table:        tenant.ValidColumn,
+			apikey.Table:         apikey.ValidColumn,
+			account.Table:        account.ValidColumn,
+			auditentry.Table:     auditentry.ValidColumn,
+			failedattack.Table:   failedattack.ValidColumn,
+			finding.Table:        finding.ValidColumn,
+			idempotencykey.Table: idempotencykey.ValidColumn,
+			incident.Table:       incident.ValidColumn,
+			incidentevent.Table:  incidentevent.ValidColumn,
+			organization.Table:   organization.ValidColumn,
+			tenant.Table:         tenant.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

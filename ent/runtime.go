@@ -8,6 +8,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/auditentry"
 	"github.com/cairn-itdr/cairn/ent/failedattack"
 	"github.com/cairn-itdr/cairn/ent/finding"
+	"github.com/cairn-itdr/cairn/ent/idempotencykey"
 	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/ent/organization"
@@ -272,6 +273,51 @@ func init() {
 	finding.DefaultID = findingDescID.Default.(func() string)
 	// finding.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	finding.IDValidator = findingDescID.Validators[0].(func(string) error)
+	idempotencykeyMixin := schema.IdempotencyKey{}.Mixin()
+	idempotencykeyMixinFields0 := idempotencykeyMixin[0].Fields()
+	_ = idempotencykeyMixinFields0
+	idempotencykeyFields := schema.IdempotencyKey{}.Fields()
+	_ = idempotencykeyFields
+	// idempotencykeyDescOrganizationID is the schema descriptor for organization_id field.
+	idempotencykeyDescOrganizationID := idempotencykeyMixinFields0[0].Descriptor()
+	// idempotencykey.OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
+	idempotencykey.OrganizationIDValidator = func() func(string) error {
+		validators := idempotencykeyDescOrganizationID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(organization_id string) error {
+			for _, fn := range fns {
+				if err := fn(organization_id); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// idempotencykeyDescPrincipalID is the schema descriptor for principal_id field.
+	idempotencykeyDescPrincipalID := idempotencykeyFields[1].Descriptor()
+	// idempotencykey.PrincipalIDValidator is a validator for the "principal_id" field. It is called by the builders before save.
+	idempotencykey.PrincipalIDValidator = idempotencykeyDescPrincipalID.Validators[0].(func(string) error)
+	// idempotencykeyDescMutation is the schema descriptor for mutation field.
+	idempotencykeyDescMutation := idempotencykeyFields[2].Descriptor()
+	// idempotencykey.MutationValidator is a validator for the "mutation" field. It is called by the builders before save.
+	idempotencykey.MutationValidator = idempotencykeyDescMutation.Validators[0].(func(string) error)
+	// idempotencykeyDescKey is the schema descriptor for key field.
+	idempotencykeyDescKey := idempotencykeyFields[3].Descriptor()
+	// idempotencykey.KeyValidator is a validator for the "key" field. It is called by the builders before save.
+	idempotencykey.KeyValidator = idempotencykeyDescKey.Validators[0].(func(string) error)
+	// idempotencykeyDescResult is the schema descriptor for result field.
+	idempotencykeyDescResult := idempotencykeyFields[5].Descriptor()
+	// idempotencykey.DefaultResult holds the default value on creation for the result field.
+	idempotencykey.DefaultResult = idempotencykeyDescResult.Default.(string)
+	// idempotencykeyDescID is the schema descriptor for id field.
+	idempotencykeyDescID := idempotencykeyFields[0].Descriptor()
+	// idempotencykey.DefaultID holds the default value on creation for the id field.
+	idempotencykey.DefaultID = idempotencykeyDescID.Default.(func() string)
+	// idempotencykey.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	idempotencykey.IDValidator = idempotencykeyDescID.Validators[0].(func(string) error)
 	incidentMixin := schema.Incident{}.Mixin()
 	incidentMixinFields0 := incidentMixin[0].Fields()
 	_ = incidentMixinFields0

@@ -24,6 +24,8 @@ type Tx struct {
 	FailedAttack *FailedAttackClient
 	// Finding is the client for interacting with the Finding builders.
 	Finding *FindingClient
+	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
+	IdempotencyKey *IdempotencyKeyClient
 	// Incident is the client for interacting with the Incident builders.
 	Incident *IncidentClient
 	// IncidentEvent is the client for interacting with the IncidentEvent builders.
@@ -168,6 +170,7 @@ func (tx *Tx) init() {
 	tx.AuditEntry = NewAuditEntryClient(tx.config)
 	tx.FailedAttack = NewFailedAttackClient(tx.config)
 	tx.Finding = NewFindingClient(tx.config)
+	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
 	tx.Incident = NewIncidentClient(tx.config)
 	tx.IncidentEvent = NewIncidentEventClient(tx.config)
 	tx.Organization = NewOrganizationClient(tx.config)

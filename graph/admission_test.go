@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -30,7 +31,7 @@ func (w world) large(count, size int) (ids []string) {
 	a := w.account(tn, "mary@contoso.example")
 	var cited []*activity.Activity
 	for i := range count {
-		cited = append(cited, w.activity(tn, a, fmt.Sprint(i), now.Add(time.Duration(i)*time.Second), func(a *activity.Activity) {
+		cited = append(cited, w.activity(tn, a, strconv.Itoa(i), now.Add(time.Duration(i)*time.Second), func(a *activity.Activity) {
 			a.Raw = fmt.Appendf(nil, `{"Agent":"%d","Filler":%q}`, i, strings.Repeat("x", size))
 		}))
 	}
@@ -147,7 +148,7 @@ func TestPagesOfLongLists(t *testing.T) {
 				a.Subject = strings.Repeat("s", kilobyte)
 			}))
 		}
-		f := w.finding(in, fmt.Sprint(n), now.Add(time.Duration(n)*time.Minute), cited...)
+		f := w.finding(in, strconv.Itoa(n), now.Add(time.Duration(n)*time.Minute), cited...)
 		for _, query := range []string{
 			`{node(id:"` + in.ID + `"){... on Incident{timeline(first:2){nodes{id}}}}}`,
 			`{node(id:"` + in.ID + `"){... on Incident{timeline(last:2){nodes{id}}}}}`,

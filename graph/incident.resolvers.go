@@ -52,8 +52,14 @@ func (r *incidentResolver) MergedInto(ctx context.Context, obj *ent.Incident) (*
 }
 
 func (r *mutationResolver) UpdateIncident(ctx context.Context, input model.UpdateIncidentInput) (*model.UpdateIncidentPayload, error) {
-	i, err := r.Incidents.SetStatus(ctx, input.ID, input.Status, input.Reason)
-	refused, err := userErrors(err)
+	id, refused, err := once(ctx, r.Resolver, "updateIncident", input.IdempotencyKey, input, func(ctx context.Context) (string, error) {
+		i, err := r.Incidents.SetStatus(ctx, input.ID, input.Status, input.Reason)
+		return value(i).ID, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	i, err := loadersOf(ctx).incidents.one(ctx, id)
 	return &model.UpdateIncidentPayload{Incident: i, UserErrors: refused}, err
 }
 

@@ -14,16 +14,28 @@ import (
 )
 
 func (r *mutationResolver) CreateTenant(ctx context.Context, input model.CreateTenantInput) (*model.CreateTenantPayload, error) {
-	t, err := r.Tenants.Create(ctx, tenant.Create{Name: input.Name, MicrosoftTenantID: value(input.MicrosoftTenantID)})
-	refused, err := userErrors(err)
+	id, refused, err := once(ctx, r.Resolver, "createTenant", input.IdempotencyKey, input, func(ctx context.Context) (string, error) {
+		t, err := r.Tenants.Create(ctx, tenant.Create{Name: input.Name, MicrosoftTenantID: value(input.MicrosoftTenantID)})
+		return value(t).ID, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	t, err := loadersOf(ctx).tenants.one(ctx, id)
 	return &model.CreateTenantPayload{Tenant: t, UserErrors: refused}, err
 }
 
 func (r *mutationResolver) UpdateTenant(ctx context.Context, input model.UpdateTenantInput) (*model.UpdateTenantPayload, error) {
-	t, err := r.Tenants.Update(ctx, input.ID, tenant.Update{
-		Name: input.Name, MicrosoftTenantID: input.MicrosoftTenantID, Sensitive: input.Sensitive,
+	id, refused, err := once(ctx, r.Resolver, "updateTenant", input.IdempotencyKey, input, func(ctx context.Context) (string, error) {
+		t, err := r.Tenants.Update(ctx, input.ID, tenant.Update{
+			Name: input.Name, MicrosoftTenantID: input.MicrosoftTenantID, Sensitive: input.Sensitive,
+		})
+		return value(t).ID, err
 	})
-	refused, err := userErrors(err)
+	if err != nil {
+		return nil, err
+	}
+	t, err := loadersOf(ctx).tenants.one(ctx, id)
 	return &model.UpdateTenantPayload{Tenant: t, UserErrors: refused}, err
 }
 

@@ -174,10 +174,17 @@ type serving struct {
 	PublicURL      *url.URL `name:"public-url" placeholder:"URL" env:"CAIRN_PUBLIC_URL" help:"Where users reach this server, if not where it listens: behind a proxy."`
 	TrustedProxies []string `placeholder:"CIDR" env:"CAIRN_TRUSTED_PROXIES" help:"Proxies whose X-Forwarded-For is believed."`
 	Explorer       bool     `default:"true" negatable:"" env:"CAIRN_EXPLORER" help:"Serve the API explorer and answer introspection."`
+
+	RequestsPerSecond int `default:"50" placeholder:"N" env:"CAIRN_REQUESTS_PER_SECOND" help:"How often one API key may ask, in the long run; ten seconds' worth may come at once. 0 is without limit."`
+	Operations        int `default:"16" placeholder:"N" env:"CAIRN_OPERATIONS" help:"How many operations the API carries out at once."`
 }
 
 func (s *serving) apply(cfg *app.Config) error {
 	cfg.PublicURL, cfg.Explorer = s.PublicURL, s.Explorer
+	cfg.RequestsPerSecond, cfg.Operations = s.RequestsPerSecond, s.Operations
+	if s.RequestsPerSecond < 0 || s.Operations < 1 {
+		return refusal.New(refusal.Invalid, nil, "--requests-per-second must be 0 or more, --operations 1 or more")
+	}
 	if u := s.PublicURL; u != nil && (u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
 		return refusal.New(refusal.Invalid, nil, "--public-url must be a whole http or https URL, such as https://cairn.example.net")
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/auditentry"
 	"github.com/cairn-itdr/cairn/ent/failedattack"
 	"github.com/cairn-itdr/cairn/ent/finding"
+	"github.com/cairn-itdr/cairn/ent/idempotencykey"
 	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/ent/organization"
@@ -211,6 +212,33 @@ func (f TraverseFinding) Traverse(ctx context.Context, q ent.Query) error {
 	return fmt.Errorf("unexpected query type %T. expect *ent.FindingQuery", q)
 }
 
+// The IdempotencyKeyFunc type is an adapter to allow the use of ordinary function as a Querier.
+type IdempotencyKeyFunc func(context.Context, *ent.IdempotencyKeyQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f IdempotencyKeyFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.IdempotencyKeyQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.IdempotencyKeyQuery", q)
+}
+
+// The TraverseIdempotencyKey type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseIdempotencyKey func(context.Context, *ent.IdempotencyKeyQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseIdempotencyKey) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseIdempotencyKey) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.IdempotencyKeyQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.IdempotencyKeyQuery", q)
+}
+
 // The IncidentFunc type is an adapter to allow the use of ordinary function as a Querier.
 type IncidentFunc func(context.Context, *ent.IncidentQuery) (ent.Value, error)
 
@@ -332,6 +360,8 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.FailedAttackQuery, predicate.FailedAttack, failedattack.OrderOption]{typ: ent.TypeFailedAttack, tq: q}, nil
 	case *ent.FindingQuery:
 		return &query[*ent.FindingQuery, predicate.Finding, finding.OrderOption]{typ: ent.TypeFinding, tq: q}, nil
+	case *ent.IdempotencyKeyQuery:
+		return &query[*ent.IdempotencyKeyQuery, predicate.IdempotencyKey, idempotencykey.OrderOption]{typ: ent.TypeIdempotencyKey, tq: q}, nil
 	case *ent.IncidentQuery:
 		return &query[*ent.IncidentQuery, predicate.Incident, incident.OrderOption]{typ: ent.TypeIncident, tq: q}, nil
 	case *ent.IncidentEventQuery:

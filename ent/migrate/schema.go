@@ -196,6 +196,35 @@ var (
 			},
 		},
 	}
+	// IdempotencyKeysColumns holds the columns for the "idempotency_keys" table.
+	IdempotencyKeysColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, Size: 64},
+		{Name: "organization_id", Type: field.TypeString, Size: 64},
+		{Name: "principal_id", Type: field.TypeString, Size: 200},
+		{Name: "mutation", Type: field.TypeString, Size: 100},
+		{Name: "key", Type: field.TypeString, Size: 800},
+		{Name: "input_hash", Type: field.TypeBytes},
+		{Name: "result", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "created_at", Type: field.TypeTime},
+	}
+	// IdempotencyKeysTable holds the schema information for the "idempotency_keys" table.
+	IdempotencyKeysTable = &schema.Table{
+		Name:       "idempotency_keys",
+		Columns:    IdempotencyKeysColumns,
+		PrimaryKey: []*schema.Column{IdempotencyKeysColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "idempotencykey_organization_id_principal_id_mutation_key",
+				Unique:  true,
+				Columns: []*schema.Column{IdempotencyKeysColumns[1], IdempotencyKeysColumns[2], IdempotencyKeysColumns[3], IdempotencyKeysColumns[4]},
+			},
+			{
+				Name:    "idempotencykey_organization_id_created_at",
+				Unique:  false,
+				Columns: []*schema.Column{IdempotencyKeysColumns[1], IdempotencyKeysColumns[7]},
+			},
+		},
+	}
 	// IncidentsColumns holds the columns for the "incidents" table.
 	IncidentsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, Size: 64},
@@ -366,6 +395,7 @@ var (
 		AuditEntriesTable,
 		FailedAttacksTable,
 		FindingsTable,
+		IdempotencyKeysTable,
 		IncidentsTable,
 		IncidentEventsTable,
 		OrganizationsTable,
@@ -391,6 +421,9 @@ func init() {
 	FindingsTable.ForeignKeys[1].RefTable = IncidentsTable
 	FindingsTable.Annotation = &entsql.Annotation{
 		Table: "findings",
+	}
+	IdempotencyKeysTable.Annotation = &entsql.Annotation{
+		Table: "idempotency_keys",
 	}
 	IncidentsTable.ForeignKeys[0].RefTable = AccountsTable
 	IncidentsTable.ForeignKeys[1].RefTable = IncidentsTable

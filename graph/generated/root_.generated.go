@@ -2538,6 +2538,8 @@ input UpdateIncidentInput {
   status: IncidentStatus!
   "Why, in 1 to 2000 characters; it stays in the incident's history."
   reason: String!
+  "Chosen by the caller, 1 to 200 characters: the same call sent again with it is not done again."
+  idempotencyKey: String
 }
 
 "What updateIncident did."
@@ -2724,7 +2726,14 @@ type Query {
   ): [Node]! @requires(permission: SIGNED_IN)
 }
 
-"What can be done. Every mutation takes one ` + "`" + `input` + "`" + ` and returns what it changed and ` + "`" + `userErrors` + "`" + `; where these are not empty, nothing was changed."
+"""
+What can be done. Every mutation takes one ` + "`" + `input` + "`" + ` and returns what it changed
+and ` + "`" + `userErrors` + "`" + `; where these are not empty, nothing was changed. Where the
+input has an ` + "`" + `idempotencyKey` + "`" + `, the same key with the same input is carried out
+once for 48 hours at least: sent again, it answers with what it made or changed
+then, as that is now. With other input it is refused (CONFLICT). A key is the
+caller's own, for this mutation; one that was refused may be used again.
+"""
 type Mutation
 `, BuiltIn: false},
 	{Name: "../schema/tenant.graphqls", Input: `"One client's Microsoft 365 directory."
@@ -2831,6 +2840,8 @@ input CreateTenantInput {
   name: String!
   "Microsoft's id of the directory, a GUID. Left out, the first import binds it."
   microsoftTenantId: String
+  "Chosen by the caller, 1 to 200 characters: the same call sent again with it is not done again."
+  idempotencyKey: String
 }
 
 "What createTenant did."
@@ -2851,6 +2862,8 @@ input UpdateTenantInput {
   microsoftTenantId: String
   "Whether it is sensitive."
   sensitive: Boolean
+  "Chosen by the caller, 1 to 200 characters: the same call sent again with it is not done again."
+  idempotencyKey: String
 }
 
 "What updateTenant did."

@@ -84,6 +84,8 @@ type CreateTenantInput struct {
 	Name string `json:"name"`
 	// Microsoft's id of the directory, a GUID. Left out, the first import binds it.
 	MicrosoftTenantID *string `json:"microsoftTenantId,omitempty"`
+	// Chosen by the caller, 1 to 200 characters: the same call sent again with it is not done again.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
 }
 
 // What createTenant did.
@@ -170,6 +172,8 @@ type UpdateIncidentInput struct {
 	Status incident.Status `json:"status"`
 	// Why, in 1 to 2000 characters; it stays in the incident's history.
 	Reason string `json:"reason"`
+	// Chosen by the caller, 1 to 200 characters: the same call sent again with it is not done again.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
 }
 
 // What updateIncident did.
@@ -190,6 +194,8 @@ type UpdateTenantInput struct {
 	MicrosoftTenantID *string `json:"microsoftTenantId,omitempty"`
 	// Whether it is sensitive.
 	Sensitive *bool `json:"sensitive,omitempty"`
+	// Chosen by the caller, 1 to 200 characters: the same call sent again with it is not done again.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
 }
 
 // What updateTenant did.

@@ -39,7 +39,11 @@ type Config struct {
 	PublicURL      *url.URL
 	TrustedProxies []netip.Prefix
 	Explorer       bool // the API explorer and schema introspection
-	Retention      time.Duration
+
+	RequestsPerSecond int // of one principal; 0 is without limit
+	Operations        int // at once; 0 leaves it to the API
+
+	Retention time.Duration
 
 	Logger *slog.Logger
 	Now    func() time.Time

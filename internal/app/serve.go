@@ -42,6 +42,7 @@ func (a *App) handler() http.Handler {
 		API: graph.NewHandler(graph.Config{
 			DB: a.db, Log: a.log, Tenants: a.Tenants, Incidents: a.Incidents,
 			Introspection: a.cfg.Explorer, Logger: a.cfg.Logger, Now: a.cfg.Now,
+			RequestsPerSecond: a.cfg.RequestsPerSecond, Operations: a.cfg.Operations,
 		}),
 		Authenticate:   a.APIKeys.Authenticate,
 		Unknown:        apikey.ErrUnknown,

@@ -43,7 +43,7 @@ var house = [][]string{
 	{"internal/organization/..."},
 
 	// What they stand on.
-	{"internal/audit/..."},
+	{"internal/audit/...", "internal/idempotency/..."},
 	{"internal/database/databasetest"},
 	{"internal/activity/activitylog/..."},
 	{"internal/database/..."},

@@ -24,14 +24,28 @@ type Tx struct {
 
 	dialect Dialect
 	conn    *sql.Conn
+	failed  error // of a part that joined it
 }
+
+// txKey finds the transaction on a database that a context is in.
+type txKey struct{ db *DB }
 
 // Dialect says which kind of database the transaction runs on.
 func (tx *Tx) Dialect() Dialect { return tx.dialect }
 
 // InTx runs do in a transaction and commits when it returns nil. A panic or
 // error rolls back. Ent mutations outside InTx are refused.
+//
+// Within do, whose context says so, another InTx joins the same transaction:
+// what it writes commits with the rest, and where it fails nothing commits.
 func (db *DB) InTx(ctx context.Context, do func(ctx context.Context, tx *Tx) error) (err error) {
+	if tx, joined := ctx.Value(txKey{db}).(*Tx); joined {
+		err := do(ctx, tx)
+		if err != nil {
+			tx.failed = err
+		}
+		return err
+	}
 	conn, err := db.write.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("take a connection: %w", err)
@@ -51,8 +65,11 @@ func (db *DB) InTx(ctx context.Context, do func(ctx context.Context, tx *Tx) err
 	}()
 	drv := entsql.NewDriver(string(db.dialect), entsql.Conn{ExecQuerier: sqlTx})
 	tx := &Tx{Client: newClient(txDriver{drv}), SQL: sqlTx, dialect: db.dialect, conn: conn}
-	if err := do(ctx, tx); err != nil {
+	if err := do(context.WithValue(ctx, txKey{db}, tx), tx); err != nil {
 		return err
+	}
+	if tx.failed != nil {
+		return fmt.Errorf("part of the transaction failed: %w", tx.failed)
 	}
 	if err := sqlTx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -53,6 +54,22 @@ func (r *recorder) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// statusClientGone is what a request is logged with whose client did not wait
+// for the answer; nginx's number for it. It is never sent.
+const statusClientGone = 499
+
+// outcome is the status the client got, once the handler is done: 200 where it
+// wrote nothing, for that is what net/http then sends.
+func (r *recorder) outcome(ctx context.Context) int {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled): // only the client's leaving ends a request's context
+		return statusClientGone
+	case r.status == 0:
+		return http.StatusOK
+	}
+	return r.status
+}
+
 // Unwrap lets http.ResponseController through.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
@@ -82,14 +99,15 @@ func (s *server) observed(next http.Handler) http.Handler {
 				}
 			}
 			path := pathLabel(r.URL.Path, s.publicPath())
+			status := rec.outcome(ctx)
 			took := s.Now().Sub(start)
-			s.metrics.duration.WithLabelValues(path, methodLabel(r.Method), strconv.Itoa(rec.status)).Observe(took.Seconds())
+			s.metrics.duration.WithLabelValues(path, methodLabel(r.Method), strconv.Itoa(status)).Observe(took.Seconds())
 			level := slog.LevelInfo
 			if path == "health" {
 				level = slog.LevelDebug
 			}
 			s.Logger.Log(ctx, level, "request", "request", id, "method", methodLabel(r.Method), "path", path,
-				"status", rec.status, "bytes", rec.bytes, "address", address, "duration", took.Round(time.Microsecond).String())
+				"status", status, "bytes", rec.bytes, "address", address, "duration", took.Round(time.Microsecond).String())
 			if v != nil && begun {
 				panic(http.ErrAbortHandler) // net/http breaks the connection: nobody takes the part for the whole
 			}

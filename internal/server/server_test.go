@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -316,6 +317,43 @@ func TestPanic(t *testing.T) {
 	require.Contains(t, log.String(), r.Header.Get("X-Request-ID"))
 	_, body = ask(t, h, http.MethodGet, "/metrics")
 	require.Contains(t, body, `path="/graphql",status="500"} 1`)
+}
+
+// Ensure the log and the metrics say what the client got: 200 where a handler
+// wrote nothing, and that it was gone where it did not wait.
+func TestStatusLogged(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		answer func(w http.ResponseWriter)
+		gone   bool
+		want   int
+	}{
+		"nothing written":                 {func(http.ResponseWriter) {}, false, 200},
+		"a body alone":                    {func(w http.ResponseWriter) { _, _ = io.WriteString(w, "x") }, false, 200},
+		"a status alone":                  {func(w http.ResponseWriter) { w.WriteHeader(http.StatusNoContent) }, false, 204},
+		"gone before the answer":          {func(http.ResponseWriter) {}, true, 499},
+		"gone while it was being written": {func(w http.ResponseWriter) { w.WriteHeader(http.StatusOK) }, true, 499},
+	} {
+		var log logs
+		cfg := config(&log)
+		ctx, leave := context.WithCancel(t.Context())
+		cfg.API = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if c.gone {
+				leave()
+			}
+			c.answer(w)
+		})
+		h := server.New(cfg)
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/graphql", strings.NewReader("{}"))
+		r.Header.Set("Authorization", "Bearer "+goodKey)
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		leave()
+		var line struct{ Status int }
+		require.NoError(t, json.Unmarshal([]byte(log.String()), &line), name)
+		require.Equal(t, c.want, line.Status, name)
+		_, body := ask(t, h, http.MethodGet, "/metrics")
+		require.Contains(t, body, fmt.Sprintf(`path="/graphql",status="%d"} 1`, c.want), name)
+	}
 }
 
 // Ensure an answer that was broken off is not taken for a whole one.

@@ -2,8 +2,8 @@ package activitylog_test
 
 import (
 	"context"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -67,7 +67,7 @@ func TestCited(t *testing.T) {
 	each(t, func(f fixture) {
 		var all []*activity.Activity
 		for i := range 9 {
-			all = append(all, f.record(fmt.Sprint(i), func(a *activity.Activity) { a.OccurredAt = t0.Add(time.Duration(i/3) * time.Second) }))
+			all = append(all, f.record(strconv.Itoa(i), func(a *activity.Activity) { a.OccurredAt = t0.Add(time.Duration(i/3) * time.Second) }))
 		}
 		f.append(all...)
 		slices.SortFunc(all, func(x, y *activity.Activity) int { // as the log orders them
