@@ -220,6 +220,25 @@ func TestEndedIncidents(t *testing.T) {
 	})
 }
 
+// Ensure evidence that began before a remediation and went on after it is not
+// taken for settled, whether it comes at once or bit by bit.
+func TestEvidenceAcrossRemediation(t *testing.T) {
+	t.Parallel()
+	each(t, func(s *scene) {
+		a := s.found("a", t0.Add(-2*day))
+		s.review(a)
+		_, err := s.service.SetStatus(s.ctx, s.incident(1).ID, entincident.StatusRemediated, "password reset")
+		require.NoError(s, err)
+		*s.now = t0.Add(5 * time.Hour)
+		across := s.found("across", t0.Add(-day))
+		across.LastAt = t0.Add(4 * time.Hour)
+		s.review(a, across)
+		require.Equal(s, []string{"#1 REMEDIATED a", "#2 OPEN across"}, s.state(), "somebody must hear of it now")
+		require.Equal(s, s.incident(1).ID, *s.incident(2).PreviousID)
+		s.unchangedBy(a, across)
+	})
+}
+
 // Ensure what asks nobody to act opens nothing, but joins what does.
 func TestWeakFindings(t *testing.T) {
 	t.Parallel()
@@ -347,6 +366,10 @@ func TestSetStatus(t *testing.T) {
 		require.NoError(s, err)
 		require.True(s, t0.Add(time.Hour).Equal(*i.ContainedAt))
 		require.True(s, s.now.Equal(*i.RemediatedAt))
+		i, err = s.service.SetStatus(s.ctx, id, entincident.StatusContained, "a rule is left to delete")
+		require.NoError(s, err)
+		require.True(s, t0.Add(time.Hour).Equal(*i.ContainedAt), "it was contained all the while")
+		require.Nil(s, i.RemediatedAt)
 		i, err = s.service.SetStatus(s.ctx, id, entincident.StatusOpen, "it was not")
 		require.NoError(s, err)
 		require.Nil(s, i.ContainedAt)
@@ -355,6 +378,6 @@ func TestSetStatus(t *testing.T) {
 		refused(entincident.StatusContained, "x", refusal.Conflict)
 		audits, err := s.db.Client().AuditEntry.Query().Count(s.ctx)
 		require.NoError(s, err)
-		require.Equal(s, 3, audits)
+		require.Equal(s, 4, audits)
 	})
 }

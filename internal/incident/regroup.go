@@ -113,15 +113,16 @@ func release(findings []*claim) {
 
 // endedFor returns the ended incident a finding belongs to: the one it is in
 // already, or, for late evidence and with no open incident to take it, the
-// first that was remediated after it happened. A false positive takes nothing
-// new: nobody has judged it.
+// first that was remediated after all of it had happened: what went on after
+// that was not settled by it. A false positive takes nothing new: nobody has
+// judged it.
 func endedFor(c *claim, ended []*draft, anyOpen bool) *draft {
 	var best *draft
 	for _, d := range ended {
 		if deref(c.IncidentID) == d.ID {
 			return d
 		}
-		if c.IncidentID == nil && !anyOpen && d.Status == incident.StatusRemediated && d.ClosedAt != nil && !c.OccurredAt.After(*d.ClosedAt) &&
+		if c.IncidentID == nil && !anyOpen && d.Status == incident.StatusRemediated && d.ClosedAt != nil && !c.LastAt.After(*d.ClosedAt) &&
 			(best == nil || d.ClosedAt.Before(*best.ClosedAt)) {
 			best = d
 		}

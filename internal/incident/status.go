@@ -64,7 +64,11 @@ func (s *Service) SetStatus(ctx context.Context, id string, status incident.Stat
 		case incident.StatusOpen:
 			update.ClearContainedAt().ClearRemediatedAt().ClearClosedAt()
 		case incident.StatusContained:
-			update.SetContainedAt(now).ClearRemediatedAt().ClearClosedAt()
+			// Back from an end it stays as contained as it was.
+			if i.ContainedAt == nil {
+				update.SetContainedAt(now)
+			}
+			update.ClearRemediatedAt().ClearClosedAt()
 		case incident.StatusRemediated:
 			if i.ContainedAt == nil {
 				update.SetContainedAt(now)
