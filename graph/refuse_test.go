@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,7 +11,9 @@ import (
 
 	"github.com/cairn-itdr/cairn/graph"
 	"github.com/cairn-itdr/cairn/internal/access"
+	"github.com/cairn-itdr/cairn/internal/database"
 	"github.com/cairn-itdr/cairn/internal/database/databasetest"
+	"github.com/cairn-itdr/cairn/internal/database/pgtest"
 )
 
 // Ensure requests that are no JSON POST of one operation are refused with a
@@ -47,6 +50,11 @@ func TestTransport(t *testing.T) {
 		require.Equal(t, c.code, a.code(t))
 		require.Contains(t, a.Errors[0].Message, c.message)
 		require.NotContains(t, a.body, "apikey_1")
+	}
+	for body, status := range map[string]int{viewer: 200, `{"query":"{nonsense}"}`: 400} {
+		strict := w.sendAccepting("application/graphql-response+json", "POST", "application/json", body)
+		require.Equal(t, status, strict.status, "an operation that could not start")
+		require.Equal(t, "application/graphql-response+json; charset=utf-8", strict.header.Get("Content-Type"))
 	}
 	a := w.send("POST", "application/json; charset=UTF-8", viewer)
 	require.Equal(t, http.StatusOK, a.status)
@@ -91,6 +99,8 @@ func TestOperationRefusals(t *testing.T) {
 			`{viewer{` + strings.Repeat("id ", 6000) + `}}`:                                                           {"TOO_COMPLEX", "token limit"},
 			`{viewer{id` + strings.Repeat(" @skip(if:false)", 1) + strings.Repeat(" name @skip(if:false)", 50) + `}}`: {"TOO_COMPLEX", "50 directives"},
 			bomb: {"TOO_COMPLEX", "fields"},
+			`{__schema{types{` + strings.Repeat("fields{type{", 4) + `name` + strings.Repeat("}}", 4) + `}}}`:                  {"BAD_USER_INPUT", "introspection depth"},
+			`{__type(name:"Node"){` + strings.Repeat("possibleTypes{interfaces{", 3) + `name` + strings.Repeat("}}", 3) + `}}`: {"BAD_USER_INPUT", "introspection depth"},
 			`{incidents{nodes{findings{nodes{evidence{nodes{id source operation account{id}}}}}}}}`:                            {"TOO_COMPLEX", "exceeds the limit of 50000"},
 			`{a:incidents(first:100){nodes{timeline(first:100){nodes{id occurredAt ... on TimelineEvidence{findings{id}}}}}}}`: {"TOO_COMPLEX", "complexity"},
 		} {
@@ -184,4 +194,22 @@ func TestTimeout(t *testing.T) {
 		require.Equal(w, "TOO_COMPLEX", a.code(w))
 		require.Contains(w, a.Errors[0].Message, "longer than 1ns")
 	})
+}
+
+// Ensure an operation that is under way ends when its time is up.
+func TestTimeoutOnTheWay(t *testing.T) {
+	t.Parallel()
+	db, err := database.Open(context.Background(), database.Config{URL: pgtest.URL(t)})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	w := newWorld(t, db, func(c *graph.Config) { c.Timeout = 100 * time.Millisecond })
+	require.NoError(t, db.InTx(w.ctx, func(ctx context.Context, tx *database.Tx) error {
+		_, err := tx.SQL.ExecContext(ctx, "LOCK TABLE tenants IN ACCESS EXCLUSIVE MODE") // readers wait for the end of it
+		require.NoError(t, err)
+		a := w.ask(`{tenants{totalCount}}`)
+		require.Equal(t, "TOO_COMPLEX", a.code(t))
+		require.Contains(t, a.Errors[0].Message, "longer than 100ms")
+		return nil
+	}))
+	require.Empty(t, w.logs.String())
 }

@@ -115,8 +115,14 @@ func (a answer) code(t testing.TB) string {
 
 func (w world) send(method, contentType, body string) answer {
 	w.Helper()
+	return w.sendAccepting("*/*", method, contentType, body)
+}
+
+func (w world) sendAccepting(accept, method, contentType, body string) answer {
+	w.Helper()
 	r, err := http.NewRequestWithContext(w.Context(), method, w.url, bytes.NewBufferString(body))
 	require.NoError(w, err)
+	r.Header.Set("Accept", accept)
 	if contentType != "" {
 		r.Header.Set("Content-Type", contentType)
 	}
