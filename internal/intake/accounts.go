@@ -45,7 +45,7 @@ func acts(a *activity.Activity) bool {
 
 func (s *accounts) assign(ctx context.Context, batch []*activity.Activity) error {
 	ids := map[string]string{}
-	kinds := map[string]account.Kind{}
+	guests := guestsOf(batch)
 	var missing []string
 	for _, a := range batch {
 		if !acts(a) {
@@ -55,17 +55,16 @@ func (s *accounts) assign(ctx context.Context, batch []*activity.Activity) error
 		if _, seen := ids[principal]; seen {
 			continue
 		}
-		if entry, ok := s.cache.get(s.key(principal)); ok {
+		if entry, ok := s.cache.get(s.key(principal)); ok && (entry.guest || !guests[principal]) {
 			ids[principal] = entry.accountID
 			continue
 		}
 		ids[principal] = ""
-		kinds[principal] = kindOf(a)
 		missing = append(missing, principal)
 	}
 	slices.Sort(missing)
 	for part := range slices.Chunk(missing, accountChunk) {
-		if err := s.findOrMake(ctx, part, kinds, ids); err != nil {
+		if err := s.findOrMake(ctx, part, guests, ids); err != nil {
 			return err
 		}
 	}
@@ -80,23 +79,44 @@ func (s *accounts) assign(ctx context.Context, batch []*activity.Activity) error
 // accountChunk is how many accounts one statement looks up or makes.
 const accountChunk = 1000
 
-func (s *accounts) findOrMake(ctx context.Context, principals []string, kinds map[string]account.Kind, ids map[string]string) error {
-	if err := s.find(ctx, principals, ids); err != nil {
+// guestsOf returns the principals that a record calls guests. Not every record
+// of a guest does; one is enough, so that their order does not matter.
+func guestsOf(batch []*activity.Activity) map[string]bool {
+	guests := map[string]bool{}
+	for _, a := range batch {
+		if acts(a) && a.Actor.Kind == activity.ActorGuest {
+			guests[a.Actor.Principal] = true
+		}
+	}
+	return guests
+}
+
+func (s *accounts) findOrMake(ctx context.Context, principals []string, guests map[string]bool, ids map[string]string) error {
+	kinds, err := s.find(ctx, principals, ids)
+	if err != nil {
 		return err
 	}
-	var unseen []string
+	var unseen, revealed []string
 	for _, p := range principals {
-		if ids[p] == "" {
+		switch {
+		case ids[p] == "":
 			unseen = append(unseen, p)
 			ids[p] = typeid.New(accountPrefix)
 			s.made[ids[p]] = true
+		case guests[p] && kinds[p] == account.KindMember:
+			revealed = append(revealed, ids[p])
 		}
 	}
-	if err := s.make(ctx, unseen, kinds, ids); err != nil {
+	if err := s.make(ctx, unseen, guests, ids); err != nil {
 		return err
 	}
+	if len(revealed) > 0 {
+		if err := s.tx.Client.Account.Update().Where(account.IDIn(revealed...)).SetKind(account.KindGuest).Exec(ctx); err != nil {
+			return fmt.Errorf("note that accounts are guests: %w", err)
+		}
+	}
 	for _, p := range principals {
-		s.cache.put(cacheEntry{key: s.key(p), accountID: ids[p]})
+		s.cache.put(cacheEntry{key: s.key(p), accountID: ids[p], guest: guests[p] || kinds[p] == account.KindGuest})
 	}
 	return nil
 }
@@ -105,41 +125,50 @@ func (s *accounts) findOrMake(ctx context.Context, principals []string, kinds ma
 // thousands that a large tenant's first import brings, and PostgreSQL's
 // planner takes the wrong index for a table that grows faster than its
 // statistics, unless asked for one look-up a principal.
-func (s *accounts) find(ctx context.Context, principals []string, ids map[string]string) (err error) {
+func (s *accounts) find(ctx context.Context, principals []string, ids map[string]string) (kinds map[string]account.Kind, err error) {
 	var statement string
 	args := []any{s.tenant.ID}
 	if s.tx.Dialect() == database.Postgres {
 		args = append(args, principals)
-		statement = "SELECT w.principal, a.id FROM unnest($2::text[]) AS w(principal) " +
-			"CROSS JOIN LATERAL (SELECT id FROM accounts WHERE tenant_id = $1 AND principal = w.principal LIMIT 1) AS a"
+		statement = "SELECT w.principal, a.id, a.kind FROM unnest($2::text[]) AS w(principal) " +
+			"CROSS JOIN LATERAL (SELECT id, kind FROM accounts WHERE tenant_id = $1 AND principal = w.principal LIMIT 1) AS a"
 	} else {
 		for _, p := range principals {
 			args = append(args, p)
 		}
-		statement = "SELECT principal, id FROM accounts WHERE tenant_id = ? AND principal IN (?" + strings.Repeat(",?", len(principals)-1) + ")"
+		statement = "SELECT principal, id, kind FROM accounts WHERE tenant_id = ? AND principal IN (?" + strings.Repeat(",?", len(principals)-1) + ")"
 	}
 	rows, err := s.tx.SQL.QueryContext(ctx, statement, args...)
 	if err != nil {
-		return fmt.Errorf("find accounts: %w", err)
+		return nil, fmt.Errorf("find accounts: %w", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
+	kinds = map[string]account.Kind{}
 	for rows.Next() {
 		var principal, id string
-		if err := rows.Scan(&principal, &id); err != nil {
-			return fmt.Errorf("find accounts: %w", err)
+		var kind account.Kind
+		if err := rows.Scan(&principal, &id, &kind); err != nil {
+			return nil, fmt.Errorf("find accounts: %w", err)
 		}
-		ids[principal] = id
+		ids[principal], kinds[principal] = id, kind
 	}
-	return rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("find accounts: %w", err)
+	}
+	return kinds, nil
 }
 
-func (s *accounts) make(ctx context.Context, principals []string, kinds map[string]account.Kind, ids map[string]string) error {
+func (s *accounts) make(ctx context.Context, principals []string, guests map[string]bool, ids map[string]string) error {
 	if len(principals) == 0 {
 		return nil
 	}
 	args := make([]any, 0, 6*len(principals))
 	for _, p := range principals {
-		args = append(args, ids[p], s.tenant.OrganizationID, s.tenant.ID, p, string(kinds[p]), s.now())
+		kind := account.KindMember
+		if guests[p] {
+			kind = account.KindGuest
+		}
+		args = append(args, ids[p], s.tenant.OrganizationID, s.tenant.ID, p, string(kind), s.now())
 	}
 	statement := "INSERT INTO accounts (id, organization_id, tenant_id, principal, kind, created_at) VALUES " + //nolint:gosec // every value is bound
 		s.tx.Tuples(len(principals), 6)
@@ -152,11 +181,4 @@ func (s *accounts) make(ctx context.Context, principals []string, kinds map[stri
 
 func (s *accounts) key(principal string) cacheKey {
 	return cacheKey{tenant: s.tenant.ID, generation: s.generation, principal: principal}
-}
-
-func kindOf(a *activity.Activity) account.Kind {
-	if a.Actor.Kind == activity.ActorGuest {
-		return account.KindGuest
-	}
-	return account.KindMember
 }

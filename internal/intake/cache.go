@@ -25,6 +25,7 @@ type cacheEntry struct {
 	key       cacheKey
 	book      *detect.Book
 	accountID string
+	guest     bool // the account is known to be one
 	size      int
 }
 
