@@ -206,7 +206,7 @@ func TestTimeoutOnTheWay(t *testing.T) {
 	require.NoError(t, db.InTx(w.ctx, func(ctx context.Context, tx *database.Tx) error {
 		_, err := tx.SQL.ExecContext(ctx, "LOCK TABLE tenants IN ACCESS EXCLUSIVE MODE") // readers wait for the end of it
 		require.NoError(t, err)
-		a := w.ask(`{tenants{totalCount}}`)
+		a := w.ask(`{tenants{totalCount}}`) //nolint:contextcheck // it is asked over HTTP
 		require.Equal(t, "TOO_COMPLEX", a.code(t))
 		require.Contains(t, a.Errors[0].Message, "longer than 100ms")
 		return nil
