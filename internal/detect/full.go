@@ -13,7 +13,7 @@ import (
 const (
 	maxPlaces    = 1024
 	maxSessions  = 1024
-	maxSightings = 16  // a session
+	maxSightings = 16  // a session, and its first
 	maxMarks     = 128 // a rule
 )
 

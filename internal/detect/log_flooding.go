@@ -116,7 +116,11 @@ func (v *accountView) busiest() ([]Witness, *Place, error) {
 	}
 	own, other := make(map[netip.Prefix][]use), make(map[netip.Prefix][]use)
 	balance := 0
+	looks := v.cur.Excess&excessLoud == excessLooks // then the sessions with few have no part in it
 	for i := range v.cur.Sessions {
+		if looks && len(v.cur.Sessions[i].Seen) < maxSightings {
+			continue
+		}
 		for _, x := range v.cur.Sessions[i].Seen {
 			p := v.cur.place(x.Place)
 			if p == nil {

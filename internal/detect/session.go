@@ -61,7 +61,7 @@ func (b *AccountBook) foldSession(a *activity.Activity, token bool, id string, p
 	if ok {
 		x := &s.Seen[j]
 		if t > x.First.At {
-			if lastSeen(t) <= x.Last {
+			if lastSeen(t) <= x.Last || j == b.spare(s) {
 				return 0, nil
 			}
 			x.Last = lastSeen(t)
@@ -77,9 +77,7 @@ func (b *AccountBook) foldSession(a *activity.Activity, token bool, id string, p
 	}
 	if !ok {
 		s.Seen = slices.Insert(s.Seen, j, Sighting{Place: place, First: w, Last: lastSeen(t)})
-		if len(s.Seen) > maxSightings {
-			b.dropSighting(s)
-		}
+		b.trimSightings(s)
 		return changed | judge, nil
 	}
 	x := &s.Seen[j]
@@ -87,6 +85,7 @@ func (b *AccountBook) foldSession(a *activity.Activity, token bool, id string, p
 		return 0, nil
 	}
 	x.First = w
+	b.trimSightings(s) // another may be the first now
 	return changed | judge, nil
 }
 
@@ -98,30 +97,76 @@ func (p *Place) look() uint64 {
 	return mix(mix(hashText(p.Country), uint64(p.Agent)), p.Device)
 }
 
-// dropSighting drops the one sighting too many of a session. A telephone shows
-// one look on dozens of networks in a month, and a few of them tell as much as
-// all; an intruder has another look. So the first networks of every look stay
-// before the second ones, and so on. The order rests on the places alone:
-// what stays is the same in whatever order they come.
-func (b *AccountBook) dropSighting(s *Session) {
+// trimSightings drops the sightings of a session that are too many. A telephone
+// shows one look on dozens of networks in a month, and a few of them tell as
+// much as all; an intruder has another look. So the first networks of every
+// look stay before the second ones, and so on. The first sighting of all stays
+// besides: it is the owner's, and whoever stole the session could push it out
+// with looks and networks of their own choice. The order rests on the places
+// and the first use alone: what stays is the same in whatever order they come.
+func (b *AccountBook) trimSightings(s *Session) {
+	if len(s.Seen) <= maxSightings {
+		return
+	}
+	order, looks := b.rankSightings(s)
+	if looks > maxSightings {
+		b.Excess |= excessLooks
+	}
+	first := s.first()
+	keep := order[:maxSightings]
+	if !slices.Contains(keep, first) {
+		// When it was last used is not known where it was dropped before.
+		s.Seen[first].Last = lastSeen(s.Seen[first].First.At)
+		keep = append(keep, first)
+	}
+	slices.Sort(keep)
+	seen := s.Seen[:0]
+	for _, i := range keep {
+		seen = append(seen, s.Seen[i])
+	}
+	clear(s.Seen[len(seen):])
+	s.Seen = seen
+}
+
+// spare returns the sighting that stays for being the first alone, -1 where there is none.
+func (b *AccountBook) spare(s *Session) int {
+	if len(s.Seen) <= maxSightings {
+		return -1
+	}
+	order, _ := b.rankSightings(s)
+	return order[maxSightings]
+}
+
+// rankSightings returns the sightings' indexes, those that tell most first, and
+// how many looks there are.
+func (b *AccountBook) rankSightings(s *Session) (order []int, looks int) {
 	type rank struct {
 		nth  int
 		look uint64
 	}
+	ranks := make([]rank, len(s.Seen))
 	seen := make(map[uint64]int, len(s.Seen))
-	worst, at := rank{}, 0
 	for i := range s.Seen {
 		look := b.place(s.Seen[i].Place).look()
-		r := rank{seen[look], look}
+		ranks[i] = rank{seen[look], look}
 		seen[look]++
-		if i == 0 || cmp.Or(cmp.Compare(r.nth, worst.nth), cmp.Compare(r.look, worst.look)) >= 0 {
-			worst, at = r, i
+		order = append(order, i)
+	}
+	slices.SortStableFunc(order, func(i, j int) int {
+		return cmp.Or(cmp.Compare(ranks[i].nth, ranks[j].nth), cmp.Compare(ranks[i].look, ranks[j].look))
+	})
+	return order, len(seen)
+}
+
+// first returns the sighting with the first use.
+func (s *Session) first() int {
+	first := 0
+	for i := range s.Seen {
+		if s.Seen[i].First.compare(&s.Seen[first].First) < 0 {
+			first = i
 		}
 	}
-	if len(seen) > maxSightings {
-		b.Excess |= excessLooks
-	}
-	s.Seen = slices.Delete(s.Seen, at, at+1)
+	return first
 }
 
 // carry marks the sessions that both months have, in both. changed says whether a mark is new.
