@@ -3,6 +3,7 @@ package detect_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -27,7 +28,7 @@ func manyAgents() []string {
 func TestManyLooksHideNoTheft(t *testing.T) {
 	t.Parallel()
 	for i, own := range manyAgents()[:30] {
-		t.Run(fmt.Sprint(i), func(t *testing.T) {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			t.Parallel()
 			var usual []*activity.Activity
 			for n := range 60 {
@@ -56,7 +57,7 @@ func TestManyLooksHideNoTheft(t *testing.T) {
 func TestManyNetworksHideNoTheft(t *testing.T) {
 	t.Parallel()
 	for n := range 8 { // so that luck saves none
-		t.Run(fmt.Sprint(n), func(t *testing.T) {
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
 			t.Parallel()
 			id, home := session("stolen"), home
 			home.address = fmt.Sprintf("192.0.%d.10", n)
