@@ -21,8 +21,16 @@ type admission struct {
 	operations *semaphore.Weighted
 	raw        *semaphore.Weighted
 
-	mu    sync.Mutex
-	rates map[caller]*rate.Limiter
+	mu     sync.Mutex
+	rates  map[caller]*rate.Limiter
+	shares map[string]*share // by organization
+}
+
+// share is what one organization may take of the operations at once, so that
+// its storm leaves room for the others.
+type share struct {
+	places *semaphore.Weighted
+	users  int // who hold or wait for a place
 }
 
 // caller is who is limited: a principal of an organization.
@@ -49,7 +57,7 @@ const (
 func newAdmission(cfg Config) *admission {
 	return &admission{
 		cfg: cfg, operations: semaphore.NewWeighted(int64(cfg.Operations)), raw: semaphore.NewWeighted(rawShares * cfg.RawBytes),
-		rates: map[caller]*rate.Limiter{},
+		rates: map[caller]*rate.Limiter{}, shares: map[string]*share{},
 	}
 }
 
@@ -89,13 +97,51 @@ func (a *admission) forget(now time.Time) {
 	}
 }
 
-// enter waits a little for a place among the operations under way. The place
-// is free again once leave is called.
+// enter waits a little for a place among the operations under way: first among
+// the organization's own, which are half of all, so that nobody waits behind
+// another's. The place is free again once leave is called.
 func (a *admission) enter(ctx context.Context) (leave func(), refused *gqlerror.Error) {
-	if !acquire(ctx, a.operations, 1, a.cfg.Patience) {
+	scope, err := access.From(ctx)
+	if err != nil {
+		return nil, failure(codeUnauthenticated, errUnauthenticated)
+	}
+	own := a.share(scope.OrganizationID)
+	if !acquire(ctx, own.places, 1, a.cfg.Patience) {
+		a.done(scope.OrganizationID)
 		return nil, busy()
 	}
-	return sync.OnceFunc(func() { a.operations.Release(1) }), nil
+	if !acquire(ctx, a.operations, 1, a.cfg.Patience) {
+		own.places.Release(1)
+		a.done(scope.OrganizationID)
+		return nil, busy()
+	}
+	return sync.OnceFunc(func() {
+		a.operations.Release(1)
+		own.places.Release(1)
+		a.done(scope.OrganizationID)
+	}), nil
+}
+
+// share returns the organization's share, which lives until done.
+func (a *admission) share(organizationID string) *share {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := a.shares[organizationID]
+	if s == nil {
+		s = &share{places: semaphore.NewWeighted(int64(max(1, a.cfg.Operations/2)))}
+		a.shares[organizationID] = s
+	}
+	s.users++
+	return s
+}
+
+func (a *admission) done(organizationID string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := a.shares[organizationID]
+	if s.users--; s.users == 0 {
+		delete(a.shares, organizationID)
+	}
 }
 
 func acquire(ctx context.Context, s *semaphore.Weighted, n int64, patience time.Duration) bool {

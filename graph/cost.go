@@ -43,8 +43,12 @@ func costs() (c generated.ComplexityRoot) {
 	c.Query.Incidents = func(child int, _ *model.IncidentFilter, _ *model.IncidentOrder, first *int, _ *string, last *int, _ *string) int {
 		return pageCost(child, first, last)
 	}
-	c.Query.Activities = func(child int, _ model.ActivityFilter, _ *model.ActivityOrder, first *int, _ *string, last *int, _ *string) int {
-		return pageCost(child, first, last)
+	c.Query.Activities = func(child int, filter model.ActivityFilter, _ *model.ActivityOrder, first *int, _ *string, last *int, _ *string) int {
+		cost := pageCost(child, first, last)
+		if filter.Text != nil || filter.Subject != nil || filter.Sender != nil {
+			cost += scanCost
+		}
+		return cost
 	}
 	c.Query.Nodes = func(child int, ids []string) int { return times(len(ids), child) }
 	c.Incident.Findings = nestedCost
@@ -56,6 +60,10 @@ func costs() (c generated.ComplexityRoot) {
 	c.FailedAttackSummary.TopAccounts = func(child, first int) int { return times(min(max(first, 1), maxPage), child) }
 	return c
 }
+
+// scanCost is what it costs to look for a part of a text: no index serves, and
+// all that the other filters leave is read.
+const scanCost = 5_000
 
 // Lists without pages, by what they usually hold.
 const (

@@ -287,7 +287,7 @@ func TestMutations(t *testing.T) {
 			`mutation{createTenant(input:{name:"Contoso"}){tenant{name} userErrors{code field message}}}`)
 		w.expect(`{"createTenant":{"userErrors":[{"code":"INVALID","field":["microsoftTenantId"]}]}}`,
 			`mutation{createTenant(input:{name:"x",microsoftTenantId:"y"}){userErrors{code field}}}`)
-		w.expect(`{"updateTenant":{"tenant":null,"userErrors":[{"code":"NOT_FOUND","field":[]}]}}`,
+		w.expect(`{"updateTenant":{"tenant":null,"userErrors":[{"code":"NOT_FOUND","field":["id"]}]}}`,
 			`mutation{updateTenant(input:{id:"tenant_x"}){tenant{id} userErrors{code field}}}`)
 		w.expect(`{"updateTenant":{"tenant":{"name":"Contoso Ltd","sensitive":true},"userErrors":[]}}`,
 			`mutation{updateTenant(input:{id:"`+microsoftID+`",name:"Contoso Ltd",sensitive:true}){tenant{name sensitive} userErrors{code}}}`)

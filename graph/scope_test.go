@@ -50,12 +50,12 @@ func TestScope(t *testing.T) {
 		other.expect(`{"incidents":{"nodes":[{"id":"`+mine.ID+`"}]}}`, fmt.Sprintf(`{incidents(orderBy:{field:NUMBER,direction:ASC} first:5 after:%q){nodes{id}}}`, cursor))
 
 		for _, id := range []string{tn.ID, microsoftID, "tenant_unknown"} {
-			other.expect(`{"updateTenant":{"tenant":null,"userErrors":[{"code":"NOT_FOUND","message":"no tenant has this id"}]}}`,
-				`mutation($id:ID!){updateTenant(input:{id:$id,name:"mine now"}){tenant{id} userErrors{code message}}}`, "id", id)
+			other.expect(`{"updateTenant":{"tenant":null,"userErrors":[{"code":"NOT_FOUND","message":"no tenant has this id","field":["id"]}]}}`,
+				`mutation($id:ID!){updateTenant(input:{id:$id,name:"mine now"}){tenant{id} userErrors{code message field}}}`, "id", id)
 		}
 		for _, id := range []string{i.ID, "incident_unknown"} {
-			other.expect(`{"updateIncident":{"incident":null,"userErrors":[{"code":"NOT_FOUND","message":"no incident has this id"}]}}`,
-				`mutation($id:ID!){updateIncident(input:{id:$id,status:FALSE_POSITIVE,reason:"x"}){incident{id} userErrors{code message}}}`, "id", id)
+			other.expect(`{"updateIncident":{"incident":null,"userErrors":[{"code":"NOT_FOUND","message":"no incident has this id","field":["id"]}]}}`,
+				`mutation($id:ID!){updateIncident(input:{id:$id,status:FALSE_POSITIVE,reason:"x"}){incident{id} userErrors{code message field}}}`, "id", id)
 		}
 		w.expect(`{"tenants":{"nodes":[{"name":"contoso"}]},"incidents":{"nodes":[{"status":"OPEN"}]}}`, `{tenants{nodes{name}} incidents{nodes{status}}}`)
 	})

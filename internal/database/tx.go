@@ -78,6 +78,12 @@ func (db *DB) InTx(ctx context.Context, do func(ctx context.Context, tx *Tx) err
 	return nil
 }
 
+// InTransaction says whether InTx would join one on this context.
+func (db *DB) InTransaction(ctx context.Context) bool {
+	_, joined := ctx.Value(txKey{db}).(*Tx)
+	return joined
+}
+
 // CopyFrom writes rows with COPY. PostgreSQL only.
 func (tx *Tx) CopyFrom(ctx context.Context, table string, columns []string, rows pgx.CopyFromSource) error {
 	return tx.conn.Raw(func(driverConn any) error {

@@ -2,6 +2,7 @@ package detect_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,6 +27,30 @@ func one(a ...*activity.Activity) []*activity.Activity { return a }
 
 // after is a moment at which ann's habit is long enough to judge by.
 var after = monday.Add(3 * time.Hour)
+
+// A network used on a day or two is not yet the account's own, so no
+// explanation that calls it foreign may call it usual as well.
+func TestUsualIsTheAccountsOwn(t *testing.T) {
+	t.Parallel()
+	rule := record("ann", after, hosting, act("New-InboxRule", "Name", "Direct", "DeleteMessage", "True", "SubjectContainsWords", "invoice"))
+	seen := record("ann", after.AddDate(0, 0, -1), hosting, signIn)
+	for name, test := range map[string]struct {
+		before []*activity.Activity
+		usual  string
+	}{
+		"a day at the place of the act": {one(seen), ""},
+		"a home besides":                {append(habit("ann", home), seen), " Usual for the account: Hometown Cable, NL (10 days)."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			found := run(t, test.before, one(rule)).findings("inbox-rule")
+			require.Len(t, found, 1)
+			require.Contains(t, found[0].Explanation, "a hosting network the account does not use")
+			_, usual, _ := strings.Cut(found[0].Explanation, "Usual")
+			require.Equal(t, strings.TrimPrefix(test.usual, " Usual"), usual)
+		})
+	}
+}
 
 func TestInboxRule(t *testing.T) {
 	t.Parallel()

@@ -211,7 +211,9 @@ func (v *accountView) from(m *Mark) string {
 	return " from " + describe(m.Address.String(), p.Kind.kind(), p.Number, v.owner(p.Number), p.Country)
 }
 
-// usual says where the account is at home, for people: the networks used on most days before t.
+// usual says where the account is at home, for people: the network used on most
+// days before t. "" where none was used on enough days to be the account's own:
+// nothing may be called usual that strange calls foreign.
 func (v *accountView) usual(t moment) string {
 	text, known := v.homes[t.day()]
 	if !known {
@@ -245,7 +247,7 @@ func (v *accountView) home(t moment) string {
 			best = h
 		}
 	}
-	if days[best] == 0 {
+	if days[best] < knownDays {
 		return ""
 	}
 	name := v.owner(best.number)

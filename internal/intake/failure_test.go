@@ -161,3 +161,19 @@ func TestFailedBatchLeavesNothingBehind(t *testing.T) {
 		})
 	}
 }
+
+// Ensure a batch refuses to be part of another transaction, which could roll it
+// back after its books were believed.
+func TestBatchNeedsItsOwnTransaction(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		p := newPlace(t, db)
+		in := p.process(clock)
+		err := db.InTx(p.ctx, func(ctx context.Context, _ *database.Tx) error {
+			_, err := in.Take(ctx, p.tenant, p.batches(in)[0])
+			return err
+		})
+		require.ErrorContains(t, err, "transaction of its own")
+		require.Empty(t, databasetest.Take(t, db).Activities)
+	})
+}

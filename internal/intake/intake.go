@@ -85,8 +85,13 @@ type With func(ctx context.Context, tx *database.Tx) error
 // Take stores a batch of prepared records of one tenant and everything that
 // follows from it. After an error nothing of the batch is stored, and it may
 // be taken again; after success taking it again changes nothing. With runs
-// first in the transaction, for what is to be stored only if the batch is.
+// first in the transaction, for what is to be stored only if the batch is. It
+// can't be part of another transaction: what it keeps in memory is true once
+// its own has committed.
 func (in *Intake) Take(ctx context.Context, t *ent.Tenant, batch []*activity.Activity, with ...With) (Result, error) {
+	if in.db.InTransaction(ctx) {
+		return Result{}, fmt.Errorf("take activity of tenant %s in: a batch needs a transaction of its own", t.ID)
+	}
 	state := in.tenant(t.ID)
 	state.mu.Lock()
 	defer state.mu.Unlock()
@@ -142,6 +147,7 @@ func (in *Intake) take(ctx context.Context, tx *database.Tx, t *ent.Tenant, stat
 	// The database stores the records while the engine thinks about them.
 	var storing errgroup.Group
 	storing.Go(func() error { return sifted.Store(ctx) })
+	defer func() { _ = storing.Wait() }() // a panic, too, leaves the transaction to nobody else
 	ledger := &ledger{db: in.db, tx: tx, tenant: t, cache: in.cache, generation: state.generation, made: accounts.made}
 	reviews, encoded, err := in.detect(ctx, ledger, sifted)
 	if err := errors.Join(storing.Wait(), err); err != nil {

@@ -164,7 +164,7 @@ func (s *Service) Find(ctx context.Context, ref string) (*ent.Tenant, error) {
 }
 
 func find(ctx context.Context, client *ent.Client, ref string) (*ent.Tenant, error) {
-	unknown := refusal.New(refusal.NotFound, nil, "no tenant has this id")
+	unknown := refusal.New(refusal.NotFound, []string{"id"}, "no tenant has this id")
 	q := client.Tenant.Query()
 	if typeid.Check(IDPrefix, ref) == nil {
 		q.Where(tenant.ID(ref))

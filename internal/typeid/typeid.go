@@ -47,7 +47,7 @@ func Derived(prefix string, parts ...string) string {
 // lies together in an index, and ids sort by time, to the hour.
 func DerivedAt(prefix string, at time.Time, parts ...string) string {
 	u := derive(sha256.New(), parts)
-	binary.BigEndian.PutUint32(u[:4], uint32(at.Unix()/3600)) //nolint:gosec // before 1970 wraps: still the same for the same time
+	binary.BigEndian.PutUint32(u[:4], uint32(at.Unix()/3600)) // before 1970 it wraps: still the same for the same time
 	return encode(prefix, u)
 }
 

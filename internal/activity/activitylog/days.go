@@ -75,7 +75,7 @@ func (l *Log) span(ctx context.Context, s access.Scope, f Filter) (first, last i
 		q.where("organization_id = " + q.bind(s.OrganizationID))
 	}
 	where := q.conjunction()
-	statement := "SELECT (SELECT day FROM activities" + where + " ORDER BY occurred_at LIMIT 1)," + //nolint:gosec // every value is bound
+	statement := "SELECT (SELECT day FROM activities" + where + " ORDER BY occurred_at LIMIT 1)," +
 		" (SELECT day FROM activities" + where + " ORDER BY occurred_at DESC LIMIT 1)"
 	args := q.args
 	if q.dialect != database.Postgres { // its numbers name the argument twice
@@ -90,4 +90,3 @@ func (l *Log) span(ctx context.Context, s access.Scope, f Filter) (first, last i
 	}
 	return *from, *to, nil
 }
-

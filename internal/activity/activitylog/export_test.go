@@ -13,7 +13,7 @@ func (l *Log) Plan(ctx context.Context, t testing.TB, f Filter, p Page) (plan []
 	q, err := l.filtered(ctx, f)
 	require.NoError(t, err)
 	order := q.between(p)
-	rows, err := l.db.Reader().QueryContext(ctx, "EXPLAIN QUERY PLAN "+q.statement(selectListed, order, p.Limit), q.args...) //nolint:gosec // a test's own
+	rows, err := l.db.Reader().QueryContext(ctx, "EXPLAIN QUERY PLAN "+q.statement(selectListed, order, p.Limit), q.args...)
 	require.NoError(t, err)
 	defer rows.Close()
 	for rows.Next() {
