@@ -2203,7 +2203,7 @@ type Finding implements Node {
   lastAt: DateTime!
   "When Cairn first made the claim."
   detectedAt: DateTime!
-  "Whether it was made within 24 hours of happening."
+  "Whether its last act lay less than 24 hours before its detection, or after it."
   isLive: Boolean!
   "Since when later records disprove it; null while it holds."
   supersededAt: DateTime
@@ -2366,7 +2366,7 @@ type Incident implements Node {
   statusReason: String
   "Whether guests and read-only members see it."
   published: Boolean!
-  "Whether the attacker's latest act lay less than 24 hours before its detection."
+  "Whether the attacker's latest act lay less than 24 hours before its detection, or after it."
   isLive: Boolean!
   "The account concerned; null where it is the tenant itself."
   account: Account

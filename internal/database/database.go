@@ -101,11 +101,11 @@ func openSQLite(ctx context.Context, dir string) (*DB, error) {
 	db := &DB{dialect: SQLite, unlock: unlock}
 	// One connection writes: SQLite has one writer anyway, and a second
 	// connection would only find the file busy.
-	if db.write, err = sql.Open("sqlite", dsn(path, "_txlock=immediate", "_pragma=cache_size(-32768)")); err != nil {
+	if db.write, err = sql.Open("sqlite", dsn(path, "_txlock=immediate", "_pragma=cache_size(-16384)")); err != nil {
 		return nil, errors.Join(err, unlock())
 	}
 	db.write.SetMaxOpenConns(1)
-	if db.read, err = sql.Open("sqlite", dsn(path, "_pragma=query_only(1)", "_pragma=cache_size(-8192)")); err != nil {
+	if db.read, err = sql.Open("sqlite", dsn(path, "_pragma=query_only(1)", "_pragma=cache_size(-4096)")); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	db.read.SetMaxOpenConns(max(4, runtime.GOMAXPROCS(0)))
