@@ -2040,7 +2040,7 @@ input ActivityFilter {
   occurredAt: DateTimeRange
   "Their families of logs."
   sources: [ActivitySource!]
-  "What was done, whole; a final full stop does not matter."
+  "What was done, whole and in the letters of the log (` + "`" + `New-InboxRule` + "`" + `); a final full stop does not matter."
   operations: [String!]
   "How they ended."
   results: [ActivityResult!]

@@ -46,7 +46,7 @@ type ActivityFilter struct {
 	OccurredAt *DateTimeRange `json:"occurredAt,omitempty"`
 	// Their families of logs.
 	Sources []activity.Source `json:"sources,omitempty"`
-	// What was done, whole; a final full stop does not matter.
+	// What was done, whole and in the letters of the log (`New-InboxRule`); a final full stop does not matter.
 	Operations []string `json:"operations,omitempty"`
 	// How they ended.
 	Results []activity.Result `json:"results,omitempty"`

@@ -144,7 +144,7 @@ func (r *auditRecord) activity(shape string, raw []byte) (activity.Activity, err
 			ID:   firstGUID(r.ClientAppID, context.ClientAppID, r.ApplicationID, r.AppID, r.AadAppID),
 			Name: first(context.ClientAppName, r.ApplicationDisplayName),
 		},
-		Subject: r.subject(), Sender: first(r.P2Sender, r.P1Sender, r.SendAsUserSMTP, r.SendOnBehalfOfUser),
+		Subject: r.subject(), Sender: r.sender(),
 		Parameters: join(r.Parameters, properties, r.OperationProperties),
 		Modified:   r.modified(),
 		Raw:        raw,
@@ -236,6 +236,16 @@ func (r *auditRecord) target() string {
 		}
 	}
 	return first(r.ObjectID, r.TargetUserOrGroupName, r.MailboxOwnerUPN)
+}
+
+// sender returns who a message came from. A record of Send names somebody only
+// where it was sent in another's name; else it came from the mailbox itself.
+func (r *auditRecord) sender() string {
+	said := first(r.P2Sender, r.P1Sender, r.SendAsUserSMTP, r.SendOnBehalfOfUser)
+	if said == "" && activity.CanonicalOperation(r.Operation) == "Send" {
+		return r.MailboxOwnerUPN
+	}
+	return said
 }
 
 func (r *auditRecord) subject() string {
