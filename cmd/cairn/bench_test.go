@@ -24,7 +24,7 @@ import (
 const benchBytes = 256 << 20
 
 // recordBytes is about the size of one record of the load.
-const recordBytes = 1700
+const recordBytes = 1450
 
 // BenchmarkImportProcess imports a stream into a process of its own and reports
 // what it took at its peak of resident memory, which must stay below 300 MB,
