@@ -109,8 +109,8 @@ func TestRawRecordsAreReadWhenAskedFor(t *testing.T) {
 // Ensure the database is not asked for what is not shown: bytes are counted on the wire.
 func TestBytesReadStayBounded(t *testing.T) {
 	t.Parallel()
-	wire := tap(t, pgtest.URL(t))
-	db, err := database.Open(context.Background(), database.Config{URL: wire.url})
+	wire := pgtest.Tap(t, pgtest.URL(t))
+	db, err := database.Open(context.Background(), database.Config{URL: wire.URL})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	const size = 1 << 20
@@ -125,17 +125,17 @@ func TestBytesReadStayBounded(t *testing.T) {
 }
 
 // received asks and returns how many bytes the database answered with.
-func (w world) received(wire *wiretap, query string) int64 {
-	before := wire.received.Load()
+func (w world) received(wire *pgtest.Wire, query string) int64 {
+	before := wire.Answered()
 	w.ask(query)
-	return wire.received.Load() - before
+	return wire.Answered() - before
 }
 
 // Ensure evidence and timeline are paged by the database, whatever their length.
 func TestPagesOfLongLists(t *testing.T) {
 	t.Parallel()
-	wire := tap(t, pgtest.URL(t))
-	db, err := database.Open(context.Background(), database.Config{URL: wire.url})
+	wire := pgtest.Tap(t, pgtest.URL(t))
+	db, err := database.Open(context.Background(), database.Config{URL: wire.URL})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	w := newWorld(t, db, nil)

@@ -1,17 +1,9 @@
 package graph_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
-	"io"
-	"net"
-	"net/url"
-	"slices"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -100,105 +92,15 @@ func TestConstantStatementsSQLite(t *testing.T) {
 // not grow with the number of items.
 func TestConstantStatementsPostgreSQL(t *testing.T) {
 	t.Parallel()
-	wire := tap(t, pgtest.URL(t))
-	db, err := database.Open(context.Background(), database.Config{URL: wire.url})
+	wire := pgtest.Tap(t, pgtest.URL(t))
+	db, err := database.Open(context.Background(), database.Config{URL: wire.URL})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	w := newWorld(t, db, nil)
 	w.constant(func(query string) int {
 		w.get(query)
-		before := wire.count()
+		before := len(wire.Statements())
 		w.get(query)
-		return wire.count() - before
+		return len(wire.Statements()) - before
 	})
-}
-
-// wiretap passes PostgreSQL's protocol through, and counts the SELECTs carried
-// out and the bytes answered.
-type wiretap struct {
-	url      string
-	received atomic.Int64
-
-	mu      sync.Mutex
-	selects int
-}
-
-func (w *wiretap) count() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.selects
-}
-
-func tap(t *testing.T, rawURL string) *wiretap {
-	t.Helper()
-	u, err := url.Parse(rawURL)
-	require.NoError(t, err)
-	server := u.Host
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, listener.Close()) })
-	u.Host = listener.Addr().String()
-	w := &wiretap{url: u.String()}
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			upstream, err := net.Dial("tcp", server)
-			if err != nil {
-				client.Close()
-				return
-			}
-			go func() { defer client.Close(); _, _ = io.Copy(client, io.TeeReader(upstream, counter{&w.received})) }()
-			go func() { defer upstream.Close(); w.pass(upstream, client) }()
-		}
-	}()
-	return w
-}
-
-// counter counts the bytes written to it.
-type counter struct{ n *atomic.Int64 }
-
-func (c counter) Write(p []byte) (int, error) {
-	c.n.Add(int64(len(p)))
-	return len(p), nil
-}
-
-// pass copies a client's messages: a start-up message without type, then
-// messages of a type, a length and a body. Parse ('P') names a statement, Bind
-// ('B') says that it is carried out.
-func (w *wiretap) pass(to io.Writer, from io.Reader) {
-	statements := map[string]string{}
-	for start := true; ; start = false {
-		header := make([]byte, 5)
-		if start {
-			header = header[:4]
-		}
-		if _, err := io.ReadFull(from, header); err != nil {
-			return
-		}
-		body := make([]byte, binary.BigEndian.Uint32(header[len(header)-4:])-4)
-		if _, err := io.ReadFull(from, body); err != nil {
-			return
-		}
-		switch parts := bytes.SplitN(body, []byte{0}, 3); {
-		case start:
-		case header[0] == 'P':
-			statements[string(parts[0])] = string(parts[1])
-		case header[0] == 'B' && isRead(statements[string(parts[1])]):
-			w.mu.Lock()
-			w.selects++
-			w.mu.Unlock()
-		}
-		if _, err := to.Write(slices.Concat(header, body)); err != nil {
-			return
-		}
-	}
-}
-
-// isRead leaves out what tells a connection whose rows it may see: that
-// depends on which connection was free.
-func isRead(statement string) bool {
-	return strings.HasPrefix(statement, "SELECT") && !strings.Contains(statement, "set_config")
 }

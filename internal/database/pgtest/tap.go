@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,6 +18,8 @@ import (
 // Wire is a way to a PostgreSQL server on which every statement is seen.
 type Wire struct {
 	URL string // the database, by way of the wire
+
+	answered atomic.Int64
 
 	mu         sync.Mutex
 	statements []string
@@ -48,11 +51,22 @@ func Tap(t testing.TB, rawURL string) *Wire {
 				client.Close()
 				return
 			}
-			go func() { defer client.Close(); _, _ = io.Copy(client, upstream) }()
+			go func() { defer client.Close(); _, _ = io.Copy(client, io.TeeReader(upstream, counter{&w.answered})) }()
 			go func() { defer upstream.Close(); w.pass(upstream, client) }()
 		}
 	}()
 	return w
+}
+
+// Answered returns how many bytes the server has answered with so far.
+func (w *Wire) Answered() int64 { return w.answered.Load() }
+
+// counter counts the bytes written to it.
+type counter struct{ n *atomic.Int64 }
+
+func (c counter) Write(p []byte) (int, error) {
+	c.n.Add(int64(len(p)))
+	return len(p), nil
 }
 
 // Statements returns the statements carried out so far, in order, as the
