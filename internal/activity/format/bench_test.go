@@ -2,7 +2,6 @@ package format_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -40,32 +39,6 @@ func size(records [][]byte) (n int64) {
 		n += int64(len(r))
 	}
 	return n / int64(len(records))
-}
-
-// bare is the plainest struct that holds what detection needs, no tolerance at all.
-type bare struct {
-	CreationTime, Id, Operation, OrganizationId, ResultStatus, UserKey, Workload, UserId, ObjectId     string
-	ClientIP, ClientIPAddress, ActorIpAddress, AppId, ClientAppId, ApplicationId, UserAgent, SessionId string
-	CorrelationId, InterSystemsId, ClientInfoString, ErrorNumber, MailboxOwnerUPN                      string
-	RecordType, UserType                                                                               int
-	Parameters, ExtendedProperties, OperationProperties, DeviceProperties                              []struct{ Name, Value string }
-	ModifiedProperties                                                                                 []struct{ Name, NewValue, OldValue string }
-	Actor, Target                                                                                      []struct {
-		ID   string
-		Type int
-	}
-}
-
-func BenchmarkBareDecode(b *testing.B) {
-	records := generated(1000)
-	b.SetBytes(size(records))
-	b.ReportAllocs()
-	for i := range b.N {
-		var r bare
-		if err := json.Unmarshal(records[i%len(records)], &r); err != nil {
-			b.Fatal(err)
-		}
-	}
 }
 
 func BenchmarkParse(b *testing.B) {
