@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the repository for a while: fuzz.sh [DURATION]
+# Runs every fuzz target of the repository: fuzz.sh [INPUTS|DURATION], as 20000x or 30s
 set -euo pipefail
 
-duration=${1:-10s}
+amount=${1:-20000x}
 cd "$(dirname "$0")/.."
 
 git grep -hoE --untracked --heading '^func Fuzz[A-Za-z0-9_]*\(' -- '*_test.go' |
@@ -14,7 +14,7 @@ git grep -hoE --untracked --heading '^func Fuzz[A-Za-z0-9_]*\(' -- '*_test.go' |
 			target=${target%(}
 			echo "== $folder $target"
 			# Standard input holds the list of targets; a test has no business with it.
-			go test -run '^$' -fuzz "^$target\$" -fuzztime "$duration" "./$folder" </dev/null
+			go test -run '^$' -fuzz "^$target\$" -fuzztime "$amount" "./$folder" </dev/null
 			;;
 		esac
 	done
