@@ -18,12 +18,11 @@ import (
 // accounts gives records the account that acted, and makes accounts that were
 // not seen before.
 type accounts struct {
-	tx         *database.Tx
-	tenant     *ent.Tenant
-	cache      *cache
-	generation uint64
-	now        func() time.Time
-	made       map[string]bool // ids of accounts made in this batch
+	tx     *database.Tx
+	tenant *ent.Tenant
+	memory *memory
+	now    func() time.Time
+	made   map[string]bool // ids of accounts made in this batch
 }
 
 // accountPrefix is the type prefix of account ids (ent/schema/account.go).
@@ -55,8 +54,8 @@ func (s *accounts) assign(ctx context.Context, batch []*activity.Activity) error
 		if _, seen := ids[principal]; seen {
 			continue
 		}
-		if entry, ok := s.cache.get(s.key(principal)); ok && (entry.guest || !guests[principal]) {
-			ids[principal] = entry.accountID
+		if id, guest, ok := s.recall(principal); ok && (guest || !guests[principal]) {
+			ids[principal] = id
 			continue
 		}
 		ids[principal] = ""
@@ -116,7 +115,7 @@ func (s *accounts) findOrMake(ctx context.Context, principals []string, guests m
 		}
 	}
 	for _, p := range principals {
-		s.cache.put(cacheEntry{key: s.key(p), accountID: ids[p], guest: guests[p] || kinds[p] == account.KindGuest})
+		s.learn(p, ids[p], guests[p] || kinds[p] == account.KindGuest)
 	}
 	return nil
 }
@@ -179,6 +178,25 @@ func (s *accounts) make(ctx context.Context, principals []string, guests map[str
 	return nil
 }
 
-func (s *accounts) key(principal string) cacheKey {
-	return cacheKey{tenant: s.tenant.ID, generation: s.generation, principal: principal}
+// Remembered of an account are a letter, which says whether it is known to be a
+// guest, and its id.
+const (
+	rememberedMember = 'm'
+	rememberedGuest  = 'g'
+)
+
+func (s *accounts) learn(principal, id string, guest bool) {
+	letter := byte(rememberedMember)
+	if guest {
+		letter = rememberedGuest
+	}
+	s.memory.learn(s.memory.accountKey(principal), append([]byte{letter}, id...))
+}
+
+func (s *accounts) recall(principal string) (id string, guest, ok bool) {
+	value, ok := s.memory.get(nil, s.memory.accountKey(principal))
+	if !ok {
+		return "", false, false
+	}
+	return string(value[1:]), value[0] == rememberedGuest, true
 }

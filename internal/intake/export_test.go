@@ -1,11 +1,13 @@
 package intake
 
-// LimitCache has the intake keep so many bytes of books and accounts in memory.
-func (in *Intake) LimitCache(bytes int) { in.cache = newCache(bytes) }
+import "github.com/VictoriaMetrics/fastcache"
 
-// Cached says how many books and accounts are in memory.
-func (in *Intake) Cached() int {
-	in.cache.mu.Lock()
-	defer in.cache.mu.Unlock()
-	return in.cache.order.Len()
+// Forget empties the intake's memory.
+func (in *Intake) Forget() { in.cache.Reset() }
+
+// Remembered says how many books and accounts are in memory.
+func (in *Intake) Remembered() uint64 {
+	var s fastcache.Stats
+	in.cache.UpdateStats(&s)
+	return s.EntriesCount
 }

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/VictoriaMetrics/fastcache"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cairn-itdr/cairn/ent"
@@ -40,7 +41,7 @@ type Intake struct {
 	network   Network
 	now       func() time.Time
 
-	cache   *cache
+	cache   *fastcache.Cache
 	mu      sync.Mutex
 	tenants map[string]*tenantState
 }
@@ -59,7 +60,7 @@ type tenantState struct {
 func New(db *database.DB, engine *detect.Engine, incidents *incident.Service, log *activitylog.Log, network Network, now func() time.Time) *Intake {
 	return &Intake{
 		db: db, engine: engine, incidents: incidents, log: log, network: network, now: now,
-		cache: newCache(cacheBytes), tenants: map[string]*tenantState{},
+		cache: fastcache.New(cacheBytes), tenants: map[string]*tenantState{},
 	}
 }
 
@@ -95,27 +96,29 @@ func (in *Intake) Take(ctx context.Context, t *ent.Tenant, batch []*activity.Act
 	state := in.tenant(t.ID)
 	state.mu.Lock()
 	defer state.mu.Unlock()
-	// Books are changed in memory before the database has them: unless this
-	// ends well, a panic included, none of them may be believed again.
-	stored := false
-	defer func() {
-		if !stored {
+	var out Result
+	var position int64
+	var memory *memory
+	err := in.db.InTx(ctx, func(ctx context.Context, tx *database.Tx) (err error) {
+		if position, err = advance(ctx, tx, t); err != nil {
+			return err
+		}
+		if position != state.position+1 {
 			state.generation++
 		}
-	}()
-	var out Result
-	err := in.db.InTx(ctx, func(ctx context.Context, tx *database.Tx) (err error) {
-		out, err = in.take(ctx, tx, t, state, batch, with)
+		memory = newMemory(in.cache, t.ID, state.generation)
+		out, err = in.take(ctx, tx, t, memory, batch, with)
 		return err
 	})
 	if err != nil {
 		return Result{}, fmt.Errorf("take activity of tenant %s in: %w", t.ID, err)
 	}
-	stored = true
+	state.position = position
+	memory.remember()
 	return out, nil
 }
 
-func (in *Intake) take(ctx context.Context, tx *database.Tx, t *ent.Tenant, state *tenantState, batch []*activity.Activity, with []With) (Result, error) {
+func (in *Intake) take(ctx context.Context, tx *database.Tx, t *ent.Tenant, memory *memory, batch []*activity.Activity, with []With) (Result, error) {
 	scope, err := access.From(ctx)
 	if err != nil {
 		return Result{}, err
@@ -123,19 +126,12 @@ func (in *Intake) take(ctx context.Context, tx *database.Tx, t *ent.Tenant, stat
 	if scope.OrganizationID != t.OrganizationID {
 		return Result{}, errors.New("the tenant belongs to another organization")
 	}
-	position, err := advance(ctx, tx, t)
-	if err != nil {
-		return Result{}, err
-	}
-	if position != state.position+1 {
-		state.generation++
-	}
 	for _, do := range with {
 		if err := do(ctx, tx); err != nil {
 			return Result{}, err
 		}
 	}
-	accounts := accounts{tx: tx, tenant: t, cache: in.cache, generation: state.generation, now: in.now, made: map[string]bool{}}
+	accounts := accounts{tx: tx, tenant: t, memory: memory, now: in.now, made: map[string]bool{}}
 	if err := accounts.assign(ctx, batch); err != nil {
 		return Result{}, err
 	}
@@ -148,7 +144,7 @@ func (in *Intake) take(ctx context.Context, tx *database.Tx, t *ent.Tenant, stat
 	var storing errgroup.Group
 	storing.Go(func() error { return sifted.Store(ctx) })
 	defer func() { _ = storing.Wait() }() // a panic, too, leaves the transaction to nobody else
-	ledger := &ledger{db: in.db, tx: tx, tenant: t, cache: in.cache, generation: state.generation, made: accounts.made}
+	ledger := &ledger{db: in.db, tx: tx, tenant: t, memory: memory, made: accounts.made}
 	reviews, encoded, err := in.detect(ctx, ledger, sifted)
 	if err := errors.Join(storing.Wait(), err); err != nil {
 		return Result{}, err
@@ -161,7 +157,6 @@ func (in *Intake) take(ctx context.Context, tx *database.Tx, t *ent.Tenant, stat
 			return Result{}, err
 		}
 	}
-	state.position = position
 	return out, nil
 }
 

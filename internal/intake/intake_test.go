@@ -145,7 +145,7 @@ func TestMemoryChangesNothing(t *testing.T) {
 			p.take(in, batch)
 		}
 		p.same(want)
-		require.Positive(t, in.Cached())
+		require.Positive(t, in.Remembered())
 		for _, batch := range p.batches(in) {
 			r := p.take(in, batch)
 			require.Equal(t, intake.Result{Known: len(batch)}, r, "taking a batch again changes nothing")
@@ -154,22 +154,19 @@ func TestMemoryChangesNothing(t *testing.T) {
 	})
 }
 
-// Ensure memory too small for a single batch only costs time.
-func TestCacheSmallerThanABatch(t *testing.T) {
+// Ensure what fell out of memory only costs time.
+func TestForgotten(t *testing.T) {
 	t.Parallel()
 	want := truth(t, every)
-	for _, limit := range []int{0, 4 << 10} {
-		databasetest.Each(t, func(t *testing.T, db *database.DB) {
-			p := newPlace(t, db)
-			in := p.process(clock)
-			in.LimitCache(limit)
-			for _, batch := range p.batches(in) {
-				p.take(in, batch)
-			}
-			require.Less(t, in.Cached(), len(want.Accounts), "the limit is felt")
-			p.same(want)
-		})
-	}
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		p := newPlace(t, db)
+		in := p.process(clock)
+		for _, batch := range p.batches(in) {
+			in.Forget()
+			p.take(in, batch)
+		}
+		p.same(want)
+	})
 }
 
 // Ensure two processes that take a tenant's batches by turns each learn what

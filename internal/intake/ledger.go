@@ -21,28 +21,29 @@ import (
 // writes books last and keeps every other from writing this tenant's. It is
 // the engine's detect.Ledger.
 type ledger struct {
-	db         *database.DB
-	tx         *database.Tx
-	tenant     *ent.Tenant
-	cache      *cache
-	generation uint64
-	made       map[string]bool // accounts made in this batch: they have no books yet
+	db     *database.DB
+	tx     *database.Tx
+	tenant *ent.Tenant
+	memory *memory
+	made   map[string]bool // accounts made in this batch: they have no books yet
 }
 
 // Books returns the books with these keys.
 func (l *ledger) Books(ctx context.Context, keys []detect.BookKey) (map[detect.BookKey]*detect.Book, error) {
 	out := make(map[detect.BookKey]*detect.Book, len(keys))
 	var missing []detect.BookKey
+	var data []byte
 	for _, k := range keys {
 		if k.Kind == detect.BookAccount && l.made[k.Subject] {
 			continue
 		}
-		entry, ok := l.cache.get(l.key(k))
-		switch {
-		case !ok:
+		var ok bool
+		if data, ok = l.memory.get(data[:0], l.memory.bookKey(k)); !ok {
 			missing = append(missing, k)
-		case entry.book != nil:
-			out[k] = entry.book
+			continue
+		}
+		if err := decode(k, data, out); err != nil {
+			return nil, err
 		}
 	}
 	for part := range slices.Chunk(missing, bookChunk) {
@@ -53,8 +54,17 @@ func (l *ledger) Books(ctx context.Context, keys []detect.BookKey) (map[detect.B
 	return out, nil
 }
 
-func (l *ledger) key(k detect.BookKey) cacheKey {
-	return cacheKey{tenant: l.tenant.ID, generation: l.generation, book: k}
+// decode puts a book into a map; no bytes stand for one that does not exist.
+func decode(k detect.BookKey, data []byte, into map[detect.BookKey]*detect.Book) error {
+	if len(data) == 0 {
+		return nil
+	}
+	book, err := detect.DecodeBook(k.Kind, data)
+	if err != nil {
+		return fmt.Errorf("book %s %s %d: %w", k.Kind, k.Subject, k.Period, err)
+	}
+	into[k] = book
+	return nil
 }
 
 // bookChunk is how many books one statement reads or writes.
@@ -93,17 +103,18 @@ func (l *ledger) read(ctx context.Context, keys []detect.BookKey, into map[detec
 			return fmt.Errorf("read books: %w", err)
 		}
 		k.Kind = detect.BookKind(kind)
-		book, err := detect.DecodeBook(k.Kind, data)
-		if err != nil {
-			return fmt.Errorf("book %s %s %d: %w", kind, k.Subject, k.Period, err)
+		if err := decode(k, data, into); err != nil {
+			return err
 		}
-		into[k] = book
+		l.memory.learn(l.memory.bookKey(k), data)
 	}
 	if err := rows.Err(); err != nil {
 		return fmt.Errorf("read books: %w", err)
 	}
 	for _, k := range keys {
-		l.cache.put(cacheEntry{key: l.key(k), book: into[k]})
+		if into[k] == nil {
+			l.memory.learn(l.memory.bookKey(k), nil)
+		}
 	}
 	return nil
 }
@@ -114,12 +125,11 @@ type encodedBook struct {
 	data []byte
 }
 
-// encode makes bytes of changed books, on all cores, and keeps the books at hand.
+// encode makes bytes of changed books, on all cores.
 func (l *ledger) encode(changed map[detect.BookKey]*detect.Book) ([]encodedBook, error) {
 	out := make([]encodedBook, 0, len(changed))
-	for k, book := range changed {
+	for k := range changed {
 		out = append(out, encodedBook{key: k})
-		l.cache.put(cacheEntry{key: l.key(k), book: book})
 	}
 	// The order of keys in the table: neighbours are stored together.
 	slices.SortFunc(out, func(x, y encodedBook) int {
@@ -148,6 +158,9 @@ func (l *ledger) write(ctx context.Context, books []encodedBook) error {
 	for part := range slices.Chunk(books, bookChunk) {
 		if err := l.upsert(ctx, part); err != nil {
 			return err
+		}
+		for _, b := range part {
+			l.memory.learn(l.memory.bookKey(b.key), b.data)
 		}
 	}
 	return nil
