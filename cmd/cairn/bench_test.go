@@ -90,7 +90,7 @@ func measureProcess(b *testing.B, binary string, target []string, accounts, reco
 			}
 		}
 	}()
-	span := time.Duration(records) * 24 * time.Hour / time.Duration(accounts*recordsADay)
+	span := time.Duration(records) * (24 * time.Hour / time.Duration(accounts*recordsADay))
 	meter := &meter{w: stdin, start: time.Now()}
 	written, err := simulator.Load{
 		Seed: 1, Accounts: accounts, Records: records, Log: simulator.UnifiedAudit,

@@ -33,7 +33,7 @@ func load(b *testing.B, accounts int) []byte {
 	var lines bytes.Buffer
 	_, err := simulator.Load{
 		Seed: 1, Accounts: accounts, Records: loadRecords, Log: simulator.UnifiedAudit,
-		From: now.Add(-48 * time.Hour), Span: loadRecords * 24 * time.Hour / time.Duration(accounts*recordsADay), TenantID: home,
+		From: now.Add(-48 * time.Hour), Span: loadRecords * (24 * time.Hour / time.Duration(accounts*recordsADay)), TenantID: home,
 	}.Write(&lines)
 	require.NoError(b, err)
 	return lines.Bytes()
