@@ -84,7 +84,7 @@ func BenchmarkImport(b *testing.B) {
 	}
 }
 
-var bareColumns = []string{"id", "organization_id", "tenant_id", "account_id", "occurred_at", "day", "session_id", "address", "raw"}
+var bareColumns = []string{"id", "organization_id", "tenant_id", "account_id", "occurred_at", "run", "session_id", "address", "raw"}
 
 func bareRows(b *testing.B, lines []byte) [][]any {
 	b.Helper()
@@ -101,7 +101,7 @@ func bareRows(b *testing.B, lines []byte) [][]any {
 		if a.Address.IsValid() {
 			address = a.Address.String()
 		}
-		rows = append(rows, []any{a.ID, a.OrganizationID, a.TenantID, account, a.OccurredAt, a.OccurredAt.Unix() / 86400, a.SessionID, address, string(line)})
+		rows = append(rows, []any{a.ID, a.OrganizationID, a.TenantID, account, a.OccurredAt, len(rows) / 16_384, a.SessionID, address, string(line)})
 	}
 	return rows
 }
@@ -115,12 +115,12 @@ func bareInsert(b *testing.B, db *database.DB, rows [][]any) {
 	ctx, _ := databasetest.Organization(b, db, "bare")
 	require.NoError(b, db.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
 		for _, s := range []string{
-			fmt.Sprintf("CREATE TABLE bare (id %[1]s PRIMARY KEY, organization_id %[1]s, tenant_id %[1]s, account_id %[1]s, occurred_at %[2]s, day integer, session_id %[1]s, address %[1]s, raw text)", text, when),
+			fmt.Sprintf("CREATE TABLE bare (id %[1]s PRIMARY KEY, organization_id %[1]s, tenant_id %[1]s, account_id %[1]s, occurred_at %[2]s, run integer, session_id %[1]s, address %[1]s, raw text)", text, when),
 			"CREATE INDEX bare_o ON bare (organization_id, occurred_at, id)",
 			"CREATE INDEX bare_t ON bare (tenant_id, occurred_at, id)",
-			"CREATE INDEX bare_a ON bare (tenant_id, day, account_id, occurred_at) WHERE account_id <> ''",
-			"CREATE INDEX bare_s ON bare (tenant_id, day, session_id, occurred_at) WHERE session_id <> ''",
-			"CREATE INDEX bare_d ON bare (tenant_id, day, address, occurred_at) WHERE address <> ''",
+			"CREATE INDEX bare_a ON bare (run, account_id, occurred_at) WHERE account_id <> ''",
+			"CREATE INDEX bare_s ON bare (run, session_id, occurred_at) WHERE session_id <> ''",
+			"CREATE INDEX bare_d ON bare (run, address, occurred_at) WHERE address <> ''",
 		} {
 			if _, err := tx.SQL.ExecContext(ctx, s); err != nil {
 				return err

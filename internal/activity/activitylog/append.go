@@ -105,6 +105,9 @@ func (l *Log) Sift(ctx context.Context, tx *database.Tx, batch []*activity.Activ
 
 // Store stores the new records.
 func (s *Sifted) Store(ctx context.Context) error {
+	if err := addToRuns(ctx, s.tx, s.fresh); err != nil {
+		return fmt.Errorf("store activities: %w", err)
+	}
 	if s.tx.Dialect() == database.Postgres {
 		return copyRows(ctx, s.tx, s.fresh, s.now)
 	}
@@ -114,6 +117,7 @@ func (s *Sifted) Store(ctx context.Context) error {
 type version struct {
 	activity *activity.Activity
 	digest   []byte
+	run      int64 // see addToRuns
 }
 
 // latest keeps of each record its winning version, in the order of first appearance.
@@ -175,7 +179,7 @@ func (l *Log) replaceIfNewer(ctx context.Context, tx *database.Tx, v version, no
 	q := newQuery(tx.Dialect())
 	q.in("id", []string{v.activity.ID})
 	var shape, raw string
-	if err := tx.SQL.QueryRowContext(ctx, q.statement("shape, raw", "", 0), q.args...).Scan(&shape, &raw); err != nil {
+	if err := tx.SQL.QueryRowContext(ctx, q.statement("shape, raw, run", "", 0), q.args...).Scan(&shape, &raw, &v.run); err != nil {
 		return false, fmt.Errorf("read activity %s: %w", v.activity.ID, err)
 	}
 	old, err := l.parse(shape, []byte(raw))
@@ -186,9 +190,12 @@ func (l *Log) replaceIfNewer(ctx context.Context, tx *database.Tx, v version, no
 	if !activity.Newer(v.activity, &old) {
 		return false, nil
 	}
+	if err := widenRun(ctx, tx, v.run, v.activity.OccurredAt); err != nil {
+		return false, err
+	}
 	q = newQuery(tx.Dialect())
 	sets := make([]string, 0, len(columns))
-	for i, value := range row(v.activity, v.digest, now) {
+	for i, value := range row(v, now) {
 		if columns[i] != "id" {
 			sets = append(sets, columns[i]+" = "+q.bind(value))
 		}
@@ -217,7 +224,7 @@ func insertRows(ctx context.Context, tx *database.Tx, versions []version, now ti
 	for len(versions) >= insertChunk {
 		args = args[:0]
 		for _, v := range versions[:insertChunk] {
-			args = append(args, row(v.activity, v.digest, now)...)
+			args = append(args, row(v, now)...)
 		}
 		if _, err := full.ExecContext(ctx, args...); err != nil {
 			return fmt.Errorf("store activities: %w", err)
@@ -225,7 +232,7 @@ func insertRows(ctx context.Context, tx *database.Tx, versions []version, now ti
 		versions = versions[insertChunk:]
 	}
 	for _, v := range versions {
-		if _, err := tx.SQL.ExecContext(ctx, head+tuple, row(v.activity, v.digest, now)...); err != nil {
+		if _, err := tx.SQL.ExecContext(ctx, head+tuple, row(v, now)...); err != nil {
 			return fmt.Errorf("store activity %s: %w", v.activity.ID, err)
 		}
 	}
@@ -237,7 +244,7 @@ func copyRows(ctx context.Context, tx *database.Tx, versions []version, now time
 		return nil
 	}
 	err := tx.CopyFrom(ctx, "activities", columns, pgx.CopyFromSlice(len(versions), func(i int) ([]any, error) {
-		return row(versions[i].activity, versions[i].digest, now), nil
+		return row(versions[i], now), nil
 	}))
 	if err != nil {
 		return fmt.Errorf("store activities: %w", err)

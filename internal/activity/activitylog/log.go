@@ -35,20 +35,21 @@ func New(db *database.DB, parse Parse) *Log { return &Log{db: db, parse: parse} 
 
 // columns are the stored columns, in the order row() gives them.
 var columns = []string{
-	"id", "organization_id", "tenant_id", "account_id", "source", "shape", "occurred_at", "day", "recorded_at",
+	"id", "organization_id", "tenant_id", "account_id", "source", "shape", "occurred_at", "run", "recorded_at",
 	"operation", "result", "address", "country", "network_number", "network_owner", "network_kind",
 	"session_id", "application_id", "subject", "sender", "digest", "raw",
 }
 
-func row(a *activity.Activity, digest []byte, recordedAt time.Time) []any {
+func row(v version, recordedAt time.Time) []any {
+	a := v.activity
 	address := ""
 	if a.Address.IsValid() {
 		address = a.Address.String()
 	}
 	return []any{
-		a.ID, a.OrganizationID, a.TenantID, a.AccountID, string(a.Source), a.Shape, a.OccurredAt, dayOf(a.OccurredAt), recordedAt,
+		a.ID, a.OrganizationID, a.TenantID, a.AccountID, string(a.Source), a.Shape, a.OccurredAt, v.run, recordedAt,
 		a.Operation, string(a.Result), address, a.Country, int64(a.Network.Number), a.Network.Owner, string(a.Network.Kind),
-		a.SessionID, a.Application.ID, a.Subject, a.Sender, digest, string(a.Raw),
+		a.SessionID, a.Application.ID, a.Subject, a.Sender, v.digest, string(a.Raw),
 	}
 }
 

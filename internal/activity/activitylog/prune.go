@@ -153,6 +153,9 @@ func drop(ctx context.Context, tx *database.Tx, tenantID string, before time.Tim
 	q := newQuery(tx.Dialect())
 	q.in("id", ids)
 	gone := strings.Join(q.conditions, "")
+	if err := leaveRuns(ctx, tx, ids); err != nil {
+		return 0, err
+	}
 	var n int64 // of both statements alike
 	for _, statement := range []string{
 		"INSERT INTO dropped_activities (id, organization_id, tenant_id) SELECT id, organization_id, tenant_id FROM activities WHERE " + gone,

@@ -84,14 +84,14 @@ func (l *Log) filtered(ctx context.Context, f Filter) (*query, error) {
 	q.lookUp = f.keyed()
 	q.scope(s)
 	if len(f.TenantIDs) > 0 {
-		q.in("tenant_id", f.TenantIDs)
+		q.in(q.aside("tenant_id"), f.TenantIDs)
 	}
 	if len(f.AccountIDs) > 0 {
 		q.in("account_id", f.AccountIDs)
 		q.where("account_id <> ''")
 	}
 	if f.keyed() {
-		if err := l.days(ctx, q, s, f); err != nil {
+		if err := l.runs(ctx, q, s, f); err != nil {
 			return nil, err
 		}
 	}

@@ -2,10 +2,10 @@
 -- the position up to which a tenant's activity has been taken in.
 -- +goose Up
 -- What a search needs stands in columns; all the rest is read from raw again
--- (shape names the parser). Logs arrive about in the order of time, so keys begin
--- with it: ids with their hour, the look-ups of an account, a session or an
--- address with the day (since 1970). What is written together then lies
--- together, however many accounts there are; a look-up names its days.
+-- (shape names the parser). What is written together lies together, however many
+-- accounts there are: ids begin with their hour, for logs arrive about in the
+-- order of time; the look-ups of an account, a session or an address begin with
+-- the run (activity_runs).
 CREATE TABLE activities (
     id text NOT NULL PRIMARY KEY,
     organization_id text NOT NULL,
@@ -14,7 +14,7 @@ CREATE TABLE activities (
     source text NOT NULL,
     shape text NOT NULL,
     occurred_at datetime NOT NULL,
-    day integer NOT NULL,
+    run integer NOT NULL,
     recorded_at datetime NOT NULL,
     operation text NOT NULL,
     result text NOT NULL,
@@ -32,9 +32,21 @@ CREATE TABLE activities (
 );
 CREATE INDEX activities_organization_time ON activities (organization_id, occurred_at, id);
 CREATE INDEX activities_tenant_time ON activities (tenant_id, occurred_at, id);
-CREATE INDEX activities_account ON activities (tenant_id, day, account_id, occurred_at) WHERE account_id <> '';
-CREATE INDEX activities_session ON activities (tenant_id, day, session_id, occurred_at) WHERE session_id <> '';
-CREATE INDEX activities_address ON activities (tenant_id, day, address, occurred_at) WHERE address <> '';
+CREATE INDEX activities_account ON activities (run, account_id, occurred_at) WHERE account_id <> '';
+CREATE INDEX activities_session ON activities (run, session_id, occurred_at) WHERE session_id <> '';
+CREATE INDEX activities_address ON activities (run, address, occurred_at) WHERE address <> '';
+
+-- Some thousand activities of a tenant that were stored one after another. A
+-- look-up goes through those that reach into the time it asks for.
+CREATE TABLE activity_runs (
+    run integer NOT NULL PRIMARY KEY,
+    organization_id text NOT NULL,
+    tenant_id text NOT NULL,
+    records integer NOT NULL,
+    first_at datetime NOT NULL,
+    last_at datetime NOT NULL
+);
+CREATE INDEX activity_runs_tenant ON activity_runs (tenant_id, run);
 
 -- The activities that were dropped by age: should they come again, detection
 -- has counted them already.
