@@ -6,15 +6,20 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/internal/audit"
 	"github.com/cairn-itdr/cairn/internal/database"
 	"github.com/cairn-itdr/cairn/internal/refusal"
 	"github.com/cairn-itdr/cairn/internal/tenant"
 )
 
+// action is the import's name in the audit log.
+const action = "importActivity"
+
 // Results of an import as the audit log names them; a refused import has the
 // refusal's code.
 const (
+	resultStarted     = "STARTED" // its first records are in; another entry says how it ended
 	resultOK          = "OK"
 	resultPartial     = "PARTIAL" // a file was refused, or its rest
 	resultFailed      = "FAILED"  // it stopped, or every file was refused and nothing taken
@@ -25,9 +30,17 @@ const (
 // database to write that down.
 const auditTimeout = 10 * time.Second
 
+// auditStart notes that the import has begun to store records, in the
+// transaction that stores the first: a process that is killed leaves that.
+func (r *run) auditStart(ctx context.Context, tx *database.Tx, into *ent.Tenant) error {
+	return audit.Write(ctx, tx, r.now(), audit.Entry{
+		Action: action, TenantID: into.ID, ObjectID: into.ID, Result: resultStarted, Detail: r.from(),
+	})
+}
+
 // audit writes how the import ended, also where ctx has ended with it.
-func (r *run) audit(ctx context.Context, sources []Source, err error) error {
-	entry := audit.Entry{Action: "importActivity", Result: r.result(ctx, err), Detail: r.detail(sources, err)}
+func (r *run) audit(ctx context.Context, err error) error {
+	entry := audit.Entry{Action: action, Result: r.result(ctx, err), Detail: r.detail(err)}
 	if tenant.Stored(r.into) {
 		entry.TenantID, entry.ObjectID = r.into.ID, r.into.ID
 	}
@@ -64,7 +77,7 @@ const (
 	auditReason = 500 // characters
 )
 
-func (r *run) detail(sources []Source, err error) string {
+func (r *run) detail(err error) string {
 	s := &r.summary
 	skipped := 0
 	for _, n := range s.Skipped {
@@ -72,24 +85,27 @@ func (r *run) detail(sources []Source, err error) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d read: %d new, %d known, %d changed, %d skipped, %d rejected; %d of %d files refused",
-		s.Read, s.New, s.Known, s.Changed, skipped, s.Rejected, len(s.Refused), len(sources))
+		s.Read, s.New, s.Known, s.Changed, skipped, s.Rejected, len(s.Refused), len(r.sources))
 	if !tenant.Stored(r.into) {
 		fmt.Fprintf(&b, "; tenant %q not made", r.into.Name)
 	}
-	b.WriteString("; from ")
-	for i, src := range sources {
-		if i == auditNames {
-			fmt.Fprintf(&b, " and %d more", len(sources)-i)
-			break
-		}
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(oneLine(src.Name))
-	}
+	b.WriteString("; " + r.from())
 	if err != nil {
 		reason := []rune(oneLine(err.Error()))
 		b.WriteString("; stopped by: " + string(reason[:min(len(reason), auditReason)]))
 	}
 	return b.String()
+}
+
+// from names the import's sources.
+func (r *run) from() string {
+	names := make([]string, 0, auditNames)
+	for _, src := range r.sources[:min(len(r.sources), auditNames)] {
+		names = append(names, oneLine(src.Name))
+	}
+	text := "from " + strings.Join(names, ", ")
+	if more := len(r.sources) - len(names); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -100,8 +101,14 @@ func (r *run) take(ctx context.Context, batch []*activity.Activity) (intake.Resu
 				return err
 			})
 		}
+		if !r.noted {
+			with = append(with, func(ctx context.Context, tx *database.Tx) error {
+				return r.auditStart(ctx, tx, cmp.Or(settled, r.into))
+			})
+		}
 		result, err := r.intake.Take(ctx, r.into, batch, with...)
 		if err == nil {
+			r.noted = true
 			if settled != nil {
 				r.summary.Bound = r.directory != "" && r.into.MicrosoftTenantID == nil
 				r.into, r.settled = settled, true

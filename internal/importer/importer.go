@@ -79,7 +79,7 @@ type Options struct {
 // stored, and running the same import again completes it without doing
 // anything twice.
 func (im *Importer) Import(ctx context.Context, t *ent.Tenant, sources []Source, options Options) (Summary, error) {
-	run := &run{Importer: im, options: options, tenant: t, into: t, summary: newSummary(t)}
+	run := &run{Importer: im, options: options, sources: sources, tenant: t, into: t, summary: newSummary(t)}
 	err := run.bind(ctx, sources)
 	for i := 0; err == nil && i < len(sources); i++ {
 		if err = run.file(ctx, sources[i]); err == nil {
@@ -87,7 +87,7 @@ func (im *Importer) Import(ctx context.Context, t *ent.Tenant, sources []Source,
 		}
 	}
 	run.summary.settle(run.into)
-	if auditErr := run.audit(ctx, sources, err); err == nil {
+	if auditErr := run.audit(ctx, err); err == nil {
 		err = auditErr
 	}
 	return run.summary, err
@@ -98,6 +98,7 @@ type run struct {
 	*Importer
 
 	options   Options
+	sources   []Source
 	tenant    *ent.Tenant // as the import found it; records are parsed for it
 	directory string      // the Microsoft tenant whose records are taken; empty: any
 	read      int64
@@ -107,6 +108,7 @@ type run struct {
 	// bound where it is to be.
 	into    *ent.Tenant
 	settled bool
+	noted   bool // the audit log has its beginning
 }
 
 // file imports one source. Only what stops the whole import is an error.

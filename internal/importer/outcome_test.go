@@ -69,11 +69,15 @@ func TestOutcome(t *testing.T) {
 		require.Equal(h, s.TenantID, *e.TenantID)
 		require.Equal(h, `3 read: 3 new, 0 known, 0 changed, 0 skipped, 0 rejected; 1 of 2 files refused; from empty.json, a\nb.json`, e.Detail)
 
+		started, err := h.db.Client().AuditEntry.Query().Where(auditentry.Result("STARTED")).Only(h.ctx)
+		require.NoError(h, err, "that of the import which took nothing left none")
+		require.Equal(h, []any{s.TenantID, `from empty.json, a\nb.json`}, []any{*started.TenantID, started.Detail})
+
 		h.run(h.tenant("fabrikam"), importer.Options{}, text("a.json", records(0, 3)))
 		require.Equal(h, "OK", h.lastAudit().Result)
 		require.Contains(h, h.lastAudit().Detail, "0 new, 3 known")
 
-		_, err := h.Import(h.ctx, h.tenant("fabrikam"), []importer.Source{text("a.json", records(0, 3))}, importer.Options{MicrosoftTenantID: other})
+		_, err = h.Import(h.ctx, h.tenant("fabrikam"), []importer.Source{text("a.json", records(0, 3))}, importer.Options{MicrosoftTenantID: other})
 		require.Equal(h, refusal.Conflict, refusal.From(err).Code)
 		require.Equal(h, "CONFLICT", h.lastAudit().Result)
 		require.Contains(h, h.lastAudit().Detail, "stopped by: tenant")

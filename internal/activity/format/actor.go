@@ -66,7 +66,8 @@ func auditActor(userID, userKey, userType, organizationID string) activity.Actor
 		}
 	case strings.HasPrefix(principal, "urn:spo:anon"):
 		a.Kind = activity.ActorUnknown
-	case isGuest(principal), userType == "10", strings.HasPrefix(principal, "urn:spo:guest"):
+	// A partner's technician (delegated administration) acts here with an account of another directory.
+	case isGuest(principal), userType == "10", userType == "9", strings.HasPrefix(principal, "urn:spo:guest"):
 		a.Kind = activity.ActorGuest
 	case strings.Contains(principal, "@"):
 	case userType == "5" || userType == "6":

@@ -168,3 +168,17 @@ func TestSignatures(t *testing.T) {
 		}
 	}
 }
+
+// Ensure a partner's technician, who acts with an account of another
+// directory, is no member of the tenant.
+func TestPartnerTechnicianIsAGuest(t *testing.T) {
+	t.Parallel()
+	for _, userType := range []string{`9`, `"PartnerTechnician"`} {
+		a, err := format.Parse([]byte(`{"Id":"0a1b2c3d-0000-4000-8000-000000000009","CreationTime":"2026-06-19T01:00:00","Operation":"Set-Mailbox",` +
+			`"RecordType":1,"UserType":` + userType + `,"UserId":"tech@partner.example","UserKey":"k","Workload":"Exchange","ResultStatus":"True",` +
+			`"OrganizationId":"0f3c6a4e-1b2d-4c5e-8f90-123456789abc","ObjectId":"x"}`))
+		require.NoError(t, err)
+		require.Equal(t, activity.ActorGuest, a.Actor.Kind, userType)
+		require.Equal(t, "tech@partner.example", a.Actor.Principal)
+	}
+}
