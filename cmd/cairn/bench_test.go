@@ -26,10 +26,6 @@ const benchBytes = 256 << 20
 // recordBytes is about the size of one record of the load.
 const recordBytes = 1450
 
-// recordsADay is about how many an account leaves: more accounts mean more
-// records a day, not fewer of each.
-const recordsADay = 60
-
 // BenchmarkImportProcess imports a stream into a process of its own and reports
 // what it took at its peak of resident memory, which must stay below 300 MB,
 // and the time of a record in the first and the last quarter of the import,
@@ -90,11 +86,10 @@ func measureProcess(b *testing.B, binary string, target []string, accounts, reco
 			}
 		}
 	}()
-	span := time.Duration(records) * (24 * time.Hour / time.Duration(accounts*recordsADay))
 	meter := &meter{w: stdin, start: time.Now()}
 	written, err := simulator.Load{
 		Seed: 1, Accounts: accounts, Records: records, Log: simulator.UnifiedAudit,
-		From: time.Now().UTC().AddDate(0, 0, -90), Span: span, TenantID: directory,
+		From: time.Now().UTC().AddDate(0, 0, -90), TenantID: directory,
 	}.Write(meter)
 	require.NoError(b, err)
 	require.NoError(b, stdin.Close())

@@ -53,7 +53,7 @@ func BenchmarkInMemory(b *testing.B) {
 	var text bytes.Buffer
 	_, err := simulator.Load{
 		Seed: 1, Accounts: 1000, Records: 40_000, Log: simulator.UnifiedAudit,
-		From: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), Span: 24 * time.Hour,
+		From: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC),
 	}.Write(&text)
 	require.NoError(b, err)
 	lines := bytes.Split(bytes.TrimSpace(text.Bytes()), []byte("\n"))

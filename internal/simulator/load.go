@@ -14,13 +14,16 @@ import (
 // written from templates, one record a line, in time order.
 type Load struct {
 	Seed     uint64
-	Accounts int
+	Accounts int // each leaves recordsADay a day
 	Records  int
 	Log      Log       // which log; empty: both, mixed in one stream
 	From     time.Time // of the first record
-	Span     time.Duration
-	TenantID string // Microsoft's tenant id; made from the seed where empty
+	TenantID string    // Microsoft's tenant id; made from the seed where empty
 }
+
+// recordsADay is about how many records an account of a load leaves a day:
+// with more accounts more happens in an hour, and no account does less.
+const recordsADay = 60
 
 // The holes of a template. They are letters that JSON leaves as they are.
 const (
@@ -81,7 +84,7 @@ func (l Load) Write(w io.Writer) (int64, error) {
 	out := bufio.NewWriterSize(w, 1<<16)
 	var written int64
 	var line []byte
-	step := l.Span / time.Duration(l.Records)
+	step := 24 * time.Hour / time.Duration(l.Accounts*recordsADay)
 	for i := range l.Records {
 		t := deck[d.IntN(len(deck))]
 		line = l.fill(line[:0], t, d, d.IntN(l.Accounts), l.From.UTC().Add(time.Duration(i)*step))

@@ -6,14 +6,13 @@ import (
 	"io"
 	"net/netip"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
 func TestLoadIsValidOrderedUniqueAndDeterministic(t *testing.T) {
 	t.Parallel()
-	load := Load{Seed: 4, Accounts: 100, Records: 20000, From: start, Span: 30 * 24 * time.Hour}
+	load := Load{Seed: 4, Accounts: 100, Records: 20000, From: start}
 	var out, again bytes.Buffer
 	n, err := load.Write(&out)
 	require.NoError(t, err)
@@ -61,7 +60,7 @@ func TestLoadOfOneLog(t *testing.T) {
 	t.Parallel()
 	for log, key := range map[Log]string{UnifiedAudit: `"CreationTime"`, SignIns: `"createdDateTime"`} {
 		var out bytes.Buffer
-		_, err := Load{Seed: 4, Accounts: 3, Records: 50, From: start, Span: time.Hour, Log: log, TenantID: "tenant"}.Write(&out)
+		_, err := Load{Seed: 4, Accounts: 3, Records: 50, From: start, Log: log, TenantID: "tenant"}.Write(&out)
 		require.NoError(t, err)
 		require.Equal(t, 50, bytes.Count(out.Bytes(), []byte(key)))
 		require.Contains(t, out.String(), `"tenant"`)
@@ -77,7 +76,7 @@ func TestEmptyLoadIsRefused(t *testing.T) {
 func BenchmarkLoad(b *testing.B) {
 	const records = 200_000
 	for b.Loop() {
-		n, err := Load{Seed: 1, Accounts: 10_000, Records: records, From: start, Span: 24 * time.Hour}.Write(io.Discard)
+		n, err := Load{Seed: 1, Accounts: 10_000, Records: records, From: start}.Write(io.Discard)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -45,7 +45,7 @@ type Sifted struct {
 // already is known, or, where its content differs and wins (activity.Newer),
 // changed. One that Prune has dropped is known as well, and Store stores it
 // again: whoever imports it wants to look at it, and what it led to is there.
-// Records must carry the organization of the scope.
+// Records must carry the organization of the scope, and be of one tenant.
 //
 // Two transactions must not sift and store for one tenant at once: the caller
 // holds the tenant's intake position.
@@ -60,6 +60,9 @@ func (l *Log) Sift(ctx context.Context, tx *database.Tx, batch []*activity.Activ
 	for i, v := range versions {
 		if v.activity.OrganizationID != s.OrganizationID {
 			return nil, fmt.Errorf("append activity %s: record of another organization", v.activity.ID)
+		}
+		if v.activity.TenantID != versions[0].activity.TenantID {
+			return nil, fmt.Errorf("append activity %s: record of another tenant than the batch's first", v.activity.ID)
 		}
 		ids[i] = v.activity.ID
 	}
@@ -105,19 +108,22 @@ func (l *Log) Sift(ctx context.Context, tx *database.Tx, batch []*activity.Activ
 
 // Store stores the new records.
 func (s *Sifted) Store(ctx context.Context) error {
-	if err := addToRuns(ctx, s.tx, s.fresh); err != nil {
+	if len(s.fresh) == 0 {
+		return nil
+	}
+	run, err := openRun(ctx, s.tx, s.fresh)
+	if err != nil {
 		return fmt.Errorf("store activities: %w", err)
 	}
 	if s.tx.Dialect() == database.Postgres {
-		return copyRows(ctx, s.tx, s.fresh, s.now)
+		return copyRows(ctx, s.tx, s.fresh, run, s.now)
 	}
-	return insertRows(ctx, s.tx, s.fresh, s.now)
+	return insertRows(ctx, s.tx, s.fresh, run, s.now)
 }
 
 type version struct {
 	activity *activity.Activity
 	digest   []byte
-	run      int64 // see addToRuns
 }
 
 // latest keeps of each record its winning version, in the order of first appearance.
@@ -179,7 +185,8 @@ func (l *Log) replaceIfNewer(ctx context.Context, tx *database.Tx, v version, no
 	q := newQuery(tx.Dialect())
 	q.in("id", []string{v.activity.ID})
 	var shape, raw string
-	if err := tx.SQL.QueryRowContext(ctx, q.statement("shape, raw, run", "", 0), q.args...).Scan(&shape, &raw, &v.run); err != nil {
+	var run int64
+	if err := tx.SQL.QueryRowContext(ctx, q.statement("shape, raw, run", "", 0), q.args...).Scan(&shape, &raw, &run); err != nil {
 		return false, fmt.Errorf("read activity %s: %w", v.activity.ID, err)
 	}
 	old, err := l.parse(shape, []byte(raw))
@@ -190,12 +197,12 @@ func (l *Log) replaceIfNewer(ctx context.Context, tx *database.Tx, v version, no
 	if !activity.Newer(v.activity, &old) {
 		return false, nil
 	}
-	if err := widenRun(ctx, tx, v.run, v.activity.OccurredAt); err != nil {
+	if err := widenRun(ctx, tx, run, v.activity.OccurredAt); err != nil {
 		return false, err
 	}
 	q = newQuery(tx.Dialect())
 	sets := make([]string, 0, len(columns))
-	for i, value := range row(v, now) {
+	for i, value := range row(v, run, now) {
 		if columns[i] != "id" {
 			sets = append(sets, columns[i]+" = "+q.bind(value))
 		}
@@ -212,7 +219,7 @@ func (l *Log) replaceIfNewer(ctx context.Context, tx *database.Tx, v version, no
 // (BenchmarkAppend), fewer cost calls.
 const insertChunk = 40
 
-func insertRows(ctx context.Context, tx *database.Tx, versions []version, now time.Time) (err error) {
+func insertRows(ctx context.Context, tx *database.Tx, versions []version, run int64, now time.Time) (err error) {
 	tuple := "(" + strings.TrimSuffix(strings.Repeat("?,", len(columns)), ",") + ")"
 	head := "INSERT INTO activities (" + strings.Join(columns, ", ") + ") VALUES "
 	full, err := tx.SQL.PrepareContext(ctx, head+strings.TrimSuffix(strings.Repeat(tuple+",", insertChunk), ","))
@@ -224,7 +231,7 @@ func insertRows(ctx context.Context, tx *database.Tx, versions []version, now ti
 	for len(versions) >= insertChunk {
 		args = args[:0]
 		for _, v := range versions[:insertChunk] {
-			args = append(args, row(v, now)...)
+			args = append(args, row(v, run, now)...)
 		}
 		if _, err := full.ExecContext(ctx, args...); err != nil {
 			return fmt.Errorf("store activities: %w", err)
@@ -232,19 +239,16 @@ func insertRows(ctx context.Context, tx *database.Tx, versions []version, now ti
 		versions = versions[insertChunk:]
 	}
 	for _, v := range versions {
-		if _, err := tx.SQL.ExecContext(ctx, head+tuple, row(v, now)...); err != nil {
+		if _, err := tx.SQL.ExecContext(ctx, head+tuple, row(v, run, now)...); err != nil {
 			return fmt.Errorf("store activity %s: %w", v.activity.ID, err)
 		}
 	}
 	return nil
 }
 
-func copyRows(ctx context.Context, tx *database.Tx, versions []version, now time.Time) error {
-	if len(versions) == 0 {
-		return nil
-	}
+func copyRows(ctx context.Context, tx *database.Tx, versions []version, run int64, now time.Time) error {
 	err := tx.CopyFrom(ctx, "activities", columns, pgx.CopyFromSlice(len(versions), func(i int) ([]any, error) {
-		return row(versions[i], now), nil
+		return row(versions[i], run, now), nil
 	}))
 	if err != nil {
 		return fmt.Errorf("store activities: %w", err)

@@ -40,14 +40,14 @@ var columns = []string{
 	"session_id", "application_id", "subject", "sender", "digest", "raw",
 }
 
-func row(v version, recordedAt time.Time) []any {
+func row(v version, run int64, recordedAt time.Time) []any {
 	a := v.activity
 	address := ""
 	if a.Address.IsValid() {
 		address = a.Address.String()
 	}
 	return []any{
-		a.ID, a.OrganizationID, a.TenantID, a.AccountID, string(a.Source), a.Shape, a.OccurredAt, v.run, recordedAt,
+		a.ID, a.OrganizationID, a.TenantID, a.AccountID, string(a.Source), a.Shape, a.OccurredAt, run, recordedAt,
 		a.Operation, string(a.Result), address, a.Country, int64(a.Network.Number), a.Network.Owner, string(a.Network.Kind),
 		a.SessionID, a.Application.ID, a.Subject, a.Sender, v.digest, string(a.Raw),
 	}

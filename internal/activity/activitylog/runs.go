@@ -23,61 +23,43 @@ import (
 // of a tenant to be some hundred runs.
 const runRecords = 16_384
 
-// addToRuns gives versions that are about to be stored their run.
-func addToRuns(ctx context.Context, tx *database.Tx, versions []version) error {
-	byTenant := map[string][]int{}
-	var order []string
-	for i, v := range versions {
-		id := v.activity.TenantID
-		if byTenant[id] == nil {
-			order = append(order, id)
-		}
-		byTenant[id] = append(byTenant[id], i)
+// openRun returns the run that takes a tenant's next versions, and counts them in.
+func openRun(ctx context.Context, tx *database.Tx, versions []version) (run int64, err error) {
+	a := versions[0].activity
+	first, last := a.OccurredAt, a.OccurredAt
+	for _, v := range versions {
+		first, last = earlier(first, v.activity.OccurredAt), later(last, v.activity.OccurredAt)
 	}
-	for _, tenantID := range order {
-		of := byTenant[tenantID]
-		first := versions[of[0]].activity.OccurredAt
-		last := first
-		for _, i := range of {
-			at := versions[i].activity.OccurredAt
-			if at.Before(first) {
-				first = at
-			}
-			if at.After(last) {
-				last = at
-			}
-		}
-		run, err := extendRun(ctx, tx, versions[of[0]].activity.OrganizationID, tenantID, len(of), first, last)
-		if err != nil {
-			return fmt.Errorf("run of tenant %s: %w", tenantID, err)
-		}
-		for _, i := range of {
-			versions[i].run = run
-		}
-	}
-	return nil
-}
-
-// extendRun makes room for n records in the tenant's last run, or begins the next.
-func extendRun(ctx context.Context, tx *database.Tx, organizationID, tenantID string, n int, first, last time.Time) (run int64, err error) {
 	var records int
 	var from, to time.Time
 	err = tx.SQL.QueryRowContext(ctx, "SELECT run, records, first_at, last_at FROM activity_runs WHERE tenant_id = $1 ORDER BY run DESC LIMIT 1",
-		tenantID).Scan(&run, &records, &from, &to)
+		a.TenantID).Scan(&run, &records, &from, &to)
 	switch {
 	case errors.Is(err, sql.ErrNoRows) || err == nil && records >= runRecords:
 		err = tx.SQL.QueryRowContext(ctx, "INSERT INTO activity_runs (organization_id, tenant_id, records, first_at, last_at) VALUES ($1, $2, $3, $4, $5) RETURNING run",
-			organizationID, tenantID, n, first, last).Scan(&run)
+			a.OrganizationID, a.TenantID, len(versions), first, last).Scan(&run)
 	case err == nil:
-		if from.Before(first) {
-			first = from
-		}
-		if to.After(last) {
-			last = to
-		}
-		_, err = tx.SQL.ExecContext(ctx, "UPDATE activity_runs SET records = $1, first_at = $2, last_at = $3 WHERE run = $4", records+n, first, last, run)
+		_, err = tx.SQL.ExecContext(ctx, "UPDATE activity_runs SET records = $1, first_at = $2, last_at = $3 WHERE run = $4",
+			records+len(versions), earlier(first, from), later(last, to), run)
 	}
-	return run, err
+	if err != nil {
+		return 0, fmt.Errorf("open a run of tenant %s: %w", a.TenantID, err)
+	}
+	return run, nil
+}
+
+func earlier(x, y time.Time) time.Time {
+	if y.Before(x) {
+		return y
+	}
+	return x
+}
+
+func later(x, y time.Time) time.Time {
+	if y.After(x) {
+		return y
+	}
+	return x
 }
 
 // widenRun has a run cover a moment: an activity in it changed its time.
