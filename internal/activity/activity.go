@@ -8,6 +8,7 @@
 package activity
 
 import (
+	"crypto/sha256"
 	"net/netip"
 	"time"
 
@@ -127,7 +128,8 @@ type Activity struct {
 	Parameters []Parameter
 	Modified   []Modification
 
-	Raw []byte // the vendor's record, whole, JSON
+	Raw    []byte // the vendor's record, whole, JSON
+	Digest []byte // tells versions of the record apart; set by Identify, and not read back
 }
 
 // Actor is the identity that acted.
@@ -181,10 +183,13 @@ func (a *Activity) Modification(name string) (Modification, bool) {
 	return Modification{}, false
 }
 
-// Identify sets the record's identity within a tenant. The id derives from
-// tenant, source, vendor id and the hour of OccurredAt, so the same record is
-// the same activity through whichever door and in whichever order it comes.
+// Identify sets the record's identity within a tenant, and the digest of this
+// version of it. The id derives from tenant, source, vendor id and the hour of
+// OccurredAt, so the same record is the same activity through whichever door
+// and in whichever order it comes.
 func (a *Activity) Identify(organizationID, tenantID string) {
 	a.OrganizationID, a.TenantID = organizationID, tenantID
 	a.ID = typeid.DerivedAt(IDPrefix, a.OccurredAt, tenantID, string(a.Source), a.VendorID)
+	digest := sha256.Sum256(a.Raw)
+	a.Digest = digest[:16]
 }

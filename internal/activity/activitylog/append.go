@@ -36,7 +36,7 @@ type Sifted struct {
 	Appended
 
 	tx    *database.Tx
-	fresh []version
+	fresh []*activity.Activity
 	now   time.Time
 }
 
@@ -58,13 +58,13 @@ func (l *Log) Sift(ctx context.Context, tx *database.Tx, batch []*activity.Activ
 	out := &Sifted{Appended: Appended{Known: known}, tx: tx, now: now}
 	ids := make([]string, len(versions))
 	for i, v := range versions {
-		if v.activity.OrganizationID != s.OrganizationID {
-			return nil, fmt.Errorf("append activity %s: record of another organization", v.activity.ID)
+		if v.OrganizationID != s.OrganizationID {
+			return nil, fmt.Errorf("append activity %s: record of another organization", v.ID)
 		}
-		if v.activity.TenantID != versions[0].activity.TenantID {
-			return nil, fmt.Errorf("append activity %s: record of another tenant than the batch's first", v.activity.ID)
+		if v.TenantID != versions[0].TenantID {
+			return nil, fmt.Errorf("append activity %s: record of another tenant than the batch's first", v.ID)
 		}
-		ids[i] = v.activity.ID
+		ids[i] = v.ID
 	}
 	stored, err := l.storedDigests(ctx, tx, ids)
 	if err != nil {
@@ -81,15 +81,15 @@ func (l *Log) Sift(ctx context.Context, tx *database.Tx, batch []*activity.Activ
 		return nil, err
 	}
 	for _, v := range versions {
-		digest, ok := stored[v.activity.ID]
+		digest, ok := stored[v.ID]
 		switch {
-		case dropped[v.activity.ID]:
+		case dropped[v.ID]:
 			out.fresh = append(out.fresh, v)
 			out.Known++
 		case !ok:
 			out.fresh = append(out.fresh, v)
-			out.New = append(out.New, v.activity)
-		case bytes.Equal(digest, v.digest):
+			out.New = append(out.New, v)
+		case bytes.Equal(digest, v.Digest):
 			out.Known++
 		default:
 			replaced, err := l.replaceIfNewer(ctx, tx, v, now)
@@ -97,7 +97,7 @@ func (l *Log) Sift(ctx context.Context, tx *database.Tx, batch []*activity.Activ
 				return nil, err
 			}
 			if replaced {
-				out.Changed = append(out.Changed, v.activity)
+				out.Changed = append(out.Changed, v)
 			} else {
 				out.Known++
 			}
@@ -121,26 +121,20 @@ func (s *Sifted) Store(ctx context.Context) error {
 	return insertRows(ctx, s.tx, s.fresh, run, s.now)
 }
 
-type version struct {
-	activity *activity.Activity
-	digest   []byte
-}
-
 // latest keeps of each record its winning version, in the order of first appearance.
-func latest(batch []*activity.Activity) (versions []version, known int) {
+func latest(batch []*activity.Activity) (versions []*activity.Activity, known int) {
 	at := make(map[string]int, len(batch))
-	versions = make([]version, 0, len(batch))
+	versions = make([]*activity.Activity, 0, len(batch))
 	for _, a := range batch {
-		v := version{activity: a, digest: digestOf(a.Raw)}
 		i, seen := at[a.ID]
 		if !seen {
 			at[a.ID] = len(versions)
-			versions = append(versions, v)
+			versions = append(versions, a)
 			continue
 		}
 		known++
-		if !bytes.Equal(versions[i].digest, v.digest) && activity.Newer(a, versions[i].activity) {
-			versions[i] = v
+		if !bytes.Equal(versions[i].Digest, a.Digest) && activity.Newer(a, versions[i]) {
+			versions[i] = a
 		}
 	}
 	return versions, known
@@ -181,23 +175,23 @@ func (l *Log) readDigests(ctx context.Context, tx *database.Tx, q *query, into m
 }
 
 // replaceIfNewer puts v in the place of the stored version where it wins.
-func (l *Log) replaceIfNewer(ctx context.Context, tx *database.Tx, v version, now time.Time) (bool, error) {
+func (l *Log) replaceIfNewer(ctx context.Context, tx *database.Tx, v *activity.Activity, now time.Time) (bool, error) {
 	q := newQuery(tx.Dialect())
-	q.in("id", []string{v.activity.ID})
+	q.in("id", []string{v.ID})
 	var shape, raw string
 	var run int64
 	if err := tx.SQL.QueryRowContext(ctx, q.statement("shape, raw, run", "", 0), q.args...).Scan(&shape, &raw, &run); err != nil {
-		return false, fmt.Errorf("read activity %s: %w", v.activity.ID, err)
+		return false, fmt.Errorf("read activity %s: %w", v.ID, err)
 	}
 	old, err := l.parse(shape, []byte(raw))
 	if err != nil {
-		return false, fmt.Errorf("activity %s: stored record can't be read again: %w", v.activity.ID, err)
+		return false, fmt.Errorf("activity %s: stored record can't be read again: %w", v.ID, err)
 	}
 	old.Raw = []byte(raw)
-	if !activity.Newer(v.activity, &old) {
+	if !activity.Newer(v, &old) {
 		return false, nil
 	}
-	if err := widenRun(ctx, tx, run, v.activity.OccurredAt); err != nil {
+	if err := widenRun(ctx, tx, run, v.OccurredAt); err != nil {
 		return false, err
 	}
 	q = newQuery(tx.Dialect())
@@ -207,10 +201,10 @@ func (l *Log) replaceIfNewer(ctx context.Context, tx *database.Tx, v version, no
 			sets = append(sets, columns[i]+" = "+q.bind(value))
 		}
 	}
-	statement := "UPDATE activities SET " + strings.Join(sets, ", ") + " WHERE id = " + q.bind(v.activity.ID) //nolint:gosec // every value is bound
+	statement := "UPDATE activities SET " + strings.Join(sets, ", ") + " WHERE id = " + q.bind(v.ID) //nolint:gosec // every value is bound
 	_, err = tx.SQL.ExecContext(ctx, statement, q.args...)
 	if err != nil {
-		return false, fmt.Errorf("change activity %s: %w", v.activity.ID, err)
+		return false, fmt.Errorf("change activity %s: %w", v.ID, err)
 	}
 	return true, nil
 }
@@ -219,7 +213,7 @@ func (l *Log) replaceIfNewer(ctx context.Context, tx *database.Tx, v version, no
 // (BenchmarkAppend), fewer cost calls.
 const insertChunk = 40
 
-func insertRows(ctx context.Context, tx *database.Tx, versions []version, run int64, now time.Time) (err error) {
+func insertRows(ctx context.Context, tx *database.Tx, versions []*activity.Activity, run int64, now time.Time) (err error) {
 	tuple := "(" + strings.TrimSuffix(strings.Repeat("?,", len(columns)), ",") + ")"
 	head := "INSERT INTO activities (" + strings.Join(columns, ", ") + ") VALUES "
 	full, err := tx.SQL.PrepareContext(ctx, head+strings.TrimSuffix(strings.Repeat(tuple+",", insertChunk), ","))
@@ -240,13 +234,13 @@ func insertRows(ctx context.Context, tx *database.Tx, versions []version, run in
 	}
 	for _, v := range versions {
 		if _, err := tx.SQL.ExecContext(ctx, head+tuple, row(v, run, now)...); err != nil {
-			return fmt.Errorf("store activity %s: %w", v.activity.ID, err)
+			return fmt.Errorf("store activity %s: %w", v.ID, err)
 		}
 	}
 	return nil
 }
 
-func copyRows(ctx context.Context, tx *database.Tx, versions []version, run int64, now time.Time) error {
+func copyRows(ctx context.Context, tx *database.Tx, versions []*activity.Activity, run int64, now time.Time) error {
 	err := tx.CopyFrom(ctx, "activities", columns, pgx.CopyFromSlice(len(versions), func(i int) ([]any, error) {
 		return row(versions[i], run, now), nil
 	}))

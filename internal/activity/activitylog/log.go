@@ -9,7 +9,6 @@ package activitylog
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -40,8 +39,7 @@ var columns = []string{
 	"session_id", "application_id", "subject", "sender", "digest", "raw",
 }
 
-func row(v version, run int64, recordedAt time.Time) []any {
-	a := v.activity
+func row(a *activity.Activity, run int64, recordedAt time.Time) []any {
 	address := ""
 	if a.Address.IsValid() {
 		address = a.Address.String()
@@ -49,14 +47,8 @@ func row(v version, run int64, recordedAt time.Time) []any {
 	return []any{
 		a.ID, a.OrganizationID, a.TenantID, a.AccountID, string(a.Source), a.Shape, a.OccurredAt, run, recordedAt,
 		a.Operation, string(a.Result), address, a.Country, int64(a.Network.Number), a.Network.Owner, string(a.Network.Kind),
-		a.SessionID, a.Application.ID, a.Subject, a.Sender, v.digest, string(a.Raw),
+		a.SessionID, a.Application.ID, a.Subject, a.Sender, a.Digest, string(a.Raw),
 	}
-}
-
-// digestOf tells versions of one record apart.
-func digestOf(raw []byte) []byte {
-	sum := sha256.Sum256(raw)
-	return sum[:16]
 }
 
 // Entry is an activity as the log lists it: what stands in columns, and no

@@ -88,7 +88,7 @@ func TestAppendOnce(t *testing.T) {
 		require.NoError(f, err)
 		require.Len(f, got, 1)
 		want := *full
-		want.VendorID, want.Raw = "", nil
+		want.VendorID, want.Raw, want.Digest = "", nil, nil
 		require.Equal(f, &activitylog.Entry{Activity: want, RawBytes: int64(len(full.Raw))}, got[full.ID])
 		raw, err := f.log.Raw(f.ctx, []string{full.ID, "activity_unknown"})
 		require.NoError(f, err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cairn-itdr/cairn/internal/access"
+	"github.com/cairn-itdr/cairn/internal/activity"
 	"github.com/cairn-itdr/cairn/internal/database"
 )
 
@@ -24,11 +25,11 @@ import (
 const runRecords = 16_384
 
 // openRun returns the run that takes a tenant's next versions, and counts them in.
-func openRun(ctx context.Context, tx *database.Tx, versions []version) (run int64, err error) {
-	a := versions[0].activity
+func openRun(ctx context.Context, tx *database.Tx, versions []*activity.Activity) (run int64, err error) {
+	a := versions[0]
 	first, last := a.OccurredAt, a.OccurredAt
 	for _, v := range versions {
-		first, last = earlier(first, v.activity.OccurredAt), later(last, v.activity.OccurredAt)
+		first, last = earlier(first, v.OccurredAt), later(last, v.OccurredAt)
 	}
 	var records int
 	var from, to time.Time
