@@ -9,8 +9,8 @@ import (
 )
 
 // cacheBytes bounds what is kept of books and accounts in memory: the current
-// month of about a hundred thousand accounts. It lies outside the heap.
-const cacheBytes = 64 << 20
+// month of about some ten thousand accounts. It lies outside the heap.
+const cacheBytes = 48 << 20
 
 // memory is what one batch of a tenant may believe without asking the
 // database, and learns for those after it. What it learns counts from remember
