@@ -26,7 +26,7 @@ const module = "github.com/cairn-itdr/cairn/"
 var house = [][]string{
 	{"cmd/..."},
 	{"internal/app/..."},
-	{"graph/...", "internal/server/...", "web/..."},
+	{"graph/...", "internal/server/...", "internal/control/...", "web/..."},
 
 	// The capabilities.
 	{"internal/report/..."},
@@ -43,14 +43,14 @@ var house = [][]string{
 	{"internal/organization/..."},
 
 	// What they stand on.
-	{"internal/audit/...", "internal/idempotency/..."},
+	{"internal/audit/...", "internal/idempotency/...", "internal/jobs/...", "internal/change/...", "internal/secret/..."},
 	{"internal/database/databasetest"},
 	{"internal/activity/activitylog/..."},
 	{"internal/database/..."},
 	{"ent/..."},
 	{"internal/access/...", "internal/detect/...", "internal/intel/...", "internal/activity/format/..."},
 	{"internal/activity", "internal/naming"},
-	{"internal/database/pgtest", "internal/refusal", "internal/typeid"},
+	{"internal/database/pgtest", "internal/refusal", "internal/typeid", "internal/outbound/..."},
 
 	// The strangers: they use nothing of the house.
 	{"integrations/...", "internal/architecture", "internal/simulator/..."},
