@@ -18,13 +18,18 @@ import (
 	"github.com/cairn-itdr/cairn/ent/account"
 	"github.com/cairn-itdr/cairn/ent/apikey"
 	"github.com/cairn-itdr/cairn/ent/auditentry"
+	"github.com/cairn-itdr/cairn/ent/companymapping"
 	"github.com/cairn-itdr/cairn/ent/failedattack"
 	"github.com/cairn-itdr/cairn/ent/finding"
 	"github.com/cairn-itdr/cairn/ent/idempotencykey"
 	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/ent/organization"
+	"github.com/cairn-itdr/cairn/ent/psaconnection"
 	"github.com/cairn-itdr/cairn/ent/tenant"
+	"github.com/cairn-itdr/cairn/ent/ticket"
+	"github.com/cairn-itdr/cairn/ent/ticketevent"
+	"github.com/cairn-itdr/cairn/ent/ticketnote"
 
 	stdsql "database/sql"
 )
@@ -40,6 +45,8 @@ type Client struct {
 	Account *AccountClient
 	// AuditEntry is the client for interacting with the AuditEntry builders.
 	AuditEntry *AuditEntryClient
+	// CompanyMapping is the client for interacting with the CompanyMapping builders.
+	CompanyMapping *CompanyMappingClient
 	// FailedAttack is the client for interacting with the FailedAttack builders.
 	FailedAttack *FailedAttackClient
 	// Finding is the client for interacting with the Finding builders.
@@ -52,8 +59,16 @@ type Client struct {
 	IncidentEvent *IncidentEventClient
 	// Organization is the client for interacting with the Organization builders.
 	Organization *OrganizationClient
+	// PSAConnection is the client for interacting with the PSAConnection builders.
+	PSAConnection *PSAConnectionClient
 	// Tenant is the client for interacting with the Tenant builders.
 	Tenant *TenantClient
+	// Ticket is the client for interacting with the Ticket builders.
+	Ticket *TicketClient
+	// TicketEvent is the client for interacting with the TicketEvent builders.
+	TicketEvent *TicketEventClient
+	// TicketNote is the client for interacting with the TicketNote builders.
+	TicketNote *TicketNoteClient
 }
 
 // NewClient creates a new client configured with the given options.
@@ -68,13 +83,18 @@ func (c *Client) init() {
 	c.APIKey = NewAPIKeyClient(c.config)
 	c.Account = NewAccountClient(c.config)
 	c.AuditEntry = NewAuditEntryClient(c.config)
+	c.CompanyMapping = NewCompanyMappingClient(c.config)
 	c.FailedAttack = NewFailedAttackClient(c.config)
 	c.Finding = NewFindingClient(c.config)
 	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
 	c.Incident = NewIncidentClient(c.config)
 	c.IncidentEvent = NewIncidentEventClient(c.config)
 	c.Organization = NewOrganizationClient(c.config)
+	c.PSAConnection = NewPSAConnectionClient(c.config)
 	c.Tenant = NewTenantClient(c.config)
+	c.Ticket = NewTicketClient(c.config)
+	c.TicketEvent = NewTicketEventClient(c.config)
+	c.TicketNote = NewTicketNoteClient(c.config)
 }
 
 type (
@@ -170,13 +190,18 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		APIKey:         NewAPIKeyClient(cfg),
 		Account:        NewAccountClient(cfg),
 		AuditEntry:     NewAuditEntryClient(cfg),
+		CompanyMapping: NewCompanyMappingClient(cfg),
 		FailedAttack:   NewFailedAttackClient(cfg),
 		Finding:        NewFindingClient(cfg),
 		IdempotencyKey: NewIdempotencyKeyClient(cfg),
 		Incident:       NewIncidentClient(cfg),
 		IncidentEvent:  NewIncidentEventClient(cfg),
 		Organization:   NewOrganizationClient(cfg),
+		PSAConnection:  NewPSAConnectionClient(cfg),
 		Tenant:         NewTenantClient(cfg),
+		Ticket:         NewTicketClient(cfg),
+		TicketEvent:    NewTicketEventClient(cfg),
+		TicketNote:     NewTicketNoteClient(cfg),
 	}, nil
 }
 
@@ -199,13 +224,18 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		APIKey:         NewAPIKeyClient(cfg),
 		Account:        NewAccountClient(cfg),
 		AuditEntry:     NewAuditEntryClient(cfg),
+		CompanyMapping: NewCompanyMappingClient(cfg),
 		FailedAttack:   NewFailedAttackClient(cfg),
 		Finding:        NewFindingClient(cfg),
 		IdempotencyKey: NewIdempotencyKeyClient(cfg),
 		Incident:       NewIncidentClient(cfg),
 		IncidentEvent:  NewIncidentEventClient(cfg),
 		Organization:   NewOrganizationClient(cfg),
+		PSAConnection:  NewPSAConnectionClient(cfg),
 		Tenant:         NewTenantClient(cfg),
+		Ticket:         NewTicketClient(cfg),
+		TicketEvent:    NewTicketEventClient(cfg),
+		TicketNote:     NewTicketNoteClient(cfg),
 	}, nil
 }
 
@@ -235,8 +265,9 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.APIKey, c.Account, c.AuditEntry, c.FailedAttack, c.Finding, c.IdempotencyKey,
-		c.Incident, c.IncidentEvent, c.Organization, c.Tenant,
+		c.APIKey, c.Account, c.AuditEntry, c.CompanyMapping, c.FailedAttack, c.Finding,
+		c.IdempotencyKey, c.Incident, c.IncidentEvent, c.Organization, c.PSAConnection,
+		c.Tenant, c.Ticket, c.TicketEvent, c.TicketNote,
 	} {
 		n.Use(hooks...)
 	}
@@ -246,8 +277,9 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.APIKey, c.Account, c.AuditEntry, c.FailedAttack, c.Finding, c.IdempotencyKey,
-		c.Incident, c.IncidentEvent, c.Organization, c.Tenant,
+		c.APIKey, c.Account, c.AuditEntry, c.CompanyMapping, c.FailedAttack, c.Finding,
+		c.IdempotencyKey, c.Incident, c.IncidentEvent, c.Organization, c.PSAConnection,
+		c.Tenant, c.Ticket, c.TicketEvent, c.TicketNote,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -262,6 +294,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Account.mutate(ctx, m)
 	case *AuditEntryMutation:
 		return c.AuditEntry.mutate(ctx, m)
+	case *CompanyMappingMutation:
+		return c.CompanyMapping.mutate(ctx, m)
 	case *FailedAttackMutation:
 		return c.FailedAttack.mutate(ctx, m)
 	case *FindingMutation:
@@ -274,8 +308,16 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.IncidentEvent.mutate(ctx, m)
 	case *OrganizationMutation:
 		return c.Organization.mutate(ctx, m)
+	case *PSAConnectionMutation:
+		return c.PSAConnection.mutate(ctx, m)
 	case *TenantMutation:
 		return c.Tenant.mutate(ctx, m)
+	case *TicketMutation:
+		return c.Ticket.mutate(ctx, m)
+	case *TicketEventMutation:
+		return c.TicketEvent.mutate(ctx, m)
+	case *TicketNoteMutation:
+		return c.TicketNote.mutate(ctx, m)
 	default:
 		return nil, fmt.Errorf("ent: unknown mutation type %T", m)
 	}
@@ -725,6 +767,171 @@ func (c *AuditEntryClient) mutate(ctx context.Context, m *AuditEntryMutation) (V
 		return (&AuditEntryDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown AuditEntry mutation op: %q", m.Op())
+	}
+}
+
+// CompanyMappingClient is a client for the CompanyMapping schema.
+type CompanyMappingClient struct {
+	config
+}
+
+// NewCompanyMappingClient returns a client for the CompanyMapping from the given config.
+func NewCompanyMappingClient(c config) *CompanyMappingClient {
+	return &CompanyMappingClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `companymapping.Hooks(f(g(h())))`.
+func (c *CompanyMappingClient) Use(hooks ...Hook) {
+	c.hooks.CompanyMapping = append(c.hooks.CompanyMapping, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `companymapping.Intercept(f(g(h())))`.
+func (c *CompanyMappingClient) Intercept(interceptors ...Interceptor) {
+	c.inters.CompanyMapping = append(c.inters.CompanyMapping, interceptors...)
+}
+
+// Create returns a builder for creating a CompanyMapping entity.
+func (c *CompanyMappingClient) Create() *CompanyMappingCreate {
+	mutation := newCompanyMappingMutation(c.config, OpCreate)
+	return &CompanyMappingCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of CompanyMapping entities.
+func (c *CompanyMappingClient) CreateBulk(builders ...*CompanyMappingCreate) *CompanyMappingCreateBulk {
+	return &CompanyMappingCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *CompanyMappingClient) MapCreateBulk(slice any, setFunc func(*CompanyMappingCreate, int)) *CompanyMappingCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &CompanyMappingCreateBulk{err: fmt.Errorf("calling to CompanyMappingClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*CompanyMappingCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &CompanyMappingCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for CompanyMapping.
+func (c *CompanyMappingClient) Update() *CompanyMappingUpdate {
+	mutation := newCompanyMappingMutation(c.config, OpUpdate)
+	return &CompanyMappingUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *CompanyMappingClient) UpdateOne(_m *CompanyMapping) *CompanyMappingUpdateOne {
+	mutation := newCompanyMappingMutation(c.config, OpUpdateOne, withCompanyMapping(_m))
+	return &CompanyMappingUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *CompanyMappingClient) UpdateOneID(id string) *CompanyMappingUpdateOne {
+	mutation := newCompanyMappingMutation(c.config, OpUpdateOne, withCompanyMappingID(id))
+	return &CompanyMappingUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for CompanyMapping.
+func (c *CompanyMappingClient) Delete() *CompanyMappingDelete {
+	mutation := newCompanyMappingMutation(c.config, OpDelete)
+	return &CompanyMappingDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *CompanyMappingClient) DeleteOne(_m *CompanyMapping) *CompanyMappingDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *CompanyMappingClient) DeleteOneID(id string) *CompanyMappingDeleteOne {
+	builder := c.Delete().Where(companymapping.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &CompanyMappingDeleteOne{builder}
+}
+
+// Query returns a query builder for CompanyMapping.
+func (c *CompanyMappingClient) Query() *CompanyMappingQuery {
+	return &CompanyMappingQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeCompanyMapping},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a CompanyMapping entity by its id.
+func (c *CompanyMappingClient) Get(ctx context.Context, id string) (*CompanyMapping, error) {
+	return c.Query().Where(companymapping.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *CompanyMappingClient) GetX(ctx context.Context, id string) *CompanyMapping {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryConnection queries the connection edge of a CompanyMapping.
+func (c *CompanyMappingClient) QueryConnection(_m *CompanyMapping) *PSAConnectionQuery {
+	query := (&PSAConnectionClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(companymapping.Table, companymapping.FieldID, id),
+			sqlgraph.To(psaconnection.Table, psaconnection.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, companymapping.ConnectionTable, companymapping.ConnectionColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryTenant queries the tenant edge of a CompanyMapping.
+func (c *CompanyMappingClient) QueryTenant(_m *CompanyMapping) *TenantQuery {
+	query := (&TenantClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(companymapping.Table, companymapping.FieldID, id),
+			sqlgraph.To(tenant.Table, tenant.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, companymapping.TenantTable, companymapping.TenantColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *CompanyMappingClient) Hooks() []Hook {
+	return c.hooks.CompanyMapping
+}
+
+// Interceptors returns the client interceptors.
+func (c *CompanyMappingClient) Interceptors() []Interceptor {
+	return c.inters.CompanyMapping
+}
+
+func (c *CompanyMappingClient) mutate(ctx context.Context, m *CompanyMappingMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&CompanyMappingCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&CompanyMappingUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&CompanyMappingUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&CompanyMappingDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown CompanyMapping mutation op: %q", m.Op())
 	}
 }
 
@@ -1331,6 +1538,22 @@ func (c *IncidentClient) QueryEvents(_m *Incident) *IncidentEventQuery {
 	return query
 }
 
+// QueryTickets queries the tickets edge of a Incident.
+func (c *IncidentClient) QueryTickets(_m *Incident) *TicketQuery {
+	query := (&TicketClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(incident.Table, incident.FieldID, id),
+			sqlgraph.To(ticket.Table, ticket.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, incident.TicketsTable, incident.TicketsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
 // QueryMergedInto queries the mergedInto edge of a Incident.
 func (c *IncidentClient) QueryMergedInto(_m *Incident) *IncidentQuery {
 	query := (&IncidentClient{config: c.config}).Query()
@@ -1702,6 +1925,171 @@ func (c *OrganizationClient) mutate(ctx context.Context, m *OrganizationMutation
 	}
 }
 
+// PSAConnectionClient is a client for the PSAConnection schema.
+type PSAConnectionClient struct {
+	config
+}
+
+// NewPSAConnectionClient returns a client for the PSAConnection from the given config.
+func NewPSAConnectionClient(c config) *PSAConnectionClient {
+	return &PSAConnectionClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `psaconnection.Hooks(f(g(h())))`.
+func (c *PSAConnectionClient) Use(hooks ...Hook) {
+	c.hooks.PSAConnection = append(c.hooks.PSAConnection, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `psaconnection.Intercept(f(g(h())))`.
+func (c *PSAConnectionClient) Intercept(interceptors ...Interceptor) {
+	c.inters.PSAConnection = append(c.inters.PSAConnection, interceptors...)
+}
+
+// Create returns a builder for creating a PSAConnection entity.
+func (c *PSAConnectionClient) Create() *PSAConnectionCreate {
+	mutation := newPSAConnectionMutation(c.config, OpCreate)
+	return &PSAConnectionCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of PSAConnection entities.
+func (c *PSAConnectionClient) CreateBulk(builders ...*PSAConnectionCreate) *PSAConnectionCreateBulk {
+	return &PSAConnectionCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *PSAConnectionClient) MapCreateBulk(slice any, setFunc func(*PSAConnectionCreate, int)) *PSAConnectionCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &PSAConnectionCreateBulk{err: fmt.Errorf("calling to PSAConnectionClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*PSAConnectionCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &PSAConnectionCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for PSAConnection.
+func (c *PSAConnectionClient) Update() *PSAConnectionUpdate {
+	mutation := newPSAConnectionMutation(c.config, OpUpdate)
+	return &PSAConnectionUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *PSAConnectionClient) UpdateOne(_m *PSAConnection) *PSAConnectionUpdateOne {
+	mutation := newPSAConnectionMutation(c.config, OpUpdateOne, withPSAConnection(_m))
+	return &PSAConnectionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *PSAConnectionClient) UpdateOneID(id string) *PSAConnectionUpdateOne {
+	mutation := newPSAConnectionMutation(c.config, OpUpdateOne, withPSAConnectionID(id))
+	return &PSAConnectionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for PSAConnection.
+func (c *PSAConnectionClient) Delete() *PSAConnectionDelete {
+	mutation := newPSAConnectionMutation(c.config, OpDelete)
+	return &PSAConnectionDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *PSAConnectionClient) DeleteOne(_m *PSAConnection) *PSAConnectionDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *PSAConnectionClient) DeleteOneID(id string) *PSAConnectionDeleteOne {
+	builder := c.Delete().Where(psaconnection.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &PSAConnectionDeleteOne{builder}
+}
+
+// Query returns a query builder for PSAConnection.
+func (c *PSAConnectionClient) Query() *PSAConnectionQuery {
+	return &PSAConnectionQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypePSAConnection},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a PSAConnection entity by its id.
+func (c *PSAConnectionClient) Get(ctx context.Context, id string) (*PSAConnection, error) {
+	return c.Query().Where(psaconnection.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *PSAConnectionClient) GetX(ctx context.Context, id string) *PSAConnection {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryMappings queries the mappings edge of a PSAConnection.
+func (c *PSAConnectionClient) QueryMappings(_m *PSAConnection) *CompanyMappingQuery {
+	query := (&CompanyMappingClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(psaconnection.Table, psaconnection.FieldID, id),
+			sqlgraph.To(companymapping.Table, companymapping.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, psaconnection.MappingsTable, psaconnection.MappingsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryTickets queries the tickets edge of a PSAConnection.
+func (c *PSAConnectionClient) QueryTickets(_m *PSAConnection) *TicketQuery {
+	query := (&TicketClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(psaconnection.Table, psaconnection.FieldID, id),
+			sqlgraph.To(ticket.Table, ticket.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, psaconnection.TicketsTable, psaconnection.TicketsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *PSAConnectionClient) Hooks() []Hook {
+	return c.hooks.PSAConnection
+}
+
+// Interceptors returns the client interceptors.
+func (c *PSAConnectionClient) Interceptors() []Interceptor {
+	return c.inters.PSAConnection
+}
+
+func (c *PSAConnectionClient) mutate(ctx context.Context, m *PSAConnectionMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&PSAConnectionCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&PSAConnectionUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&PSAConnectionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&PSAConnectionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown PSAConnection mutation op: %q", m.Op())
+	}
+}
+
 // TenantClient is a client for the Tenant schema.
 type TenantClient struct {
 	config
@@ -1842,6 +2230,22 @@ func (c *TenantClient) QueryIncidents(_m *Tenant) *IncidentQuery {
 	return query
 }
 
+// QueryCompanyMappings queries the companyMappings edge of a Tenant.
+func (c *TenantClient) QueryCompanyMappings(_m *Tenant) *CompanyMappingQuery {
+	query := (&CompanyMappingClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(tenant.Table, tenant.FieldID, id),
+			sqlgraph.To(companymapping.Table, companymapping.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, tenant.CompanyMappingsTable, tenant.CompanyMappingsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
 // Hooks returns the client hooks.
 func (c *TenantClient) Hooks() []Hook {
 	return c.hooks.Tenant
@@ -1867,15 +2271,512 @@ func (c *TenantClient) mutate(ctx context.Context, m *TenantMutation) (Value, er
 	}
 }
 
+// TicketClient is a client for the Ticket schema.
+type TicketClient struct {
+	config
+}
+
+// NewTicketClient returns a client for the Ticket from the given config.
+func NewTicketClient(c config) *TicketClient {
+	return &TicketClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `ticket.Hooks(f(g(h())))`.
+func (c *TicketClient) Use(hooks ...Hook) {
+	c.hooks.Ticket = append(c.hooks.Ticket, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `ticket.Intercept(f(g(h())))`.
+func (c *TicketClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Ticket = append(c.inters.Ticket, interceptors...)
+}
+
+// Create returns a builder for creating a Ticket entity.
+func (c *TicketClient) Create() *TicketCreate {
+	mutation := newTicketMutation(c.config, OpCreate)
+	return &TicketCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Ticket entities.
+func (c *TicketClient) CreateBulk(builders ...*TicketCreate) *TicketCreateBulk {
+	return &TicketCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *TicketClient) MapCreateBulk(slice any, setFunc func(*TicketCreate, int)) *TicketCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &TicketCreateBulk{err: fmt.Errorf("calling to TicketClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*TicketCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &TicketCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Ticket.
+func (c *TicketClient) Update() *TicketUpdate {
+	mutation := newTicketMutation(c.config, OpUpdate)
+	return &TicketUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *TicketClient) UpdateOne(_m *Ticket) *TicketUpdateOne {
+	mutation := newTicketMutation(c.config, OpUpdateOne, withTicket(_m))
+	return &TicketUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *TicketClient) UpdateOneID(id string) *TicketUpdateOne {
+	mutation := newTicketMutation(c.config, OpUpdateOne, withTicketID(id))
+	return &TicketUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Ticket.
+func (c *TicketClient) Delete() *TicketDelete {
+	mutation := newTicketMutation(c.config, OpDelete)
+	return &TicketDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *TicketClient) DeleteOne(_m *Ticket) *TicketDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *TicketClient) DeleteOneID(id string) *TicketDeleteOne {
+	builder := c.Delete().Where(ticket.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &TicketDeleteOne{builder}
+}
+
+// Query returns a query builder for Ticket.
+func (c *TicketClient) Query() *TicketQuery {
+	return &TicketQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeTicket},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Ticket entity by its id.
+func (c *TicketClient) Get(ctx context.Context, id string) (*Ticket, error) {
+	return c.Query().Where(ticket.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *TicketClient) GetX(ctx context.Context, id string) *Ticket {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryIncident queries the incident edge of a Ticket.
+func (c *TicketClient) QueryIncident(_m *Ticket) *IncidentQuery {
+	query := (&IncidentClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(ticket.Table, ticket.FieldID, id),
+			sqlgraph.To(incident.Table, incident.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, ticket.IncidentTable, ticket.IncidentColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryConnection queries the connection edge of a Ticket.
+func (c *TicketClient) QueryConnection(_m *Ticket) *PSAConnectionQuery {
+	query := (&PSAConnectionClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(ticket.Table, ticket.FieldID, id),
+			sqlgraph.To(psaconnection.Table, psaconnection.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, ticket.ConnectionTable, ticket.ConnectionColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryNotes queries the notes edge of a Ticket.
+func (c *TicketClient) QueryNotes(_m *Ticket) *TicketNoteQuery {
+	query := (&TicketNoteClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(ticket.Table, ticket.FieldID, id),
+			sqlgraph.To(ticketnote.Table, ticketnote.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, ticket.NotesTable, ticket.NotesColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryEvents queries the events edge of a Ticket.
+func (c *TicketClient) QueryEvents(_m *Ticket) *TicketEventQuery {
+	query := (&TicketEventClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(ticket.Table, ticket.FieldID, id),
+			sqlgraph.To(ticketevent.Table, ticketevent.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, ticket.EventsTable, ticket.EventsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *TicketClient) Hooks() []Hook {
+	return c.hooks.Ticket
+}
+
+// Interceptors returns the client interceptors.
+func (c *TicketClient) Interceptors() []Interceptor {
+	return c.inters.Ticket
+}
+
+func (c *TicketClient) mutate(ctx context.Context, m *TicketMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&TicketCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&TicketUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&TicketUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&TicketDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Ticket mutation op: %q", m.Op())
+	}
+}
+
+// TicketEventClient is a client for the TicketEvent schema.
+type TicketEventClient struct {
+	config
+}
+
+// NewTicketEventClient returns a client for the TicketEvent from the given config.
+func NewTicketEventClient(c config) *TicketEventClient {
+	return &TicketEventClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `ticketevent.Hooks(f(g(h())))`.
+func (c *TicketEventClient) Use(hooks ...Hook) {
+	c.hooks.TicketEvent = append(c.hooks.TicketEvent, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `ticketevent.Intercept(f(g(h())))`.
+func (c *TicketEventClient) Intercept(interceptors ...Interceptor) {
+	c.inters.TicketEvent = append(c.inters.TicketEvent, interceptors...)
+}
+
+// Create returns a builder for creating a TicketEvent entity.
+func (c *TicketEventClient) Create() *TicketEventCreate {
+	mutation := newTicketEventMutation(c.config, OpCreate)
+	return &TicketEventCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of TicketEvent entities.
+func (c *TicketEventClient) CreateBulk(builders ...*TicketEventCreate) *TicketEventCreateBulk {
+	return &TicketEventCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *TicketEventClient) MapCreateBulk(slice any, setFunc func(*TicketEventCreate, int)) *TicketEventCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &TicketEventCreateBulk{err: fmt.Errorf("calling to TicketEventClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*TicketEventCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &TicketEventCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for TicketEvent.
+func (c *TicketEventClient) Update() *TicketEventUpdate {
+	mutation := newTicketEventMutation(c.config, OpUpdate)
+	return &TicketEventUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *TicketEventClient) UpdateOne(_m *TicketEvent) *TicketEventUpdateOne {
+	mutation := newTicketEventMutation(c.config, OpUpdateOne, withTicketEvent(_m))
+	return &TicketEventUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *TicketEventClient) UpdateOneID(id string) *TicketEventUpdateOne {
+	mutation := newTicketEventMutation(c.config, OpUpdateOne, withTicketEventID(id))
+	return &TicketEventUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for TicketEvent.
+func (c *TicketEventClient) Delete() *TicketEventDelete {
+	mutation := newTicketEventMutation(c.config, OpDelete)
+	return &TicketEventDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *TicketEventClient) DeleteOne(_m *TicketEvent) *TicketEventDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *TicketEventClient) DeleteOneID(id string) *TicketEventDeleteOne {
+	builder := c.Delete().Where(ticketevent.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &TicketEventDeleteOne{builder}
+}
+
+// Query returns a query builder for TicketEvent.
+func (c *TicketEventClient) Query() *TicketEventQuery {
+	return &TicketEventQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeTicketEvent},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a TicketEvent entity by its id.
+func (c *TicketEventClient) Get(ctx context.Context, id string) (*TicketEvent, error) {
+	return c.Query().Where(ticketevent.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *TicketEventClient) GetX(ctx context.Context, id string) *TicketEvent {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryTicket queries the ticket edge of a TicketEvent.
+func (c *TicketEventClient) QueryTicket(_m *TicketEvent) *TicketQuery {
+	query := (&TicketClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(ticketevent.Table, ticketevent.FieldID, id),
+			sqlgraph.To(ticket.Table, ticket.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, ticketevent.TicketTable, ticketevent.TicketColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *TicketEventClient) Hooks() []Hook {
+	return c.hooks.TicketEvent
+}
+
+// Interceptors returns the client interceptors.
+func (c *TicketEventClient) Interceptors() []Interceptor {
+	return c.inters.TicketEvent
+}
+
+func (c *TicketEventClient) mutate(ctx context.Context, m *TicketEventMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&TicketEventCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&TicketEventUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&TicketEventUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&TicketEventDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown TicketEvent mutation op: %q", m.Op())
+	}
+}
+
+// TicketNoteClient is a client for the TicketNote schema.
+type TicketNoteClient struct {
+	config
+}
+
+// NewTicketNoteClient returns a client for the TicketNote from the given config.
+func NewTicketNoteClient(c config) *TicketNoteClient {
+	return &TicketNoteClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `ticketnote.Hooks(f(g(h())))`.
+func (c *TicketNoteClient) Use(hooks ...Hook) {
+	c.hooks.TicketNote = append(c.hooks.TicketNote, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `ticketnote.Intercept(f(g(h())))`.
+func (c *TicketNoteClient) Intercept(interceptors ...Interceptor) {
+	c.inters.TicketNote = append(c.inters.TicketNote, interceptors...)
+}
+
+// Create returns a builder for creating a TicketNote entity.
+func (c *TicketNoteClient) Create() *TicketNoteCreate {
+	mutation := newTicketNoteMutation(c.config, OpCreate)
+	return &TicketNoteCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of TicketNote entities.
+func (c *TicketNoteClient) CreateBulk(builders ...*TicketNoteCreate) *TicketNoteCreateBulk {
+	return &TicketNoteCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *TicketNoteClient) MapCreateBulk(slice any, setFunc func(*TicketNoteCreate, int)) *TicketNoteCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &TicketNoteCreateBulk{err: fmt.Errorf("calling to TicketNoteClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*TicketNoteCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &TicketNoteCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for TicketNote.
+func (c *TicketNoteClient) Update() *TicketNoteUpdate {
+	mutation := newTicketNoteMutation(c.config, OpUpdate)
+	return &TicketNoteUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *TicketNoteClient) UpdateOne(_m *TicketNote) *TicketNoteUpdateOne {
+	mutation := newTicketNoteMutation(c.config, OpUpdateOne, withTicketNote(_m))
+	return &TicketNoteUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *TicketNoteClient) UpdateOneID(id string) *TicketNoteUpdateOne {
+	mutation := newTicketNoteMutation(c.config, OpUpdateOne, withTicketNoteID(id))
+	return &TicketNoteUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for TicketNote.
+func (c *TicketNoteClient) Delete() *TicketNoteDelete {
+	mutation := newTicketNoteMutation(c.config, OpDelete)
+	return &TicketNoteDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *TicketNoteClient) DeleteOne(_m *TicketNote) *TicketNoteDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *TicketNoteClient) DeleteOneID(id string) *TicketNoteDeleteOne {
+	builder := c.Delete().Where(ticketnote.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &TicketNoteDeleteOne{builder}
+}
+
+// Query returns a query builder for TicketNote.
+func (c *TicketNoteClient) Query() *TicketNoteQuery {
+	return &TicketNoteQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeTicketNote},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a TicketNote entity by its id.
+func (c *TicketNoteClient) Get(ctx context.Context, id string) (*TicketNote, error) {
+	return c.Query().Where(ticketnote.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *TicketNoteClient) GetX(ctx context.Context, id string) *TicketNote {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryTicket queries the ticket edge of a TicketNote.
+func (c *TicketNoteClient) QueryTicket(_m *TicketNote) *TicketQuery {
+	query := (&TicketClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(ticketnote.Table, ticketnote.FieldID, id),
+			sqlgraph.To(ticket.Table, ticket.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, ticketnote.TicketTable, ticketnote.TicketColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *TicketNoteClient) Hooks() []Hook {
+	return c.hooks.TicketNote
+}
+
+// Interceptors returns the client interceptors.
+func (c *TicketNoteClient) Interceptors() []Interceptor {
+	return c.inters.TicketNote
+}
+
+func (c *TicketNoteClient) mutate(ctx context.Context, m *TicketNoteMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&TicketNoteCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&TicketNoteUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&TicketNoteUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&TicketNoteDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown TicketNote mutation op: %q", m.Op())
+	}
+}
+
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		APIKey, Account, AuditEntry, FailedAttack, Finding, IdempotencyKey, Incident,
-		IncidentEvent, Organization, Tenant []ent.Hook
+		APIKey, Account, AuditEntry, CompanyMapping, FailedAttack, Finding,
+		IdempotencyKey, Incident, IncidentEvent, Organization, PSAConnection, Tenant,
+		Ticket, TicketEvent, TicketNote []ent.Hook
 	}
 	inters struct {
-		APIKey, Account, AuditEntry, FailedAttack, Finding, IdempotencyKey, Incident,
-		IncidentEvent, Organization, Tenant []ent.Interceptor
+		APIKey, Account, AuditEntry, CompanyMapping, FailedAttack, Finding,
+		IdempotencyKey, Incident, IncidentEvent, Organization, PSAConnection, Tenant,
+		Ticket, TicketEvent, TicketNote []ent.Interceptor
 	}
 )
 

@@ -15,13 +15,18 @@ import (
 	"github.com/cairn-itdr/cairn/ent/account"
 	"github.com/cairn-itdr/cairn/ent/apikey"
 	"github.com/cairn-itdr/cairn/ent/auditentry"
+	"github.com/cairn-itdr/cairn/ent/companymapping"
 	"github.com/cairn-itdr/cairn/ent/failedattack"
 	"github.com/cairn-itdr/cairn/ent/finding"
 	"github.com/cairn-itdr/cairn/ent/idempotencykey"
 	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/ent/organization"
+	"github.com/cairn-itdr/cairn/ent/psaconnection"
 	"github.com/cairn-itdr/cairn/ent/tenant"
+	"github.com/cairn-itdr/cairn/ent/ticket"
+	"github.com/cairn-itdr/cairn/ent/ticketevent"
+	"github.com/cairn-itdr/cairn/ent/ticketnote"
 )
 
 // ent aliases to avoid import conflicts in user's code.
@@ -85,13 +90,18 @@ func checkColumn(t, c string) error {
 			apikey.Table:         apikey.ValidColumn,
 			account.Table:        account.ValidColumn,
 			auditentry.Table:     auditentry.ValidColumn,
+			companymapping.Table: companymapping.ValidColumn,
 			failedattack.Table:   failedattack.ValidColumn,
 			finding.Table:        finding.ValidColumn,
 			idempotencykey.Table: idempotencykey.ValidColumn,
 			incident.Table:       incident.ValidColumn,
 			incidentevent.Table:  incidentevent.ValidColumn,
 			organization.Table:   organization.ValidColumn,
+			psaconnection.Table:  psaconnection.ValidColumn,
 			tenant.Table:         tenant.ValidColumn,
+			ticket.Table:         ticket.ValidColumn,
+			ticketevent.Table:    ticketevent.ValidColumn,
+			ticketnote.Table:     ticketnote.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

@@ -82,6 +82,8 @@ type IncidentEdges struct {
 	Findings []*Finding `json:"findings,omitempty"`
 	// Events holds the value of the events edge.
 	Events []*IncidentEvent `json:"events,omitempty"`
+	// Tickets holds the value of the tickets edge.
+	Tickets []*Ticket `json:"tickets,omitempty"`
 	// MergedInto holds the value of the mergedInto edge.
 	MergedInto *Incident `json:"mergedInto,omitempty"`
 	// MergedFrom holds the value of the mergedFrom edge.
@@ -92,7 +94,7 @@ type IncidentEdges struct {
 	Next []*Incident `json:"next,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [8]bool
+	loadedTypes [9]bool
 }
 
 // TenantOrErr returns the Tenant value or an error if the edge
@@ -135,12 +137,21 @@ func (e IncidentEdges) EventsOrErr() ([]*IncidentEvent, error) {
 	return nil, &NotLoadedError{edge: "events"}
 }
 
+// TicketsOrErr returns the Tickets value or an error if the edge
+// was not loaded in eager-loading.
+func (e IncidentEdges) TicketsOrErr() ([]*Ticket, error) {
+	if e.loadedTypes[4] {
+		return e.Tickets, nil
+	}
+	return nil, &NotLoadedError{edge: "tickets"}
+}
+
 // MergedIntoOrErr returns the MergedInto value or an error if the edge
 // was not loaded in eager-loading, or loaded but was not found.
 func (e IncidentEdges) MergedIntoOrErr() (*Incident, error) {
 	if e.MergedInto != nil {
 		return e.MergedInto, nil
-	} else if e.loadedTypes[4] {
+	} else if e.loadedTypes[5] {
 		return nil, &NotFoundError{label: incident.Label}
 	}
 	return nil, &NotLoadedError{edge: "mergedInto"}
@@ -149,7 +160,7 @@ func (e IncidentEdges) MergedIntoOrErr() (*Incident, error) {
 // MergedFromOrErr returns the MergedFrom value or an error if the edge
 // was not loaded in eager-loading.
 func (e IncidentEdges) MergedFromOrErr() ([]*Incident, error) {
-	if e.loadedTypes[5] {
+	if e.loadedTypes[6] {
 		return e.MergedFrom, nil
 	}
 	return nil, &NotLoadedError{edge: "mergedFrom"}
@@ -160,7 +171,7 @@ func (e IncidentEdges) MergedFromOrErr() ([]*Incident, error) {
 func (e IncidentEdges) PreviousOrErr() (*Incident, error) {
 	if e.Previous != nil {
 		return e.Previous, nil
-	} else if e.loadedTypes[6] {
+	} else if e.loadedTypes[7] {
 		return nil, &NotFoundError{label: incident.Label}
 	}
 	return nil, &NotLoadedError{edge: "previous"}
@@ -169,7 +180,7 @@ func (e IncidentEdges) PreviousOrErr() (*Incident, error) {
 // NextOrErr returns the Next value or an error if the edge
 // was not loaded in eager-loading.
 func (e IncidentEdges) NextOrErr() ([]*Incident, error) {
-	if e.loadedTypes[7] {
+	if e.loadedTypes[8] {
 		return e.Next, nil
 	}
 	return nil, &NotLoadedError{edge: "next"}
@@ -384,6 +395,11 @@ func (_m *Incident) QueryFindings() *FindingQuery {
 // QueryEvents queries the "events" edge of the Incident entity.
 func (_m *Incident) QueryEvents() *IncidentEventQuery {
 	return NewIncidentClient(_m.config).QueryEvents(_m)
+}
+
+// QueryTickets queries the "tickets" edge of the Incident entity.
+func (_m *Incident) QueryTickets() *TicketQuery {
+	return NewIncidentClient(_m.config).QueryTickets(_m)
 }
 
 // QueryMergedInto queries the "mergedInto" edge of the Incident entity.

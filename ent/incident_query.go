@@ -18,6 +18,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/ent/predicate"
 	"github.com/cairn-itdr/cairn/ent/tenant"
+	"github.com/cairn-itdr/cairn/ent/ticket"
 )
 
 // IncidentQuery is the builder for querying Incident entities.
@@ -31,6 +32,7 @@ type IncidentQuery struct {
 	withAccount    *AccountQuery
 	withFindings   *FindingQuery
 	withEvents     *IncidentEventQuery
+	withTickets    *TicketQuery
 	withMergedInto *IncidentQuery
 	withMergedFrom *IncidentQuery
 	withPrevious   *IncidentQuery
@@ -152,6 +154,28 @@ func (_q *IncidentQuery) QueryEvents() *IncidentEventQuery {
 			sqlgraph.From(incident.Table, incident.FieldID, selector),
 			sqlgraph.To(incidentevent.Table, incidentevent.FieldID),
 			sqlgraph.Edge(sqlgraph.O2M, false, incident.EventsTable, incident.EventsColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryTickets chains the current query on the "tickets" edge.
+func (_q *IncidentQuery) QueryTickets() *TicketQuery {
+	query := (&TicketClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(incident.Table, incident.FieldID, selector),
+			sqlgraph.To(ticket.Table, ticket.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, incident.TicketsTable, incident.TicketsColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -443,6 +467,7 @@ func (_q *IncidentQuery) Clone() *IncidentQuery {
 		withAccount:    _q.withAccount.Clone(),
 		withFindings:   _q.withFindings.Clone(),
 		withEvents:     _q.withEvents.Clone(),
+		withTickets:    _q.withTickets.Clone(),
 		withMergedInto: _q.withMergedInto.Clone(),
 		withMergedFrom: _q.withMergedFrom.Clone(),
 		withPrevious:   _q.withPrevious.Clone(),
@@ -494,6 +519,17 @@ func (_q *IncidentQuery) WithEvents(opts ...func(*IncidentEventQuery)) *Incident
 		opt(query)
 	}
 	_q.withEvents = query
+	return _q
+}
+
+// WithTickets tells the query-builder to eager-load the nodes that are connected to
+// the "tickets" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *IncidentQuery) WithTickets(opts ...func(*TicketQuery)) *IncidentQuery {
+	query := (&TicketClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withTickets = query
 	return _q
 }
 
@@ -619,11 +655,12 @@ func (_q *IncidentQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Inc
 	var (
 		nodes       = []*Incident{}
 		_spec       = _q.querySpec()
-		loadedTypes = [8]bool{
+		loadedTypes = [9]bool{
 			_q.withTenant != nil,
 			_q.withAccount != nil,
 			_q.withFindings != nil,
 			_q.withEvents != nil,
+			_q.withTickets != nil,
 			_q.withMergedInto != nil,
 			_q.withMergedFrom != nil,
 			_q.withPrevious != nil,
@@ -671,6 +708,13 @@ func (_q *IncidentQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Inc
 		if err := _q.loadEvents(ctx, query, nodes,
 			func(n *Incident) { n.Edges.Events = []*IncidentEvent{} },
 			func(n *Incident, e *IncidentEvent) { n.Edges.Events = append(n.Edges.Events, e) }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withTickets; query != nil {
+		if err := _q.loadTickets(ctx, query, nodes,
+			func(n *Incident) { n.Edges.Tickets = []*Ticket{} },
+			func(n *Incident, e *Ticket) { n.Edges.Tickets = append(n.Edges.Tickets, e) }); err != nil {
 			return nil, err
 		}
 	}
@@ -812,6 +856,36 @@ func (_q *IncidentQuery) loadEvents(ctx context.Context, query *IncidentEventQue
 	}
 	query.Where(predicate.IncidentEvent(func(s *sql.Selector) {
 		s.Where(sql.InValues(s.C(incident.EventsColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.IncidentID
+		node, ok := nodeids[fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "incident_id" returned %v for node %v`, fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
+}
+func (_q *IncidentQuery) loadTickets(ctx context.Context, query *TicketQuery, nodes []*Incident, init func(*Incident), assign func(*Incident, *Ticket)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[string]*Incident)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(ticket.FieldIncidentID)
+	}
+	query.Where(predicate.Ticket(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(incident.TicketsColumn), fks...))
 	}))
 	neighbors, err := query.All(ctx)
 	if err != nil {

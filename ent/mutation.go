@@ -14,6 +14,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/account"
 	"github.com/cairn-itdr/cairn/ent/apikey"
 	"github.com/cairn-itdr/cairn/ent/auditentry"
+	"github.com/cairn-itdr/cairn/ent/companymapping"
 	"github.com/cairn-itdr/cairn/ent/failedattack"
 	"github.com/cairn-itdr/cairn/ent/finding"
 	"github.com/cairn-itdr/cairn/ent/idempotencykey"
@@ -21,7 +22,11 @@ import (
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/ent/organization"
 	"github.com/cairn-itdr/cairn/ent/predicate"
+	"github.com/cairn-itdr/cairn/ent/psaconnection"
 	"github.com/cairn-itdr/cairn/ent/tenant"
+	"github.com/cairn-itdr/cairn/ent/ticket"
+	"github.com/cairn-itdr/cairn/ent/ticketevent"
+	"github.com/cairn-itdr/cairn/ent/ticketnote"
 	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/activity"
 	"github.com/cairn-itdr/cairn/internal/detect"
@@ -39,13 +44,18 @@ const (
 	TypeAPIKey         = "APIKey"
 	TypeAccount        = "Account"
 	TypeAuditEntry     = "AuditEntry"
+	TypeCompanyMapping = "CompanyMapping"
 	TypeFailedAttack   = "FailedAttack"
 	TypeFinding        = "Finding"
 	TypeIdempotencyKey = "IdempotencyKey"
 	TypeIncident       = "Incident"
 	TypeIncidentEvent  = "IncidentEvent"
 	TypeOrganization   = "Organization"
+	TypePSAConnection  = "PSAConnection"
 	TypeTenant         = "Tenant"
+	TypeTicket         = "Ticket"
+	TypeTicketEvent    = "TicketEvent"
+	TypeTicketNote     = "TicketNote"
 )
 
 // APIKeyMutation represents an operation that mutates the APIKey nodes in the graph.
@@ -2334,6 +2344,708 @@ func (m *AuditEntryMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *AuditEntryMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown AuditEntry edge %s", name)
+}
+
+// CompanyMappingMutation represents an operation that mutates the CompanyMapping nodes in the graph.
+type CompanyMappingMutation struct {
+	config
+	op                Op
+	typ               string
+	id                *string
+	organization_id   *string
+	company_id        *string
+	company_name      *string
+	updated_at        *time.Time
+	clearedFields     map[string]struct{}
+	connection        *string
+	clearedconnection bool
+	tenant            *string
+	clearedtenant     bool
+	done              bool
+	oldValue          func(context.Context) (*CompanyMapping, error)
+	predicates        []predicate.CompanyMapping
+}
+
+var _ ent.Mutation = (*CompanyMappingMutation)(nil)
+
+// companymappingOption allows management of the mutation configuration using functional options.
+type companymappingOption func(*CompanyMappingMutation)
+
+// newCompanyMappingMutation creates new mutation for the CompanyMapping entity.
+func newCompanyMappingMutation(c config, op Op, opts ...companymappingOption) *CompanyMappingMutation {
+	m := &CompanyMappingMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeCompanyMapping,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withCompanyMappingID sets the ID field of the mutation.
+func withCompanyMappingID(id string) companymappingOption {
+	return func(m *CompanyMappingMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *CompanyMapping
+		)
+		m.oldValue = func(ctx context.Context) (*CompanyMapping, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().CompanyMapping.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withCompanyMapping sets the old CompanyMapping of the mutation.
+func withCompanyMapping(node *CompanyMapping) companymappingOption {
+	return func(m *CompanyMappingMutation) {
+		m.oldValue = func(context.Context) (*CompanyMapping, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m CompanyMappingMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m CompanyMappingMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of CompanyMapping entities.
+func (m *CompanyMappingMutation) SetID(id string) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *CompanyMappingMutation) ID() (id string, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *CompanyMappingMutation) IDs(ctx context.Context) ([]string, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []string{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().CompanyMapping.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *CompanyMappingMutation) SetOrganizationID(s string) {
+	m.organization_id = &s
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *CompanyMappingMutation) OrganizationID() (r string, exists bool) {
+	v := m.organization_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the CompanyMapping entity.
+// If the CompanyMapping object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CompanyMappingMutation) OldOrganizationID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *CompanyMappingMutation) ResetOrganizationID() {
+	m.organization_id = nil
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *CompanyMappingMutation) SetTenantID(s string) {
+	m.tenant = &s
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *CompanyMappingMutation) TenantID() (r string, exists bool) {
+	v := m.tenant
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the CompanyMapping entity.
+// If the CompanyMapping object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CompanyMappingMutation) OldTenantID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *CompanyMappingMutation) ResetTenantID() {
+	m.tenant = nil
+}
+
+// SetConnectionID sets the "connection_id" field.
+func (m *CompanyMappingMutation) SetConnectionID(s string) {
+	m.connection = &s
+}
+
+// ConnectionID returns the value of the "connection_id" field in the mutation.
+func (m *CompanyMappingMutation) ConnectionID() (r string, exists bool) {
+	v := m.connection
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldConnectionID returns the old "connection_id" field's value of the CompanyMapping entity.
+// If the CompanyMapping object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CompanyMappingMutation) OldConnectionID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldConnectionID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldConnectionID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldConnectionID: %w", err)
+	}
+	return oldValue.ConnectionID, nil
+}
+
+// ResetConnectionID resets all changes to the "connection_id" field.
+func (m *CompanyMappingMutation) ResetConnectionID() {
+	m.connection = nil
+}
+
+// SetCompanyID sets the "company_id" field.
+func (m *CompanyMappingMutation) SetCompanyID(s string) {
+	m.company_id = &s
+}
+
+// CompanyID returns the value of the "company_id" field in the mutation.
+func (m *CompanyMappingMutation) CompanyID() (r string, exists bool) {
+	v := m.company_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCompanyID returns the old "company_id" field's value of the CompanyMapping entity.
+// If the CompanyMapping object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CompanyMappingMutation) OldCompanyID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCompanyID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCompanyID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCompanyID: %w", err)
+	}
+	return oldValue.CompanyID, nil
+}
+
+// ResetCompanyID resets all changes to the "company_id" field.
+func (m *CompanyMappingMutation) ResetCompanyID() {
+	m.company_id = nil
+}
+
+// SetCompanyName sets the "company_name" field.
+func (m *CompanyMappingMutation) SetCompanyName(s string) {
+	m.company_name = &s
+}
+
+// CompanyName returns the value of the "company_name" field in the mutation.
+func (m *CompanyMappingMutation) CompanyName() (r string, exists bool) {
+	v := m.company_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCompanyName returns the old "company_name" field's value of the CompanyMapping entity.
+// If the CompanyMapping object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CompanyMappingMutation) OldCompanyName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCompanyName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCompanyName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCompanyName: %w", err)
+	}
+	return oldValue.CompanyName, nil
+}
+
+// ResetCompanyName resets all changes to the "company_name" field.
+func (m *CompanyMappingMutation) ResetCompanyName() {
+	m.company_name = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *CompanyMappingMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *CompanyMappingMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the CompanyMapping entity.
+// If the CompanyMapping object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CompanyMappingMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *CompanyMappingMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// ClearConnection clears the "connection" edge to the PSAConnection entity.
+func (m *CompanyMappingMutation) ClearConnection() {
+	m.clearedconnection = true
+	m.clearedFields[companymapping.FieldConnectionID] = struct{}{}
+}
+
+// ConnectionCleared reports if the "connection" edge to the PSAConnection entity was cleared.
+func (m *CompanyMappingMutation) ConnectionCleared() bool {
+	return m.clearedconnection
+}
+
+// ConnectionIDs returns the "connection" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// ConnectionID instead. It exists only for internal usage by the builders.
+func (m *CompanyMappingMutation) ConnectionIDs() (ids []string) {
+	if id := m.connection; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetConnection resets all changes to the "connection" edge.
+func (m *CompanyMappingMutation) ResetConnection() {
+	m.connection = nil
+	m.clearedconnection = false
+}
+
+// ClearTenant clears the "tenant" edge to the Tenant entity.
+func (m *CompanyMappingMutation) ClearTenant() {
+	m.clearedtenant = true
+	m.clearedFields[companymapping.FieldTenantID] = struct{}{}
+}
+
+// TenantCleared reports if the "tenant" edge to the Tenant entity was cleared.
+func (m *CompanyMappingMutation) TenantCleared() bool {
+	return m.clearedtenant
+}
+
+// TenantIDs returns the "tenant" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TenantID instead. It exists only for internal usage by the builders.
+func (m *CompanyMappingMutation) TenantIDs() (ids []string) {
+	if id := m.tenant; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetTenant resets all changes to the "tenant" edge.
+func (m *CompanyMappingMutation) ResetTenant() {
+	m.tenant = nil
+	m.clearedtenant = false
+}
+
+// Where appends a list predicates to the CompanyMappingMutation builder.
+func (m *CompanyMappingMutation) Where(ps ...predicate.CompanyMapping) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the CompanyMappingMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *CompanyMappingMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.CompanyMapping, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *CompanyMappingMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *CompanyMappingMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (CompanyMapping).
+func (m *CompanyMappingMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *CompanyMappingMutation) Fields() []string {
+	fields := make([]string, 0, 6)
+	if m.organization_id != nil {
+		fields = append(fields, companymapping.FieldOrganizationID)
+	}
+	if m.tenant != nil {
+		fields = append(fields, companymapping.FieldTenantID)
+	}
+	if m.connection != nil {
+		fields = append(fields, companymapping.FieldConnectionID)
+	}
+	if m.company_id != nil {
+		fields = append(fields, companymapping.FieldCompanyID)
+	}
+	if m.company_name != nil {
+		fields = append(fields, companymapping.FieldCompanyName)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, companymapping.FieldUpdatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *CompanyMappingMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case companymapping.FieldOrganizationID:
+		return m.OrganizationID()
+	case companymapping.FieldTenantID:
+		return m.TenantID()
+	case companymapping.FieldConnectionID:
+		return m.ConnectionID()
+	case companymapping.FieldCompanyID:
+		return m.CompanyID()
+	case companymapping.FieldCompanyName:
+		return m.CompanyName()
+	case companymapping.FieldUpdatedAt:
+		return m.UpdatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *CompanyMappingMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case companymapping.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case companymapping.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case companymapping.FieldConnectionID:
+		return m.OldConnectionID(ctx)
+	case companymapping.FieldCompanyID:
+		return m.OldCompanyID(ctx)
+	case companymapping.FieldCompanyName:
+		return m.OldCompanyName(ctx)
+	case companymapping.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown CompanyMapping field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *CompanyMappingMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case companymapping.FieldOrganizationID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case companymapping.FieldTenantID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case companymapping.FieldConnectionID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetConnectionID(v)
+		return nil
+	case companymapping.FieldCompanyID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCompanyID(v)
+		return nil
+	case companymapping.FieldCompanyName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCompanyName(v)
+		return nil
+	case companymapping.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown CompanyMapping field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *CompanyMappingMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *CompanyMappingMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *CompanyMappingMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown CompanyMapping numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *CompanyMappingMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *CompanyMappingMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *CompanyMappingMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown CompanyMapping nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *CompanyMappingMutation) ResetField(name string) error {
+	switch name {
+	case companymapping.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case companymapping.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case companymapping.FieldConnectionID:
+		m.ResetConnectionID()
+		return nil
+	case companymapping.FieldCompanyID:
+		m.ResetCompanyID()
+		return nil
+	case companymapping.FieldCompanyName:
+		m.ResetCompanyName()
+		return nil
+	case companymapping.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown CompanyMapping field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *CompanyMappingMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.connection != nil {
+		edges = append(edges, companymapping.EdgeConnection)
+	}
+	if m.tenant != nil {
+		edges = append(edges, companymapping.EdgeTenant)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *CompanyMappingMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case companymapping.EdgeConnection:
+		if id := m.connection; id != nil {
+			return []ent.Value{*id}
+		}
+	case companymapping.EdgeTenant:
+		if id := m.tenant; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *CompanyMappingMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *CompanyMappingMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *CompanyMappingMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.clearedconnection {
+		edges = append(edges, companymapping.EdgeConnection)
+	}
+	if m.clearedtenant {
+		edges = append(edges, companymapping.EdgeTenant)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *CompanyMappingMutation) EdgeCleared(name string) bool {
+	switch name {
+	case companymapping.EdgeConnection:
+		return m.clearedconnection
+	case companymapping.EdgeTenant:
+		return m.clearedtenant
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *CompanyMappingMutation) ClearEdge(name string) error {
+	switch name {
+	case companymapping.EdgeConnection:
+		m.ClearConnection()
+		return nil
+	case companymapping.EdgeTenant:
+		m.ClearTenant()
+		return nil
+	}
+	return fmt.Errorf("unknown CompanyMapping unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *CompanyMappingMutation) ResetEdge(name string) error {
+	switch name {
+	case companymapping.EdgeConnection:
+		m.ResetConnection()
+		return nil
+	case companymapping.EdgeTenant:
+		m.ResetTenant()
+		return nil
+	}
+	return fmt.Errorf("unknown CompanyMapping edge %s", name)
 }
 
 // FailedAttackMutation represents an operation that mutates the FailedAttack nodes in the graph.
@@ -5754,6 +6466,9 @@ type IncidentMutation struct {
 	events            map[string]struct{}
 	removedevents     map[string]struct{}
 	clearedevents     bool
+	tickets           map[string]struct{}
+	removedtickets    map[string]struct{}
+	clearedtickets    bool
 	mergedInto        *string
 	clearedmergedInto bool
 	mergedFrom        map[string]struct{}
@@ -7001,6 +7716,60 @@ func (m *IncidentMutation) ResetEvents() {
 	m.removedevents = nil
 }
 
+// AddTicketIDs adds the "tickets" edge to the Ticket entity by ids.
+func (m *IncidentMutation) AddTicketIDs(ids ...string) {
+	if m.tickets == nil {
+		m.tickets = make(map[string]struct{})
+	}
+	for i := range ids {
+		m.tickets[ids[i]] = struct{}{}
+	}
+}
+
+// ClearTickets clears the "tickets" edge to the Ticket entity.
+func (m *IncidentMutation) ClearTickets() {
+	m.clearedtickets = true
+}
+
+// TicketsCleared reports if the "tickets" edge to the Ticket entity was cleared.
+func (m *IncidentMutation) TicketsCleared() bool {
+	return m.clearedtickets
+}
+
+// RemoveTicketIDs removes the "tickets" edge to the Ticket entity by IDs.
+func (m *IncidentMutation) RemoveTicketIDs(ids ...string) {
+	if m.removedtickets == nil {
+		m.removedtickets = make(map[string]struct{})
+	}
+	for i := range ids {
+		delete(m.tickets, ids[i])
+		m.removedtickets[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedTickets returns the removed IDs of the "tickets" edge to the Ticket entity.
+func (m *IncidentMutation) RemovedTicketsIDs() (ids []string) {
+	for id := range m.removedtickets {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// TicketsIDs returns the "tickets" edge IDs in the mutation.
+func (m *IncidentMutation) TicketsIDs() (ids []string) {
+	for id := range m.tickets {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetTickets resets all changes to the "tickets" edge.
+func (m *IncidentMutation) ResetTickets() {
+	m.tickets = nil
+	m.clearedtickets = false
+	m.removedtickets = nil
+}
+
 // ClearMergedInto clears the "mergedInto" edge to the Incident entity.
 func (m *IncidentMutation) ClearMergedInto() {
 	m.clearedmergedInto = true
@@ -7748,7 +8517,7 @@ func (m *IncidentMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *IncidentMutation) AddedEdges() []string {
-	edges := make([]string, 0, 8)
+	edges := make([]string, 0, 9)
 	if m.tenant != nil {
 		edges = append(edges, incident.EdgeTenant)
 	}
@@ -7760,6 +8529,9 @@ func (m *IncidentMutation) AddedEdges() []string {
 	}
 	if m.events != nil {
 		edges = append(edges, incident.EdgeEvents)
+	}
+	if m.tickets != nil {
+		edges = append(edges, incident.EdgeTickets)
 	}
 	if m.mergedInto != nil {
 		edges = append(edges, incident.EdgeMergedInto)
@@ -7800,6 +8572,12 @@ func (m *IncidentMutation) AddedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case incident.EdgeTickets:
+		ids := make([]ent.Value, 0, len(m.tickets))
+		for id := range m.tickets {
+			ids = append(ids, id)
+		}
+		return ids
 	case incident.EdgeMergedInto:
 		if id := m.mergedInto; id != nil {
 			return []ent.Value{*id}
@@ -7826,12 +8604,15 @@ func (m *IncidentMutation) AddedIDs(name string) []ent.Value {
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *IncidentMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 8)
+	edges := make([]string, 0, 9)
 	if m.removedfindings != nil {
 		edges = append(edges, incident.EdgeFindings)
 	}
 	if m.removedevents != nil {
 		edges = append(edges, incident.EdgeEvents)
+	}
+	if m.removedtickets != nil {
+		edges = append(edges, incident.EdgeTickets)
 	}
 	if m.removedmergedFrom != nil {
 		edges = append(edges, incident.EdgeMergedFrom)
@@ -7858,6 +8639,12 @@ func (m *IncidentMutation) RemovedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case incident.EdgeTickets:
+		ids := make([]ent.Value, 0, len(m.removedtickets))
+		for id := range m.removedtickets {
+			ids = append(ids, id)
+		}
+		return ids
 	case incident.EdgeMergedFrom:
 		ids := make([]ent.Value, 0, len(m.removedmergedFrom))
 		for id := range m.removedmergedFrom {
@@ -7876,7 +8663,7 @@ func (m *IncidentMutation) RemovedIDs(name string) []ent.Value {
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *IncidentMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 8)
+	edges := make([]string, 0, 9)
 	if m.clearedtenant {
 		edges = append(edges, incident.EdgeTenant)
 	}
@@ -7888,6 +8675,9 @@ func (m *IncidentMutation) ClearedEdges() []string {
 	}
 	if m.clearedevents {
 		edges = append(edges, incident.EdgeEvents)
+	}
+	if m.clearedtickets {
+		edges = append(edges, incident.EdgeTickets)
 	}
 	if m.clearedmergedInto {
 		edges = append(edges, incident.EdgeMergedInto)
@@ -7916,6 +8706,8 @@ func (m *IncidentMutation) EdgeCleared(name string) bool {
 		return m.clearedfindings
 	case incident.EdgeEvents:
 		return m.clearedevents
+	case incident.EdgeTickets:
+		return m.clearedtickets
 	case incident.EdgeMergedInto:
 		return m.clearedmergedInto
 	case incident.EdgeMergedFrom:
@@ -7963,6 +8755,9 @@ func (m *IncidentMutation) ResetEdge(name string) error {
 		return nil
 	case incident.EdgeEvents:
 		m.ResetEvents()
+		return nil
+	case incident.EdgeTickets:
+		m.ResetTickets()
 		return nil
 	case incident.EdgeMergedInto:
 		m.ResetMergedInto()
@@ -9405,29 +10200,2131 @@ func (m *OrganizationMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Organization edge %s", name)
 }
 
+// PSAConnectionMutation represents an operation that mutates the PSAConnection nodes in the graph.
+type PSAConnectionMutation struct {
+	config
+	op                   Op
+	typ                  string
+	id                   *string
+	organization_id      *string
+	kind                 *string
+	name                 *string
+	fields               *map[string]string
+	credentials          *[]byte
+	settings             *map[string]string
+	default_company_id   *string
+	default_company_name *string
+	calls_per_minute     *int
+	addcalls_per_minute  *int
+	created_at           *time.Time
+	updated_at           *time.Time
+	disconnected_at      *time.Time
+	failures             *int
+	addfailures          *int
+	paused_until         *time.Time
+	last_error           *string
+	last_error_reason    *string
+	last_error_at        *time.Time
+	last_success_at      *time.Time
+	budget_at            *time.Time
+	minute               *time.Time
+	minute_calls         *int
+	addminute_calls      *int
+	changes_since        *time.Time
+	next_poll_at         *time.Time
+	next_probe_at        *time.Time
+	callbacks_at         *time.Time
+	clearedFields        map[string]struct{}
+	mappings             map[string]struct{}
+	removedmappings      map[string]struct{}
+	clearedmappings      bool
+	tickets              map[string]struct{}
+	removedtickets       map[string]struct{}
+	clearedtickets       bool
+	done                 bool
+	oldValue             func(context.Context) (*PSAConnection, error)
+	predicates           []predicate.PSAConnection
+}
+
+var _ ent.Mutation = (*PSAConnectionMutation)(nil)
+
+// psaconnectionOption allows management of the mutation configuration using functional options.
+type psaconnectionOption func(*PSAConnectionMutation)
+
+// newPSAConnectionMutation creates new mutation for the PSAConnection entity.
+func newPSAConnectionMutation(c config, op Op, opts ...psaconnectionOption) *PSAConnectionMutation {
+	m := &PSAConnectionMutation{
+		config:        c,
+		op:            op,
+		typ:           TypePSAConnection,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withPSAConnectionID sets the ID field of the mutation.
+func withPSAConnectionID(id string) psaconnectionOption {
+	return func(m *PSAConnectionMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *PSAConnection
+		)
+		m.oldValue = func(ctx context.Context) (*PSAConnection, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().PSAConnection.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withPSAConnection sets the old PSAConnection of the mutation.
+func withPSAConnection(node *PSAConnection) psaconnectionOption {
+	return func(m *PSAConnectionMutation) {
+		m.oldValue = func(context.Context) (*PSAConnection, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m PSAConnectionMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m PSAConnectionMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of PSAConnection entities.
+func (m *PSAConnectionMutation) SetID(id string) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *PSAConnectionMutation) ID() (id string, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *PSAConnectionMutation) IDs(ctx context.Context) ([]string, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []string{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().PSAConnection.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *PSAConnectionMutation) SetOrganizationID(s string) {
+	m.organization_id = &s
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *PSAConnectionMutation) OrganizationID() (r string, exists bool) {
+	v := m.organization_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldOrganizationID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *PSAConnectionMutation) ResetOrganizationID() {
+	m.organization_id = nil
+}
+
+// SetKind sets the "kind" field.
+func (m *PSAConnectionMutation) SetKind(s string) {
+	m.kind = &s
+}
+
+// Kind returns the value of the "kind" field in the mutation.
+func (m *PSAConnectionMutation) Kind() (r string, exists bool) {
+	v := m.kind
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKind returns the old "kind" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldKind(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKind is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKind requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKind: %w", err)
+	}
+	return oldValue.Kind, nil
+}
+
+// ResetKind resets all changes to the "kind" field.
+func (m *PSAConnectionMutation) ResetKind() {
+	m.kind = nil
+}
+
+// SetName sets the "name" field.
+func (m *PSAConnectionMutation) SetName(s string) {
+	m.name = &s
+}
+
+// Name returns the value of the "name" field in the mutation.
+func (m *PSAConnectionMutation) Name() (r string, exists bool) {
+	v := m.name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldName returns the old "name" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldName: %w", err)
+	}
+	return oldValue.Name, nil
+}
+
+// ResetName resets all changes to the "name" field.
+func (m *PSAConnectionMutation) ResetName() {
+	m.name = nil
+}
+
+// SetFields sets the "fields" field.
+func (m *PSAConnectionMutation) SetFields(value map[string]string) {
+	m.fields = &value
+}
+
+// GetFields returns the value of the "fields" field in the mutation.
+func (m *PSAConnectionMutation) GetFields() (r map[string]string, exists bool) {
+	v := m.fields
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFields returns the old "fields" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldFields(ctx context.Context) (v map[string]string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFields is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFields requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFields: %w", err)
+	}
+	return oldValue.Fields, nil
+}
+
+// ResetFields resets all changes to the "fields" field.
+func (m *PSAConnectionMutation) ResetFields() {
+	m.fields = nil
+}
+
+// SetCredentials sets the "credentials" field.
+func (m *PSAConnectionMutation) SetCredentials(b []byte) {
+	m.credentials = &b
+}
+
+// Credentials returns the value of the "credentials" field in the mutation.
+func (m *PSAConnectionMutation) Credentials() (r []byte, exists bool) {
+	v := m.credentials
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCredentials returns the old "credentials" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldCredentials(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCredentials is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCredentials requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCredentials: %w", err)
+	}
+	return oldValue.Credentials, nil
+}
+
+// ResetCredentials resets all changes to the "credentials" field.
+func (m *PSAConnectionMutation) ResetCredentials() {
+	m.credentials = nil
+}
+
+// SetSettings sets the "settings" field.
+func (m *PSAConnectionMutation) SetSettings(value map[string]string) {
+	m.settings = &value
+}
+
+// Settings returns the value of the "settings" field in the mutation.
+func (m *PSAConnectionMutation) Settings() (r map[string]string, exists bool) {
+	v := m.settings
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSettings returns the old "settings" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldSettings(ctx context.Context) (v map[string]string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSettings is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSettings requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSettings: %w", err)
+	}
+	return oldValue.Settings, nil
+}
+
+// ResetSettings resets all changes to the "settings" field.
+func (m *PSAConnectionMutation) ResetSettings() {
+	m.settings = nil
+}
+
+// SetDefaultCompanyID sets the "default_company_id" field.
+func (m *PSAConnectionMutation) SetDefaultCompanyID(s string) {
+	m.default_company_id = &s
+}
+
+// DefaultCompanyID returns the value of the "default_company_id" field in the mutation.
+func (m *PSAConnectionMutation) DefaultCompanyID() (r string, exists bool) {
+	v := m.default_company_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDefaultCompanyID returns the old "default_company_id" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldDefaultCompanyID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDefaultCompanyID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDefaultCompanyID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDefaultCompanyID: %w", err)
+	}
+	return oldValue.DefaultCompanyID, nil
+}
+
+// ResetDefaultCompanyID resets all changes to the "default_company_id" field.
+func (m *PSAConnectionMutation) ResetDefaultCompanyID() {
+	m.default_company_id = nil
+}
+
+// SetDefaultCompanyName sets the "default_company_name" field.
+func (m *PSAConnectionMutation) SetDefaultCompanyName(s string) {
+	m.default_company_name = &s
+}
+
+// DefaultCompanyName returns the value of the "default_company_name" field in the mutation.
+func (m *PSAConnectionMutation) DefaultCompanyName() (r string, exists bool) {
+	v := m.default_company_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDefaultCompanyName returns the old "default_company_name" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldDefaultCompanyName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDefaultCompanyName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDefaultCompanyName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDefaultCompanyName: %w", err)
+	}
+	return oldValue.DefaultCompanyName, nil
+}
+
+// ResetDefaultCompanyName resets all changes to the "default_company_name" field.
+func (m *PSAConnectionMutation) ResetDefaultCompanyName() {
+	m.default_company_name = nil
+}
+
+// SetCallsPerMinute sets the "calls_per_minute" field.
+func (m *PSAConnectionMutation) SetCallsPerMinute(i int) {
+	m.calls_per_minute = &i
+	m.addcalls_per_minute = nil
+}
+
+// CallsPerMinute returns the value of the "calls_per_minute" field in the mutation.
+func (m *PSAConnectionMutation) CallsPerMinute() (r int, exists bool) {
+	v := m.calls_per_minute
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCallsPerMinute returns the old "calls_per_minute" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldCallsPerMinute(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCallsPerMinute is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCallsPerMinute requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCallsPerMinute: %w", err)
+	}
+	return oldValue.CallsPerMinute, nil
+}
+
+// AddCallsPerMinute adds i to the "calls_per_minute" field.
+func (m *PSAConnectionMutation) AddCallsPerMinute(i int) {
+	if m.addcalls_per_minute != nil {
+		*m.addcalls_per_minute += i
+	} else {
+		m.addcalls_per_minute = &i
+	}
+}
+
+// AddedCallsPerMinute returns the value that was added to the "calls_per_minute" field in this mutation.
+func (m *PSAConnectionMutation) AddedCallsPerMinute() (r int, exists bool) {
+	v := m.addcalls_per_minute
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetCallsPerMinute resets all changes to the "calls_per_minute" field.
+func (m *PSAConnectionMutation) ResetCallsPerMinute() {
+	m.calls_per_minute = nil
+	m.addcalls_per_minute = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *PSAConnectionMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *PSAConnectionMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *PSAConnectionMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *PSAConnectionMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *PSAConnectionMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *PSAConnectionMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetDisconnectedAt sets the "disconnected_at" field.
+func (m *PSAConnectionMutation) SetDisconnectedAt(t time.Time) {
+	m.disconnected_at = &t
+}
+
+// DisconnectedAt returns the value of the "disconnected_at" field in the mutation.
+func (m *PSAConnectionMutation) DisconnectedAt() (r time.Time, exists bool) {
+	v := m.disconnected_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDisconnectedAt returns the old "disconnected_at" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldDisconnectedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDisconnectedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDisconnectedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDisconnectedAt: %w", err)
+	}
+	return oldValue.DisconnectedAt, nil
+}
+
+// ClearDisconnectedAt clears the value of the "disconnected_at" field.
+func (m *PSAConnectionMutation) ClearDisconnectedAt() {
+	m.disconnected_at = nil
+	m.clearedFields[psaconnection.FieldDisconnectedAt] = struct{}{}
+}
+
+// DisconnectedAtCleared returns if the "disconnected_at" field was cleared in this mutation.
+func (m *PSAConnectionMutation) DisconnectedAtCleared() bool {
+	_, ok := m.clearedFields[psaconnection.FieldDisconnectedAt]
+	return ok
+}
+
+// ResetDisconnectedAt resets all changes to the "disconnected_at" field.
+func (m *PSAConnectionMutation) ResetDisconnectedAt() {
+	m.disconnected_at = nil
+	delete(m.clearedFields, psaconnection.FieldDisconnectedAt)
+}
+
+// SetFailures sets the "failures" field.
+func (m *PSAConnectionMutation) SetFailures(i int) {
+	m.failures = &i
+	m.addfailures = nil
+}
+
+// Failures returns the value of the "failures" field in the mutation.
+func (m *PSAConnectionMutation) Failures() (r int, exists bool) {
+	v := m.failures
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFailures returns the old "failures" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldFailures(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFailures is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFailures requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFailures: %w", err)
+	}
+	return oldValue.Failures, nil
+}
+
+// AddFailures adds i to the "failures" field.
+func (m *PSAConnectionMutation) AddFailures(i int) {
+	if m.addfailures != nil {
+		*m.addfailures += i
+	} else {
+		m.addfailures = &i
+	}
+}
+
+// AddedFailures returns the value that was added to the "failures" field in this mutation.
+func (m *PSAConnectionMutation) AddedFailures() (r int, exists bool) {
+	v := m.addfailures
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetFailures resets all changes to the "failures" field.
+func (m *PSAConnectionMutation) ResetFailures() {
+	m.failures = nil
+	m.addfailures = nil
+}
+
+// SetPausedUntil sets the "paused_until" field.
+func (m *PSAConnectionMutation) SetPausedUntil(t time.Time) {
+	m.paused_until = &t
+}
+
+// PausedUntil returns the value of the "paused_until" field in the mutation.
+func (m *PSAConnectionMutation) PausedUntil() (r time.Time, exists bool) {
+	v := m.paused_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPausedUntil returns the old "paused_until" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldPausedUntil(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPausedUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPausedUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPausedUntil: %w", err)
+	}
+	return oldValue.PausedUntil, nil
+}
+
+// ClearPausedUntil clears the value of the "paused_until" field.
+func (m *PSAConnectionMutation) ClearPausedUntil() {
+	m.paused_until = nil
+	m.clearedFields[psaconnection.FieldPausedUntil] = struct{}{}
+}
+
+// PausedUntilCleared returns if the "paused_until" field was cleared in this mutation.
+func (m *PSAConnectionMutation) PausedUntilCleared() bool {
+	_, ok := m.clearedFields[psaconnection.FieldPausedUntil]
+	return ok
+}
+
+// ResetPausedUntil resets all changes to the "paused_until" field.
+func (m *PSAConnectionMutation) ResetPausedUntil() {
+	m.paused_until = nil
+	delete(m.clearedFields, psaconnection.FieldPausedUntil)
+}
+
+// SetLastError sets the "last_error" field.
+func (m *PSAConnectionMutation) SetLastError(s string) {
+	m.last_error = &s
+}
+
+// LastError returns the value of the "last_error" field in the mutation.
+func (m *PSAConnectionMutation) LastError() (r string, exists bool) {
+	v := m.last_error
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastError returns the old "last_error" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldLastError(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastError is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastError requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastError: %w", err)
+	}
+	return oldValue.LastError, nil
+}
+
+// ResetLastError resets all changes to the "last_error" field.
+func (m *PSAConnectionMutation) ResetLastError() {
+	m.last_error = nil
+}
+
+// SetLastErrorReason sets the "last_error_reason" field.
+func (m *PSAConnectionMutation) SetLastErrorReason(s string) {
+	m.last_error_reason = &s
+}
+
+// LastErrorReason returns the value of the "last_error_reason" field in the mutation.
+func (m *PSAConnectionMutation) LastErrorReason() (r string, exists bool) {
+	v := m.last_error_reason
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastErrorReason returns the old "last_error_reason" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldLastErrorReason(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastErrorReason is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastErrorReason requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastErrorReason: %w", err)
+	}
+	return oldValue.LastErrorReason, nil
+}
+
+// ResetLastErrorReason resets all changes to the "last_error_reason" field.
+func (m *PSAConnectionMutation) ResetLastErrorReason() {
+	m.last_error_reason = nil
+}
+
+// SetLastErrorAt sets the "last_error_at" field.
+func (m *PSAConnectionMutation) SetLastErrorAt(t time.Time) {
+	m.last_error_at = &t
+}
+
+// LastErrorAt returns the value of the "last_error_at" field in the mutation.
+func (m *PSAConnectionMutation) LastErrorAt() (r time.Time, exists bool) {
+	v := m.last_error_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastErrorAt returns the old "last_error_at" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldLastErrorAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastErrorAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastErrorAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastErrorAt: %w", err)
+	}
+	return oldValue.LastErrorAt, nil
+}
+
+// ClearLastErrorAt clears the value of the "last_error_at" field.
+func (m *PSAConnectionMutation) ClearLastErrorAt() {
+	m.last_error_at = nil
+	m.clearedFields[psaconnection.FieldLastErrorAt] = struct{}{}
+}
+
+// LastErrorAtCleared returns if the "last_error_at" field was cleared in this mutation.
+func (m *PSAConnectionMutation) LastErrorAtCleared() bool {
+	_, ok := m.clearedFields[psaconnection.FieldLastErrorAt]
+	return ok
+}
+
+// ResetLastErrorAt resets all changes to the "last_error_at" field.
+func (m *PSAConnectionMutation) ResetLastErrorAt() {
+	m.last_error_at = nil
+	delete(m.clearedFields, psaconnection.FieldLastErrorAt)
+}
+
+// SetLastSuccessAt sets the "last_success_at" field.
+func (m *PSAConnectionMutation) SetLastSuccessAt(t time.Time) {
+	m.last_success_at = &t
+}
+
+// LastSuccessAt returns the value of the "last_success_at" field in the mutation.
+func (m *PSAConnectionMutation) LastSuccessAt() (r time.Time, exists bool) {
+	v := m.last_success_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastSuccessAt returns the old "last_success_at" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldLastSuccessAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastSuccessAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastSuccessAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastSuccessAt: %w", err)
+	}
+	return oldValue.LastSuccessAt, nil
+}
+
+// ClearLastSuccessAt clears the value of the "last_success_at" field.
+func (m *PSAConnectionMutation) ClearLastSuccessAt() {
+	m.last_success_at = nil
+	m.clearedFields[psaconnection.FieldLastSuccessAt] = struct{}{}
+}
+
+// LastSuccessAtCleared returns if the "last_success_at" field was cleared in this mutation.
+func (m *PSAConnectionMutation) LastSuccessAtCleared() bool {
+	_, ok := m.clearedFields[psaconnection.FieldLastSuccessAt]
+	return ok
+}
+
+// ResetLastSuccessAt resets all changes to the "last_success_at" field.
+func (m *PSAConnectionMutation) ResetLastSuccessAt() {
+	m.last_success_at = nil
+	delete(m.clearedFields, psaconnection.FieldLastSuccessAt)
+}
+
+// SetBudgetAt sets the "budget_at" field.
+func (m *PSAConnectionMutation) SetBudgetAt(t time.Time) {
+	m.budget_at = &t
+}
+
+// BudgetAt returns the value of the "budget_at" field in the mutation.
+func (m *PSAConnectionMutation) BudgetAt() (r time.Time, exists bool) {
+	v := m.budget_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBudgetAt returns the old "budget_at" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldBudgetAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBudgetAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBudgetAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBudgetAt: %w", err)
+	}
+	return oldValue.BudgetAt, nil
+}
+
+// ClearBudgetAt clears the value of the "budget_at" field.
+func (m *PSAConnectionMutation) ClearBudgetAt() {
+	m.budget_at = nil
+	m.clearedFields[psaconnection.FieldBudgetAt] = struct{}{}
+}
+
+// BudgetAtCleared returns if the "budget_at" field was cleared in this mutation.
+func (m *PSAConnectionMutation) BudgetAtCleared() bool {
+	_, ok := m.clearedFields[psaconnection.FieldBudgetAt]
+	return ok
+}
+
+// ResetBudgetAt resets all changes to the "budget_at" field.
+func (m *PSAConnectionMutation) ResetBudgetAt() {
+	m.budget_at = nil
+	delete(m.clearedFields, psaconnection.FieldBudgetAt)
+}
+
+// SetMinute sets the "minute" field.
+func (m *PSAConnectionMutation) SetMinute(t time.Time) {
+	m.minute = &t
+}
+
+// Minute returns the value of the "minute" field in the mutation.
+func (m *PSAConnectionMutation) Minute() (r time.Time, exists bool) {
+	v := m.minute
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMinute returns the old "minute" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldMinute(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMinute is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMinute requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMinute: %w", err)
+	}
+	return oldValue.Minute, nil
+}
+
+// ClearMinute clears the value of the "minute" field.
+func (m *PSAConnectionMutation) ClearMinute() {
+	m.minute = nil
+	m.clearedFields[psaconnection.FieldMinute] = struct{}{}
+}
+
+// MinuteCleared returns if the "minute" field was cleared in this mutation.
+func (m *PSAConnectionMutation) MinuteCleared() bool {
+	_, ok := m.clearedFields[psaconnection.FieldMinute]
+	return ok
+}
+
+// ResetMinute resets all changes to the "minute" field.
+func (m *PSAConnectionMutation) ResetMinute() {
+	m.minute = nil
+	delete(m.clearedFields, psaconnection.FieldMinute)
+}
+
+// SetMinuteCalls sets the "minute_calls" field.
+func (m *PSAConnectionMutation) SetMinuteCalls(i int) {
+	m.minute_calls = &i
+	m.addminute_calls = nil
+}
+
+// MinuteCalls returns the value of the "minute_calls" field in the mutation.
+func (m *PSAConnectionMutation) MinuteCalls() (r int, exists bool) {
+	v := m.minute_calls
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMinuteCalls returns the old "minute_calls" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldMinuteCalls(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMinuteCalls is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMinuteCalls requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMinuteCalls: %w", err)
+	}
+	return oldValue.MinuteCalls, nil
+}
+
+// AddMinuteCalls adds i to the "minute_calls" field.
+func (m *PSAConnectionMutation) AddMinuteCalls(i int) {
+	if m.addminute_calls != nil {
+		*m.addminute_calls += i
+	} else {
+		m.addminute_calls = &i
+	}
+}
+
+// AddedMinuteCalls returns the value that was added to the "minute_calls" field in this mutation.
+func (m *PSAConnectionMutation) AddedMinuteCalls() (r int, exists bool) {
+	v := m.addminute_calls
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetMinuteCalls resets all changes to the "minute_calls" field.
+func (m *PSAConnectionMutation) ResetMinuteCalls() {
+	m.minute_calls = nil
+	m.addminute_calls = nil
+}
+
+// SetChangesSince sets the "changes_since" field.
+func (m *PSAConnectionMutation) SetChangesSince(t time.Time) {
+	m.changes_since = &t
+}
+
+// ChangesSince returns the value of the "changes_since" field in the mutation.
+func (m *PSAConnectionMutation) ChangesSince() (r time.Time, exists bool) {
+	v := m.changes_since
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldChangesSince returns the old "changes_since" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldChangesSince(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldChangesSince is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldChangesSince requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldChangesSince: %w", err)
+	}
+	return oldValue.ChangesSince, nil
+}
+
+// ClearChangesSince clears the value of the "changes_since" field.
+func (m *PSAConnectionMutation) ClearChangesSince() {
+	m.changes_since = nil
+	m.clearedFields[psaconnection.FieldChangesSince] = struct{}{}
+}
+
+// ChangesSinceCleared returns if the "changes_since" field was cleared in this mutation.
+func (m *PSAConnectionMutation) ChangesSinceCleared() bool {
+	_, ok := m.clearedFields[psaconnection.FieldChangesSince]
+	return ok
+}
+
+// ResetChangesSince resets all changes to the "changes_since" field.
+func (m *PSAConnectionMutation) ResetChangesSince() {
+	m.changes_since = nil
+	delete(m.clearedFields, psaconnection.FieldChangesSince)
+}
+
+// SetNextPollAt sets the "next_poll_at" field.
+func (m *PSAConnectionMutation) SetNextPollAt(t time.Time) {
+	m.next_poll_at = &t
+}
+
+// NextPollAt returns the value of the "next_poll_at" field in the mutation.
+func (m *PSAConnectionMutation) NextPollAt() (r time.Time, exists bool) {
+	v := m.next_poll_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNextPollAt returns the old "next_poll_at" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldNextPollAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNextPollAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNextPollAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNextPollAt: %w", err)
+	}
+	return oldValue.NextPollAt, nil
+}
+
+// ClearNextPollAt clears the value of the "next_poll_at" field.
+func (m *PSAConnectionMutation) ClearNextPollAt() {
+	m.next_poll_at = nil
+	m.clearedFields[psaconnection.FieldNextPollAt] = struct{}{}
+}
+
+// NextPollAtCleared returns if the "next_poll_at" field was cleared in this mutation.
+func (m *PSAConnectionMutation) NextPollAtCleared() bool {
+	_, ok := m.clearedFields[psaconnection.FieldNextPollAt]
+	return ok
+}
+
+// ResetNextPollAt resets all changes to the "next_poll_at" field.
+func (m *PSAConnectionMutation) ResetNextPollAt() {
+	m.next_poll_at = nil
+	delete(m.clearedFields, psaconnection.FieldNextPollAt)
+}
+
+// SetNextProbeAt sets the "next_probe_at" field.
+func (m *PSAConnectionMutation) SetNextProbeAt(t time.Time) {
+	m.next_probe_at = &t
+}
+
+// NextProbeAt returns the value of the "next_probe_at" field in the mutation.
+func (m *PSAConnectionMutation) NextProbeAt() (r time.Time, exists bool) {
+	v := m.next_probe_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNextProbeAt returns the old "next_probe_at" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldNextProbeAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNextProbeAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNextProbeAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNextProbeAt: %w", err)
+	}
+	return oldValue.NextProbeAt, nil
+}
+
+// ClearNextProbeAt clears the value of the "next_probe_at" field.
+func (m *PSAConnectionMutation) ClearNextProbeAt() {
+	m.next_probe_at = nil
+	m.clearedFields[psaconnection.FieldNextProbeAt] = struct{}{}
+}
+
+// NextProbeAtCleared returns if the "next_probe_at" field was cleared in this mutation.
+func (m *PSAConnectionMutation) NextProbeAtCleared() bool {
+	_, ok := m.clearedFields[psaconnection.FieldNextProbeAt]
+	return ok
+}
+
+// ResetNextProbeAt resets all changes to the "next_probe_at" field.
+func (m *PSAConnectionMutation) ResetNextProbeAt() {
+	m.next_probe_at = nil
+	delete(m.clearedFields, psaconnection.FieldNextProbeAt)
+}
+
+// SetCallbacksAt sets the "callbacks_at" field.
+func (m *PSAConnectionMutation) SetCallbacksAt(t time.Time) {
+	m.callbacks_at = &t
+}
+
+// CallbacksAt returns the value of the "callbacks_at" field in the mutation.
+func (m *PSAConnectionMutation) CallbacksAt() (r time.Time, exists bool) {
+	v := m.callbacks_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCallbacksAt returns the old "callbacks_at" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldCallbacksAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCallbacksAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCallbacksAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCallbacksAt: %w", err)
+	}
+	return oldValue.CallbacksAt, nil
+}
+
+// ClearCallbacksAt clears the value of the "callbacks_at" field.
+func (m *PSAConnectionMutation) ClearCallbacksAt() {
+	m.callbacks_at = nil
+	m.clearedFields[psaconnection.FieldCallbacksAt] = struct{}{}
+}
+
+// CallbacksAtCleared returns if the "callbacks_at" field was cleared in this mutation.
+func (m *PSAConnectionMutation) CallbacksAtCleared() bool {
+	_, ok := m.clearedFields[psaconnection.FieldCallbacksAt]
+	return ok
+}
+
+// ResetCallbacksAt resets all changes to the "callbacks_at" field.
+func (m *PSAConnectionMutation) ResetCallbacksAt() {
+	m.callbacks_at = nil
+	delete(m.clearedFields, psaconnection.FieldCallbacksAt)
+}
+
+// AddMappingIDs adds the "mappings" edge to the CompanyMapping entity by ids.
+func (m *PSAConnectionMutation) AddMappingIDs(ids ...string) {
+	if m.mappings == nil {
+		m.mappings = make(map[string]struct{})
+	}
+	for i := range ids {
+		m.mappings[ids[i]] = struct{}{}
+	}
+}
+
+// ClearMappings clears the "mappings" edge to the CompanyMapping entity.
+func (m *PSAConnectionMutation) ClearMappings() {
+	m.clearedmappings = true
+}
+
+// MappingsCleared reports if the "mappings" edge to the CompanyMapping entity was cleared.
+func (m *PSAConnectionMutation) MappingsCleared() bool {
+	return m.clearedmappings
+}
+
+// RemoveMappingIDs removes the "mappings" edge to the CompanyMapping entity by IDs.
+func (m *PSAConnectionMutation) RemoveMappingIDs(ids ...string) {
+	if m.removedmappings == nil {
+		m.removedmappings = make(map[string]struct{})
+	}
+	for i := range ids {
+		delete(m.mappings, ids[i])
+		m.removedmappings[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedMappings returns the removed IDs of the "mappings" edge to the CompanyMapping entity.
+func (m *PSAConnectionMutation) RemovedMappingsIDs() (ids []string) {
+	for id := range m.removedmappings {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// MappingsIDs returns the "mappings" edge IDs in the mutation.
+func (m *PSAConnectionMutation) MappingsIDs() (ids []string) {
+	for id := range m.mappings {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetMappings resets all changes to the "mappings" edge.
+func (m *PSAConnectionMutation) ResetMappings() {
+	m.mappings = nil
+	m.clearedmappings = false
+	m.removedmappings = nil
+}
+
+// AddTicketIDs adds the "tickets" edge to the Ticket entity by ids.
+func (m *PSAConnectionMutation) AddTicketIDs(ids ...string) {
+	if m.tickets == nil {
+		m.tickets = make(map[string]struct{})
+	}
+	for i := range ids {
+		m.tickets[ids[i]] = struct{}{}
+	}
+}
+
+// ClearTickets clears the "tickets" edge to the Ticket entity.
+func (m *PSAConnectionMutation) ClearTickets() {
+	m.clearedtickets = true
+}
+
+// TicketsCleared reports if the "tickets" edge to the Ticket entity was cleared.
+func (m *PSAConnectionMutation) TicketsCleared() bool {
+	return m.clearedtickets
+}
+
+// RemoveTicketIDs removes the "tickets" edge to the Ticket entity by IDs.
+func (m *PSAConnectionMutation) RemoveTicketIDs(ids ...string) {
+	if m.removedtickets == nil {
+		m.removedtickets = make(map[string]struct{})
+	}
+	for i := range ids {
+		delete(m.tickets, ids[i])
+		m.removedtickets[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedTickets returns the removed IDs of the "tickets" edge to the Ticket entity.
+func (m *PSAConnectionMutation) RemovedTicketsIDs() (ids []string) {
+	for id := range m.removedtickets {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// TicketsIDs returns the "tickets" edge IDs in the mutation.
+func (m *PSAConnectionMutation) TicketsIDs() (ids []string) {
+	for id := range m.tickets {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetTickets resets all changes to the "tickets" edge.
+func (m *PSAConnectionMutation) ResetTickets() {
+	m.tickets = nil
+	m.clearedtickets = false
+	m.removedtickets = nil
+}
+
+// Where appends a list predicates to the PSAConnectionMutation builder.
+func (m *PSAConnectionMutation) Where(ps ...predicate.PSAConnection) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the PSAConnectionMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *PSAConnectionMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.PSAConnection, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *PSAConnectionMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *PSAConnectionMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (PSAConnection).
+func (m *PSAConnectionMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *PSAConnectionMutation) Fields() []string {
+	fields := make([]string, 0, 25)
+	if m.organization_id != nil {
+		fields = append(fields, psaconnection.FieldOrganizationID)
+	}
+	if m.kind != nil {
+		fields = append(fields, psaconnection.FieldKind)
+	}
+	if m.name != nil {
+		fields = append(fields, psaconnection.FieldName)
+	}
+	if m.fields != nil {
+		fields = append(fields, psaconnection.FieldFields)
+	}
+	if m.credentials != nil {
+		fields = append(fields, psaconnection.FieldCredentials)
+	}
+	if m.settings != nil {
+		fields = append(fields, psaconnection.FieldSettings)
+	}
+	if m.default_company_id != nil {
+		fields = append(fields, psaconnection.FieldDefaultCompanyID)
+	}
+	if m.default_company_name != nil {
+		fields = append(fields, psaconnection.FieldDefaultCompanyName)
+	}
+	if m.calls_per_minute != nil {
+		fields = append(fields, psaconnection.FieldCallsPerMinute)
+	}
+	if m.created_at != nil {
+		fields = append(fields, psaconnection.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, psaconnection.FieldUpdatedAt)
+	}
+	if m.disconnected_at != nil {
+		fields = append(fields, psaconnection.FieldDisconnectedAt)
+	}
+	if m.failures != nil {
+		fields = append(fields, psaconnection.FieldFailures)
+	}
+	if m.paused_until != nil {
+		fields = append(fields, psaconnection.FieldPausedUntil)
+	}
+	if m.last_error != nil {
+		fields = append(fields, psaconnection.FieldLastError)
+	}
+	if m.last_error_reason != nil {
+		fields = append(fields, psaconnection.FieldLastErrorReason)
+	}
+	if m.last_error_at != nil {
+		fields = append(fields, psaconnection.FieldLastErrorAt)
+	}
+	if m.last_success_at != nil {
+		fields = append(fields, psaconnection.FieldLastSuccessAt)
+	}
+	if m.budget_at != nil {
+		fields = append(fields, psaconnection.FieldBudgetAt)
+	}
+	if m.minute != nil {
+		fields = append(fields, psaconnection.FieldMinute)
+	}
+	if m.minute_calls != nil {
+		fields = append(fields, psaconnection.FieldMinuteCalls)
+	}
+	if m.changes_since != nil {
+		fields = append(fields, psaconnection.FieldChangesSince)
+	}
+	if m.next_poll_at != nil {
+		fields = append(fields, psaconnection.FieldNextPollAt)
+	}
+	if m.next_probe_at != nil {
+		fields = append(fields, psaconnection.FieldNextProbeAt)
+	}
+	if m.callbacks_at != nil {
+		fields = append(fields, psaconnection.FieldCallbacksAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *PSAConnectionMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case psaconnection.FieldOrganizationID:
+		return m.OrganizationID()
+	case psaconnection.FieldKind:
+		return m.Kind()
+	case psaconnection.FieldName:
+		return m.Name()
+	case psaconnection.FieldFields:
+		return m.GetFields()
+	case psaconnection.FieldCredentials:
+		return m.Credentials()
+	case psaconnection.FieldSettings:
+		return m.Settings()
+	case psaconnection.FieldDefaultCompanyID:
+		return m.DefaultCompanyID()
+	case psaconnection.FieldDefaultCompanyName:
+		return m.DefaultCompanyName()
+	case psaconnection.FieldCallsPerMinute:
+		return m.CallsPerMinute()
+	case psaconnection.FieldCreatedAt:
+		return m.CreatedAt()
+	case psaconnection.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case psaconnection.FieldDisconnectedAt:
+		return m.DisconnectedAt()
+	case psaconnection.FieldFailures:
+		return m.Failures()
+	case psaconnection.FieldPausedUntil:
+		return m.PausedUntil()
+	case psaconnection.FieldLastError:
+		return m.LastError()
+	case psaconnection.FieldLastErrorReason:
+		return m.LastErrorReason()
+	case psaconnection.FieldLastErrorAt:
+		return m.LastErrorAt()
+	case psaconnection.FieldLastSuccessAt:
+		return m.LastSuccessAt()
+	case psaconnection.FieldBudgetAt:
+		return m.BudgetAt()
+	case psaconnection.FieldMinute:
+		return m.Minute()
+	case psaconnection.FieldMinuteCalls:
+		return m.MinuteCalls()
+	case psaconnection.FieldChangesSince:
+		return m.ChangesSince()
+	case psaconnection.FieldNextPollAt:
+		return m.NextPollAt()
+	case psaconnection.FieldNextProbeAt:
+		return m.NextProbeAt()
+	case psaconnection.FieldCallbacksAt:
+		return m.CallbacksAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *PSAConnectionMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case psaconnection.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case psaconnection.FieldKind:
+		return m.OldKind(ctx)
+	case psaconnection.FieldName:
+		return m.OldName(ctx)
+	case psaconnection.FieldFields:
+		return m.OldFields(ctx)
+	case psaconnection.FieldCredentials:
+		return m.OldCredentials(ctx)
+	case psaconnection.FieldSettings:
+		return m.OldSettings(ctx)
+	case psaconnection.FieldDefaultCompanyID:
+		return m.OldDefaultCompanyID(ctx)
+	case psaconnection.FieldDefaultCompanyName:
+		return m.OldDefaultCompanyName(ctx)
+	case psaconnection.FieldCallsPerMinute:
+		return m.OldCallsPerMinute(ctx)
+	case psaconnection.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case psaconnection.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case psaconnection.FieldDisconnectedAt:
+		return m.OldDisconnectedAt(ctx)
+	case psaconnection.FieldFailures:
+		return m.OldFailures(ctx)
+	case psaconnection.FieldPausedUntil:
+		return m.OldPausedUntil(ctx)
+	case psaconnection.FieldLastError:
+		return m.OldLastError(ctx)
+	case psaconnection.FieldLastErrorReason:
+		return m.OldLastErrorReason(ctx)
+	case psaconnection.FieldLastErrorAt:
+		return m.OldLastErrorAt(ctx)
+	case psaconnection.FieldLastSuccessAt:
+		return m.OldLastSuccessAt(ctx)
+	case psaconnection.FieldBudgetAt:
+		return m.OldBudgetAt(ctx)
+	case psaconnection.FieldMinute:
+		return m.OldMinute(ctx)
+	case psaconnection.FieldMinuteCalls:
+		return m.OldMinuteCalls(ctx)
+	case psaconnection.FieldChangesSince:
+		return m.OldChangesSince(ctx)
+	case psaconnection.FieldNextPollAt:
+		return m.OldNextPollAt(ctx)
+	case psaconnection.FieldNextProbeAt:
+		return m.OldNextProbeAt(ctx)
+	case psaconnection.FieldCallbacksAt:
+		return m.OldCallbacksAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown PSAConnection field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *PSAConnectionMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case psaconnection.FieldOrganizationID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case psaconnection.FieldKind:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKind(v)
+		return nil
+	case psaconnection.FieldName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetName(v)
+		return nil
+	case psaconnection.FieldFields:
+		v, ok := value.(map[string]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFields(v)
+		return nil
+	case psaconnection.FieldCredentials:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCredentials(v)
+		return nil
+	case psaconnection.FieldSettings:
+		v, ok := value.(map[string]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSettings(v)
+		return nil
+	case psaconnection.FieldDefaultCompanyID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDefaultCompanyID(v)
+		return nil
+	case psaconnection.FieldDefaultCompanyName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDefaultCompanyName(v)
+		return nil
+	case psaconnection.FieldCallsPerMinute:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCallsPerMinute(v)
+		return nil
+	case psaconnection.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case psaconnection.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case psaconnection.FieldDisconnectedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDisconnectedAt(v)
+		return nil
+	case psaconnection.FieldFailures:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFailures(v)
+		return nil
+	case psaconnection.FieldPausedUntil:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPausedUntil(v)
+		return nil
+	case psaconnection.FieldLastError:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastError(v)
+		return nil
+	case psaconnection.FieldLastErrorReason:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastErrorReason(v)
+		return nil
+	case psaconnection.FieldLastErrorAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastErrorAt(v)
+		return nil
+	case psaconnection.FieldLastSuccessAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastSuccessAt(v)
+		return nil
+	case psaconnection.FieldBudgetAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBudgetAt(v)
+		return nil
+	case psaconnection.FieldMinute:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMinute(v)
+		return nil
+	case psaconnection.FieldMinuteCalls:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMinuteCalls(v)
+		return nil
+	case psaconnection.FieldChangesSince:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetChangesSince(v)
+		return nil
+	case psaconnection.FieldNextPollAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNextPollAt(v)
+		return nil
+	case psaconnection.FieldNextProbeAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNextProbeAt(v)
+		return nil
+	case psaconnection.FieldCallbacksAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCallbacksAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown PSAConnection field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *PSAConnectionMutation) AddedFields() []string {
+	var fields []string
+	if m.addcalls_per_minute != nil {
+		fields = append(fields, psaconnection.FieldCallsPerMinute)
+	}
+	if m.addfailures != nil {
+		fields = append(fields, psaconnection.FieldFailures)
+	}
+	if m.addminute_calls != nil {
+		fields = append(fields, psaconnection.FieldMinuteCalls)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *PSAConnectionMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case psaconnection.FieldCallsPerMinute:
+		return m.AddedCallsPerMinute()
+	case psaconnection.FieldFailures:
+		return m.AddedFailures()
+	case psaconnection.FieldMinuteCalls:
+		return m.AddedMinuteCalls()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *PSAConnectionMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case psaconnection.FieldCallsPerMinute:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddCallsPerMinute(v)
+		return nil
+	case psaconnection.FieldFailures:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddFailures(v)
+		return nil
+	case psaconnection.FieldMinuteCalls:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddMinuteCalls(v)
+		return nil
+	}
+	return fmt.Errorf("unknown PSAConnection numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *PSAConnectionMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(psaconnection.FieldDisconnectedAt) {
+		fields = append(fields, psaconnection.FieldDisconnectedAt)
+	}
+	if m.FieldCleared(psaconnection.FieldPausedUntil) {
+		fields = append(fields, psaconnection.FieldPausedUntil)
+	}
+	if m.FieldCleared(psaconnection.FieldLastErrorAt) {
+		fields = append(fields, psaconnection.FieldLastErrorAt)
+	}
+	if m.FieldCleared(psaconnection.FieldLastSuccessAt) {
+		fields = append(fields, psaconnection.FieldLastSuccessAt)
+	}
+	if m.FieldCleared(psaconnection.FieldBudgetAt) {
+		fields = append(fields, psaconnection.FieldBudgetAt)
+	}
+	if m.FieldCleared(psaconnection.FieldMinute) {
+		fields = append(fields, psaconnection.FieldMinute)
+	}
+	if m.FieldCleared(psaconnection.FieldChangesSince) {
+		fields = append(fields, psaconnection.FieldChangesSince)
+	}
+	if m.FieldCleared(psaconnection.FieldNextPollAt) {
+		fields = append(fields, psaconnection.FieldNextPollAt)
+	}
+	if m.FieldCleared(psaconnection.FieldNextProbeAt) {
+		fields = append(fields, psaconnection.FieldNextProbeAt)
+	}
+	if m.FieldCleared(psaconnection.FieldCallbacksAt) {
+		fields = append(fields, psaconnection.FieldCallbacksAt)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *PSAConnectionMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *PSAConnectionMutation) ClearField(name string) error {
+	switch name {
+	case psaconnection.FieldDisconnectedAt:
+		m.ClearDisconnectedAt()
+		return nil
+	case psaconnection.FieldPausedUntil:
+		m.ClearPausedUntil()
+		return nil
+	case psaconnection.FieldLastErrorAt:
+		m.ClearLastErrorAt()
+		return nil
+	case psaconnection.FieldLastSuccessAt:
+		m.ClearLastSuccessAt()
+		return nil
+	case psaconnection.FieldBudgetAt:
+		m.ClearBudgetAt()
+		return nil
+	case psaconnection.FieldMinute:
+		m.ClearMinute()
+		return nil
+	case psaconnection.FieldChangesSince:
+		m.ClearChangesSince()
+		return nil
+	case psaconnection.FieldNextPollAt:
+		m.ClearNextPollAt()
+		return nil
+	case psaconnection.FieldNextProbeAt:
+		m.ClearNextProbeAt()
+		return nil
+	case psaconnection.FieldCallbacksAt:
+		m.ClearCallbacksAt()
+		return nil
+	}
+	return fmt.Errorf("unknown PSAConnection nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *PSAConnectionMutation) ResetField(name string) error {
+	switch name {
+	case psaconnection.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case psaconnection.FieldKind:
+		m.ResetKind()
+		return nil
+	case psaconnection.FieldName:
+		m.ResetName()
+		return nil
+	case psaconnection.FieldFields:
+		m.ResetFields()
+		return nil
+	case psaconnection.FieldCredentials:
+		m.ResetCredentials()
+		return nil
+	case psaconnection.FieldSettings:
+		m.ResetSettings()
+		return nil
+	case psaconnection.FieldDefaultCompanyID:
+		m.ResetDefaultCompanyID()
+		return nil
+	case psaconnection.FieldDefaultCompanyName:
+		m.ResetDefaultCompanyName()
+		return nil
+	case psaconnection.FieldCallsPerMinute:
+		m.ResetCallsPerMinute()
+		return nil
+	case psaconnection.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case psaconnection.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case psaconnection.FieldDisconnectedAt:
+		m.ResetDisconnectedAt()
+		return nil
+	case psaconnection.FieldFailures:
+		m.ResetFailures()
+		return nil
+	case psaconnection.FieldPausedUntil:
+		m.ResetPausedUntil()
+		return nil
+	case psaconnection.FieldLastError:
+		m.ResetLastError()
+		return nil
+	case psaconnection.FieldLastErrorReason:
+		m.ResetLastErrorReason()
+		return nil
+	case psaconnection.FieldLastErrorAt:
+		m.ResetLastErrorAt()
+		return nil
+	case psaconnection.FieldLastSuccessAt:
+		m.ResetLastSuccessAt()
+		return nil
+	case psaconnection.FieldBudgetAt:
+		m.ResetBudgetAt()
+		return nil
+	case psaconnection.FieldMinute:
+		m.ResetMinute()
+		return nil
+	case psaconnection.FieldMinuteCalls:
+		m.ResetMinuteCalls()
+		return nil
+	case psaconnection.FieldChangesSince:
+		m.ResetChangesSince()
+		return nil
+	case psaconnection.FieldNextPollAt:
+		m.ResetNextPollAt()
+		return nil
+	case psaconnection.FieldNextProbeAt:
+		m.ResetNextProbeAt()
+		return nil
+	case psaconnection.FieldCallbacksAt:
+		m.ResetCallbacksAt()
+		return nil
+	}
+	return fmt.Errorf("unknown PSAConnection field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *PSAConnectionMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.mappings != nil {
+		edges = append(edges, psaconnection.EdgeMappings)
+	}
+	if m.tickets != nil {
+		edges = append(edges, psaconnection.EdgeTickets)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *PSAConnectionMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case psaconnection.EdgeMappings:
+		ids := make([]ent.Value, 0, len(m.mappings))
+		for id := range m.mappings {
+			ids = append(ids, id)
+		}
+		return ids
+	case psaconnection.EdgeTickets:
+		ids := make([]ent.Value, 0, len(m.tickets))
+		for id := range m.tickets {
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *PSAConnectionMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.removedmappings != nil {
+		edges = append(edges, psaconnection.EdgeMappings)
+	}
+	if m.removedtickets != nil {
+		edges = append(edges, psaconnection.EdgeTickets)
+	}
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *PSAConnectionMutation) RemovedIDs(name string) []ent.Value {
+	switch name {
+	case psaconnection.EdgeMappings:
+		ids := make([]ent.Value, 0, len(m.removedmappings))
+		for id := range m.removedmappings {
+			ids = append(ids, id)
+		}
+		return ids
+	case psaconnection.EdgeTickets:
+		ids := make([]ent.Value, 0, len(m.removedtickets))
+		for id := range m.removedtickets {
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *PSAConnectionMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.clearedmappings {
+		edges = append(edges, psaconnection.EdgeMappings)
+	}
+	if m.clearedtickets {
+		edges = append(edges, psaconnection.EdgeTickets)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *PSAConnectionMutation) EdgeCleared(name string) bool {
+	switch name {
+	case psaconnection.EdgeMappings:
+		return m.clearedmappings
+	case psaconnection.EdgeTickets:
+		return m.clearedtickets
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *PSAConnectionMutation) ClearEdge(name string) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown PSAConnection unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *PSAConnectionMutation) ResetEdge(name string) error {
+	switch name {
+	case psaconnection.EdgeMappings:
+		m.ResetMappings()
+		return nil
+	case psaconnection.EdgeTickets:
+		m.ResetTickets()
+		return nil
+	}
+	return fmt.Errorf("unknown PSAConnection edge %s", name)
+}
+
 // TenantMutation represents an operation that mutates the Tenant nodes in the graph.
 type TenantMutation struct {
 	config
-	op                  Op
-	typ                 string
-	id                  *string
-	organization_id     *string
-	name                *string
-	name_key            *string
-	microsoft_tenant_id *string
-	lifecycle           *tenant.Lifecycle
-	sensitive           *bool
-	created_at          *time.Time
-	clearedFields       map[string]struct{}
-	accounts            map[string]struct{}
-	removedaccounts     map[string]struct{}
-	clearedaccounts     bool
-	incidents           map[string]struct{}
-	removedincidents    map[string]struct{}
-	clearedincidents    bool
-	done                bool
-	oldValue            func(context.Context) (*Tenant, error)
-	predicates          []predicate.Tenant
+	op                     Op
+	typ                    string
+	id                     *string
+	organization_id        *string
+	name                   *string
+	name_key               *string
+	microsoft_tenant_id    *string
+	lifecycle              *tenant.Lifecycle
+	sensitive              *bool
+	created_at             *time.Time
+	clearedFields          map[string]struct{}
+	accounts               map[string]struct{}
+	removedaccounts        map[string]struct{}
+	clearedaccounts        bool
+	incidents              map[string]struct{}
+	removedincidents       map[string]struct{}
+	clearedincidents       bool
+	companyMappings        map[string]struct{}
+	removedcompanyMappings map[string]struct{}
+	clearedcompanyMappings bool
+	done                   bool
+	oldValue               func(context.Context) (*Tenant, error)
+	predicates             []predicate.Tenant
 }
 
 var _ ent.Mutation = (*TenantMutation)(nil)
@@ -9907,6 +12804,60 @@ func (m *TenantMutation) ResetIncidents() {
 	m.removedincidents = nil
 }
 
+// AddCompanyMappingIDs adds the "companyMappings" edge to the CompanyMapping entity by ids.
+func (m *TenantMutation) AddCompanyMappingIDs(ids ...string) {
+	if m.companyMappings == nil {
+		m.companyMappings = make(map[string]struct{})
+	}
+	for i := range ids {
+		m.companyMappings[ids[i]] = struct{}{}
+	}
+}
+
+// ClearCompanyMappings clears the "companyMappings" edge to the CompanyMapping entity.
+func (m *TenantMutation) ClearCompanyMappings() {
+	m.clearedcompanyMappings = true
+}
+
+// CompanyMappingsCleared reports if the "companyMappings" edge to the CompanyMapping entity was cleared.
+func (m *TenantMutation) CompanyMappingsCleared() bool {
+	return m.clearedcompanyMappings
+}
+
+// RemoveCompanyMappingIDs removes the "companyMappings" edge to the CompanyMapping entity by IDs.
+func (m *TenantMutation) RemoveCompanyMappingIDs(ids ...string) {
+	if m.removedcompanyMappings == nil {
+		m.removedcompanyMappings = make(map[string]struct{})
+	}
+	for i := range ids {
+		delete(m.companyMappings, ids[i])
+		m.removedcompanyMappings[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedCompanyMappings returns the removed IDs of the "companyMappings" edge to the CompanyMapping entity.
+func (m *TenantMutation) RemovedCompanyMappingsIDs() (ids []string) {
+	for id := range m.removedcompanyMappings {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// CompanyMappingsIDs returns the "companyMappings" edge IDs in the mutation.
+func (m *TenantMutation) CompanyMappingsIDs() (ids []string) {
+	for id := range m.companyMappings {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetCompanyMappings resets all changes to the "companyMappings" edge.
+func (m *TenantMutation) ResetCompanyMappings() {
+	m.companyMappings = nil
+	m.clearedcompanyMappings = false
+	m.removedcompanyMappings = nil
+}
+
 // Where appends a list predicates to the TenantMutation builder.
 func (m *TenantMutation) Where(ps ...predicate.Tenant) {
 	m.predicates = append(m.predicates, ps...)
@@ -10151,12 +13102,15 @@ func (m *TenantMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *TenantMutation) AddedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 3)
 	if m.accounts != nil {
 		edges = append(edges, tenant.EdgeAccounts)
 	}
 	if m.incidents != nil {
 		edges = append(edges, tenant.EdgeIncidents)
+	}
+	if m.companyMappings != nil {
+		edges = append(edges, tenant.EdgeCompanyMappings)
 	}
 	return edges
 }
@@ -10177,18 +13131,27 @@ func (m *TenantMutation) AddedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case tenant.EdgeCompanyMappings:
+		ids := make([]ent.Value, 0, len(m.companyMappings))
+		for id := range m.companyMappings {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *TenantMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 3)
 	if m.removedaccounts != nil {
 		edges = append(edges, tenant.EdgeAccounts)
 	}
 	if m.removedincidents != nil {
 		edges = append(edges, tenant.EdgeIncidents)
+	}
+	if m.removedcompanyMappings != nil {
+		edges = append(edges, tenant.EdgeCompanyMappings)
 	}
 	return edges
 }
@@ -10209,18 +13172,27 @@ func (m *TenantMutation) RemovedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case tenant.EdgeCompanyMappings:
+		ids := make([]ent.Value, 0, len(m.removedcompanyMappings))
+		for id := range m.removedcompanyMappings {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *TenantMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 3)
 	if m.clearedaccounts {
 		edges = append(edges, tenant.EdgeAccounts)
 	}
 	if m.clearedincidents {
 		edges = append(edges, tenant.EdgeIncidents)
+	}
+	if m.clearedcompanyMappings {
+		edges = append(edges, tenant.EdgeCompanyMappings)
 	}
 	return edges
 }
@@ -10233,6 +13205,8 @@ func (m *TenantMutation) EdgeCleared(name string) bool {
 		return m.clearedaccounts
 	case tenant.EdgeIncidents:
 		return m.clearedincidents
+	case tenant.EdgeCompanyMappings:
+		return m.clearedcompanyMappings
 	}
 	return false
 }
@@ -10255,6 +13229,3991 @@ func (m *TenantMutation) ResetEdge(name string) error {
 	case tenant.EdgeIncidents:
 		m.ResetIncidents()
 		return nil
+	case tenant.EdgeCompanyMappings:
+		m.ResetCompanyMappings()
+		return nil
 	}
 	return fmt.Errorf("unknown Tenant edge %s", name)
+}
+
+// TicketMutation represents an operation that mutates the Ticket nodes in the graph.
+type TicketMutation struct {
+	config
+	op                 Op
+	typ                string
+	id                 *string
+	organization_id    *string
+	tenant_id          *string
+	state              *ticket.State
+	created_at         *time.Time
+	updated_at         *time.Time
+	wanted_revision    *int
+	addwanted_revision *int
+	opened_revision    *int
+	addopened_revision *int
+	synced_revision    *int
+	addsynced_revision *int
+	attempted_at       *time.Time
+	verify_at          *time.Time
+	pushed_closed      *bool
+	pushed_title       *string
+	pushed_severity    *string
+	external_id        *string
+	external_number    *string
+	external_url       *string
+	company_id         *string
+	company_name       *string
+	external_status    *string
+	external_status_id *string
+	external_closed    *bool
+	seen_at            *time.Time
+	look               *bool
+	attempts           *int
+	addattempts        *int
+	next_attempt_at    *time.Time
+	last_error         *string
+	last_error_reason  *string
+	last_error_at      *time.Time
+	claim              *string
+	claimed_until      *time.Time
+	clearedFields      map[string]struct{}
+	incident           *string
+	clearedincident    bool
+	connection         *string
+	clearedconnection  bool
+	notes              map[string]struct{}
+	removednotes       map[string]struct{}
+	clearednotes       bool
+	events             map[string]struct{}
+	removedevents      map[string]struct{}
+	clearedevents      bool
+	done               bool
+	oldValue           func(context.Context) (*Ticket, error)
+	predicates         []predicate.Ticket
+}
+
+var _ ent.Mutation = (*TicketMutation)(nil)
+
+// ticketOption allows management of the mutation configuration using functional options.
+type ticketOption func(*TicketMutation)
+
+// newTicketMutation creates new mutation for the Ticket entity.
+func newTicketMutation(c config, op Op, opts ...ticketOption) *TicketMutation {
+	m := &TicketMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeTicket,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withTicketID sets the ID field of the mutation.
+func withTicketID(id string) ticketOption {
+	return func(m *TicketMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Ticket
+		)
+		m.oldValue = func(ctx context.Context) (*Ticket, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Ticket.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withTicket sets the old Ticket of the mutation.
+func withTicket(node *Ticket) ticketOption {
+	return func(m *TicketMutation) {
+		m.oldValue = func(context.Context) (*Ticket, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m TicketMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m TicketMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Ticket entities.
+func (m *TicketMutation) SetID(id string) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *TicketMutation) ID() (id string, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *TicketMutation) IDs(ctx context.Context) ([]string, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []string{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Ticket.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *TicketMutation) SetOrganizationID(s string) {
+	m.organization_id = &s
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *TicketMutation) OrganizationID() (r string, exists bool) {
+	v := m.organization_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldOrganizationID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *TicketMutation) ResetOrganizationID() {
+	m.organization_id = nil
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *TicketMutation) SetTenantID(s string) {
+	m.tenant_id = &s
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *TicketMutation) TenantID() (r string, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldTenantID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *TicketMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetIncidentID sets the "incident_id" field.
+func (m *TicketMutation) SetIncidentID(s string) {
+	m.incident = &s
+}
+
+// IncidentID returns the value of the "incident_id" field in the mutation.
+func (m *TicketMutation) IncidentID() (r string, exists bool) {
+	v := m.incident
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldIncidentID returns the old "incident_id" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldIncidentID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldIncidentID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldIncidentID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldIncidentID: %w", err)
+	}
+	return oldValue.IncidentID, nil
+}
+
+// ResetIncidentID resets all changes to the "incident_id" field.
+func (m *TicketMutation) ResetIncidentID() {
+	m.incident = nil
+}
+
+// SetConnectionID sets the "connection_id" field.
+func (m *TicketMutation) SetConnectionID(s string) {
+	m.connection = &s
+}
+
+// ConnectionID returns the value of the "connection_id" field in the mutation.
+func (m *TicketMutation) ConnectionID() (r string, exists bool) {
+	v := m.connection
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldConnectionID returns the old "connection_id" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldConnectionID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldConnectionID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldConnectionID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldConnectionID: %w", err)
+	}
+	return oldValue.ConnectionID, nil
+}
+
+// ResetConnectionID resets all changes to the "connection_id" field.
+func (m *TicketMutation) ResetConnectionID() {
+	m.connection = nil
+}
+
+// SetState sets the "state" field.
+func (m *TicketMutation) SetState(t ticket.State) {
+	m.state = &t
+}
+
+// State returns the value of the "state" field in the mutation.
+func (m *TicketMutation) State() (r ticket.State, exists bool) {
+	v := m.state
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldState returns the old "state" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldState(ctx context.Context) (v ticket.State, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldState is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldState requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldState: %w", err)
+	}
+	return oldValue.State, nil
+}
+
+// ResetState resets all changes to the "state" field.
+func (m *TicketMutation) ResetState() {
+	m.state = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *TicketMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *TicketMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *TicketMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *TicketMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *TicketMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *TicketMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetWantedRevision sets the "wanted_revision" field.
+func (m *TicketMutation) SetWantedRevision(i int) {
+	m.wanted_revision = &i
+	m.addwanted_revision = nil
+}
+
+// WantedRevision returns the value of the "wanted_revision" field in the mutation.
+func (m *TicketMutation) WantedRevision() (r int, exists bool) {
+	v := m.wanted_revision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldWantedRevision returns the old "wanted_revision" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldWantedRevision(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldWantedRevision is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldWantedRevision requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldWantedRevision: %w", err)
+	}
+	return oldValue.WantedRevision, nil
+}
+
+// AddWantedRevision adds i to the "wanted_revision" field.
+func (m *TicketMutation) AddWantedRevision(i int) {
+	if m.addwanted_revision != nil {
+		*m.addwanted_revision += i
+	} else {
+		m.addwanted_revision = &i
+	}
+}
+
+// AddedWantedRevision returns the value that was added to the "wanted_revision" field in this mutation.
+func (m *TicketMutation) AddedWantedRevision() (r int, exists bool) {
+	v := m.addwanted_revision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetWantedRevision resets all changes to the "wanted_revision" field.
+func (m *TicketMutation) ResetWantedRevision() {
+	m.wanted_revision = nil
+	m.addwanted_revision = nil
+}
+
+// SetOpenedRevision sets the "opened_revision" field.
+func (m *TicketMutation) SetOpenedRevision(i int) {
+	m.opened_revision = &i
+	m.addopened_revision = nil
+}
+
+// OpenedRevision returns the value of the "opened_revision" field in the mutation.
+func (m *TicketMutation) OpenedRevision() (r int, exists bool) {
+	v := m.opened_revision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOpenedRevision returns the old "opened_revision" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldOpenedRevision(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOpenedRevision is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOpenedRevision requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOpenedRevision: %w", err)
+	}
+	return oldValue.OpenedRevision, nil
+}
+
+// AddOpenedRevision adds i to the "opened_revision" field.
+func (m *TicketMutation) AddOpenedRevision(i int) {
+	if m.addopened_revision != nil {
+		*m.addopened_revision += i
+	} else {
+		m.addopened_revision = &i
+	}
+}
+
+// AddedOpenedRevision returns the value that was added to the "opened_revision" field in this mutation.
+func (m *TicketMutation) AddedOpenedRevision() (r int, exists bool) {
+	v := m.addopened_revision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetOpenedRevision resets all changes to the "opened_revision" field.
+func (m *TicketMutation) ResetOpenedRevision() {
+	m.opened_revision = nil
+	m.addopened_revision = nil
+}
+
+// SetSyncedRevision sets the "synced_revision" field.
+func (m *TicketMutation) SetSyncedRevision(i int) {
+	m.synced_revision = &i
+	m.addsynced_revision = nil
+}
+
+// SyncedRevision returns the value of the "synced_revision" field in the mutation.
+func (m *TicketMutation) SyncedRevision() (r int, exists bool) {
+	v := m.synced_revision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSyncedRevision returns the old "synced_revision" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldSyncedRevision(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSyncedRevision is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSyncedRevision requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSyncedRevision: %w", err)
+	}
+	return oldValue.SyncedRevision, nil
+}
+
+// AddSyncedRevision adds i to the "synced_revision" field.
+func (m *TicketMutation) AddSyncedRevision(i int) {
+	if m.addsynced_revision != nil {
+		*m.addsynced_revision += i
+	} else {
+		m.addsynced_revision = &i
+	}
+}
+
+// AddedSyncedRevision returns the value that was added to the "synced_revision" field in this mutation.
+func (m *TicketMutation) AddedSyncedRevision() (r int, exists bool) {
+	v := m.addsynced_revision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetSyncedRevision resets all changes to the "synced_revision" field.
+func (m *TicketMutation) ResetSyncedRevision() {
+	m.synced_revision = nil
+	m.addsynced_revision = nil
+}
+
+// SetAttemptedAt sets the "attempted_at" field.
+func (m *TicketMutation) SetAttemptedAt(t time.Time) {
+	m.attempted_at = &t
+}
+
+// AttemptedAt returns the value of the "attempted_at" field in the mutation.
+func (m *TicketMutation) AttemptedAt() (r time.Time, exists bool) {
+	v := m.attempted_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAttemptedAt returns the old "attempted_at" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldAttemptedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAttemptedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAttemptedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAttemptedAt: %w", err)
+	}
+	return oldValue.AttemptedAt, nil
+}
+
+// ClearAttemptedAt clears the value of the "attempted_at" field.
+func (m *TicketMutation) ClearAttemptedAt() {
+	m.attempted_at = nil
+	m.clearedFields[ticket.FieldAttemptedAt] = struct{}{}
+}
+
+// AttemptedAtCleared returns if the "attempted_at" field was cleared in this mutation.
+func (m *TicketMutation) AttemptedAtCleared() bool {
+	_, ok := m.clearedFields[ticket.FieldAttemptedAt]
+	return ok
+}
+
+// ResetAttemptedAt resets all changes to the "attempted_at" field.
+func (m *TicketMutation) ResetAttemptedAt() {
+	m.attempted_at = nil
+	delete(m.clearedFields, ticket.FieldAttemptedAt)
+}
+
+// SetVerifyAt sets the "verify_at" field.
+func (m *TicketMutation) SetVerifyAt(t time.Time) {
+	m.verify_at = &t
+}
+
+// VerifyAt returns the value of the "verify_at" field in the mutation.
+func (m *TicketMutation) VerifyAt() (r time.Time, exists bool) {
+	v := m.verify_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldVerifyAt returns the old "verify_at" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldVerifyAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldVerifyAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldVerifyAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldVerifyAt: %w", err)
+	}
+	return oldValue.VerifyAt, nil
+}
+
+// ClearVerifyAt clears the value of the "verify_at" field.
+func (m *TicketMutation) ClearVerifyAt() {
+	m.verify_at = nil
+	m.clearedFields[ticket.FieldVerifyAt] = struct{}{}
+}
+
+// VerifyAtCleared returns if the "verify_at" field was cleared in this mutation.
+func (m *TicketMutation) VerifyAtCleared() bool {
+	_, ok := m.clearedFields[ticket.FieldVerifyAt]
+	return ok
+}
+
+// ResetVerifyAt resets all changes to the "verify_at" field.
+func (m *TicketMutation) ResetVerifyAt() {
+	m.verify_at = nil
+	delete(m.clearedFields, ticket.FieldVerifyAt)
+}
+
+// SetPushedClosed sets the "pushed_closed" field.
+func (m *TicketMutation) SetPushedClosed(b bool) {
+	m.pushed_closed = &b
+}
+
+// PushedClosed returns the value of the "pushed_closed" field in the mutation.
+func (m *TicketMutation) PushedClosed() (r bool, exists bool) {
+	v := m.pushed_closed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPushedClosed returns the old "pushed_closed" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldPushedClosed(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPushedClosed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPushedClosed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPushedClosed: %w", err)
+	}
+	return oldValue.PushedClosed, nil
+}
+
+// ResetPushedClosed resets all changes to the "pushed_closed" field.
+func (m *TicketMutation) ResetPushedClosed() {
+	m.pushed_closed = nil
+}
+
+// SetPushedTitle sets the "pushed_title" field.
+func (m *TicketMutation) SetPushedTitle(s string) {
+	m.pushed_title = &s
+}
+
+// PushedTitle returns the value of the "pushed_title" field in the mutation.
+func (m *TicketMutation) PushedTitle() (r string, exists bool) {
+	v := m.pushed_title
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPushedTitle returns the old "pushed_title" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldPushedTitle(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPushedTitle is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPushedTitle requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPushedTitle: %w", err)
+	}
+	return oldValue.PushedTitle, nil
+}
+
+// ResetPushedTitle resets all changes to the "pushed_title" field.
+func (m *TicketMutation) ResetPushedTitle() {
+	m.pushed_title = nil
+}
+
+// SetPushedSeverity sets the "pushed_severity" field.
+func (m *TicketMutation) SetPushedSeverity(s string) {
+	m.pushed_severity = &s
+}
+
+// PushedSeverity returns the value of the "pushed_severity" field in the mutation.
+func (m *TicketMutation) PushedSeverity() (r string, exists bool) {
+	v := m.pushed_severity
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPushedSeverity returns the old "pushed_severity" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldPushedSeverity(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPushedSeverity is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPushedSeverity requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPushedSeverity: %w", err)
+	}
+	return oldValue.PushedSeverity, nil
+}
+
+// ResetPushedSeverity resets all changes to the "pushed_severity" field.
+func (m *TicketMutation) ResetPushedSeverity() {
+	m.pushed_severity = nil
+}
+
+// SetExternalID sets the "external_id" field.
+func (m *TicketMutation) SetExternalID(s string) {
+	m.external_id = &s
+}
+
+// ExternalID returns the value of the "external_id" field in the mutation.
+func (m *TicketMutation) ExternalID() (r string, exists bool) {
+	v := m.external_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExternalID returns the old "external_id" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldExternalID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExternalID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExternalID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExternalID: %w", err)
+	}
+	return oldValue.ExternalID, nil
+}
+
+// ResetExternalID resets all changes to the "external_id" field.
+func (m *TicketMutation) ResetExternalID() {
+	m.external_id = nil
+}
+
+// SetExternalNumber sets the "external_number" field.
+func (m *TicketMutation) SetExternalNumber(s string) {
+	m.external_number = &s
+}
+
+// ExternalNumber returns the value of the "external_number" field in the mutation.
+func (m *TicketMutation) ExternalNumber() (r string, exists bool) {
+	v := m.external_number
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExternalNumber returns the old "external_number" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldExternalNumber(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExternalNumber is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExternalNumber requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExternalNumber: %w", err)
+	}
+	return oldValue.ExternalNumber, nil
+}
+
+// ResetExternalNumber resets all changes to the "external_number" field.
+func (m *TicketMutation) ResetExternalNumber() {
+	m.external_number = nil
+}
+
+// SetExternalURL sets the "external_url" field.
+func (m *TicketMutation) SetExternalURL(s string) {
+	m.external_url = &s
+}
+
+// ExternalURL returns the value of the "external_url" field in the mutation.
+func (m *TicketMutation) ExternalURL() (r string, exists bool) {
+	v := m.external_url
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExternalURL returns the old "external_url" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldExternalURL(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExternalURL is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExternalURL requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExternalURL: %w", err)
+	}
+	return oldValue.ExternalURL, nil
+}
+
+// ResetExternalURL resets all changes to the "external_url" field.
+func (m *TicketMutation) ResetExternalURL() {
+	m.external_url = nil
+}
+
+// SetCompanyID sets the "company_id" field.
+func (m *TicketMutation) SetCompanyID(s string) {
+	m.company_id = &s
+}
+
+// CompanyID returns the value of the "company_id" field in the mutation.
+func (m *TicketMutation) CompanyID() (r string, exists bool) {
+	v := m.company_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCompanyID returns the old "company_id" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldCompanyID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCompanyID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCompanyID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCompanyID: %w", err)
+	}
+	return oldValue.CompanyID, nil
+}
+
+// ResetCompanyID resets all changes to the "company_id" field.
+func (m *TicketMutation) ResetCompanyID() {
+	m.company_id = nil
+}
+
+// SetCompanyName sets the "company_name" field.
+func (m *TicketMutation) SetCompanyName(s string) {
+	m.company_name = &s
+}
+
+// CompanyName returns the value of the "company_name" field in the mutation.
+func (m *TicketMutation) CompanyName() (r string, exists bool) {
+	v := m.company_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCompanyName returns the old "company_name" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldCompanyName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCompanyName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCompanyName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCompanyName: %w", err)
+	}
+	return oldValue.CompanyName, nil
+}
+
+// ResetCompanyName resets all changes to the "company_name" field.
+func (m *TicketMutation) ResetCompanyName() {
+	m.company_name = nil
+}
+
+// SetExternalStatus sets the "external_status" field.
+func (m *TicketMutation) SetExternalStatus(s string) {
+	m.external_status = &s
+}
+
+// ExternalStatus returns the value of the "external_status" field in the mutation.
+func (m *TicketMutation) ExternalStatus() (r string, exists bool) {
+	v := m.external_status
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExternalStatus returns the old "external_status" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldExternalStatus(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExternalStatus is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExternalStatus requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExternalStatus: %w", err)
+	}
+	return oldValue.ExternalStatus, nil
+}
+
+// ResetExternalStatus resets all changes to the "external_status" field.
+func (m *TicketMutation) ResetExternalStatus() {
+	m.external_status = nil
+}
+
+// SetExternalStatusID sets the "external_status_id" field.
+func (m *TicketMutation) SetExternalStatusID(s string) {
+	m.external_status_id = &s
+}
+
+// ExternalStatusID returns the value of the "external_status_id" field in the mutation.
+func (m *TicketMutation) ExternalStatusID() (r string, exists bool) {
+	v := m.external_status_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExternalStatusID returns the old "external_status_id" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldExternalStatusID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExternalStatusID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExternalStatusID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExternalStatusID: %w", err)
+	}
+	return oldValue.ExternalStatusID, nil
+}
+
+// ResetExternalStatusID resets all changes to the "external_status_id" field.
+func (m *TicketMutation) ResetExternalStatusID() {
+	m.external_status_id = nil
+}
+
+// SetExternalClosed sets the "external_closed" field.
+func (m *TicketMutation) SetExternalClosed(b bool) {
+	m.external_closed = &b
+}
+
+// ExternalClosed returns the value of the "external_closed" field in the mutation.
+func (m *TicketMutation) ExternalClosed() (r bool, exists bool) {
+	v := m.external_closed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExternalClosed returns the old "external_closed" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldExternalClosed(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExternalClosed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExternalClosed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExternalClosed: %w", err)
+	}
+	return oldValue.ExternalClosed, nil
+}
+
+// ResetExternalClosed resets all changes to the "external_closed" field.
+func (m *TicketMutation) ResetExternalClosed() {
+	m.external_closed = nil
+}
+
+// SetSeenAt sets the "seen_at" field.
+func (m *TicketMutation) SetSeenAt(t time.Time) {
+	m.seen_at = &t
+}
+
+// SeenAt returns the value of the "seen_at" field in the mutation.
+func (m *TicketMutation) SeenAt() (r time.Time, exists bool) {
+	v := m.seen_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSeenAt returns the old "seen_at" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldSeenAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSeenAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSeenAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSeenAt: %w", err)
+	}
+	return oldValue.SeenAt, nil
+}
+
+// ClearSeenAt clears the value of the "seen_at" field.
+func (m *TicketMutation) ClearSeenAt() {
+	m.seen_at = nil
+	m.clearedFields[ticket.FieldSeenAt] = struct{}{}
+}
+
+// SeenAtCleared returns if the "seen_at" field was cleared in this mutation.
+func (m *TicketMutation) SeenAtCleared() bool {
+	_, ok := m.clearedFields[ticket.FieldSeenAt]
+	return ok
+}
+
+// ResetSeenAt resets all changes to the "seen_at" field.
+func (m *TicketMutation) ResetSeenAt() {
+	m.seen_at = nil
+	delete(m.clearedFields, ticket.FieldSeenAt)
+}
+
+// SetLook sets the "look" field.
+func (m *TicketMutation) SetLook(b bool) {
+	m.look = &b
+}
+
+// Look returns the value of the "look" field in the mutation.
+func (m *TicketMutation) Look() (r bool, exists bool) {
+	v := m.look
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLook returns the old "look" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldLook(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLook is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLook requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLook: %w", err)
+	}
+	return oldValue.Look, nil
+}
+
+// ResetLook resets all changes to the "look" field.
+func (m *TicketMutation) ResetLook() {
+	m.look = nil
+}
+
+// SetAttempts sets the "attempts" field.
+func (m *TicketMutation) SetAttempts(i int) {
+	m.attempts = &i
+	m.addattempts = nil
+}
+
+// Attempts returns the value of the "attempts" field in the mutation.
+func (m *TicketMutation) Attempts() (r int, exists bool) {
+	v := m.attempts
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAttempts returns the old "attempts" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldAttempts(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAttempts is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAttempts requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAttempts: %w", err)
+	}
+	return oldValue.Attempts, nil
+}
+
+// AddAttempts adds i to the "attempts" field.
+func (m *TicketMutation) AddAttempts(i int) {
+	if m.addattempts != nil {
+		*m.addattempts += i
+	} else {
+		m.addattempts = &i
+	}
+}
+
+// AddedAttempts returns the value that was added to the "attempts" field in this mutation.
+func (m *TicketMutation) AddedAttempts() (r int, exists bool) {
+	v := m.addattempts
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetAttempts resets all changes to the "attempts" field.
+func (m *TicketMutation) ResetAttempts() {
+	m.attempts = nil
+	m.addattempts = nil
+}
+
+// SetNextAttemptAt sets the "next_attempt_at" field.
+func (m *TicketMutation) SetNextAttemptAt(t time.Time) {
+	m.next_attempt_at = &t
+}
+
+// NextAttemptAt returns the value of the "next_attempt_at" field in the mutation.
+func (m *TicketMutation) NextAttemptAt() (r time.Time, exists bool) {
+	v := m.next_attempt_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNextAttemptAt returns the old "next_attempt_at" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldNextAttemptAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNextAttemptAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNextAttemptAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNextAttemptAt: %w", err)
+	}
+	return oldValue.NextAttemptAt, nil
+}
+
+// ClearNextAttemptAt clears the value of the "next_attempt_at" field.
+func (m *TicketMutation) ClearNextAttemptAt() {
+	m.next_attempt_at = nil
+	m.clearedFields[ticket.FieldNextAttemptAt] = struct{}{}
+}
+
+// NextAttemptAtCleared returns if the "next_attempt_at" field was cleared in this mutation.
+func (m *TicketMutation) NextAttemptAtCleared() bool {
+	_, ok := m.clearedFields[ticket.FieldNextAttemptAt]
+	return ok
+}
+
+// ResetNextAttemptAt resets all changes to the "next_attempt_at" field.
+func (m *TicketMutation) ResetNextAttemptAt() {
+	m.next_attempt_at = nil
+	delete(m.clearedFields, ticket.FieldNextAttemptAt)
+}
+
+// SetLastError sets the "last_error" field.
+func (m *TicketMutation) SetLastError(s string) {
+	m.last_error = &s
+}
+
+// LastError returns the value of the "last_error" field in the mutation.
+func (m *TicketMutation) LastError() (r string, exists bool) {
+	v := m.last_error
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastError returns the old "last_error" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldLastError(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastError is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastError requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastError: %w", err)
+	}
+	return oldValue.LastError, nil
+}
+
+// ResetLastError resets all changes to the "last_error" field.
+func (m *TicketMutation) ResetLastError() {
+	m.last_error = nil
+}
+
+// SetLastErrorReason sets the "last_error_reason" field.
+func (m *TicketMutation) SetLastErrorReason(s string) {
+	m.last_error_reason = &s
+}
+
+// LastErrorReason returns the value of the "last_error_reason" field in the mutation.
+func (m *TicketMutation) LastErrorReason() (r string, exists bool) {
+	v := m.last_error_reason
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastErrorReason returns the old "last_error_reason" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldLastErrorReason(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastErrorReason is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastErrorReason requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastErrorReason: %w", err)
+	}
+	return oldValue.LastErrorReason, nil
+}
+
+// ResetLastErrorReason resets all changes to the "last_error_reason" field.
+func (m *TicketMutation) ResetLastErrorReason() {
+	m.last_error_reason = nil
+}
+
+// SetLastErrorAt sets the "last_error_at" field.
+func (m *TicketMutation) SetLastErrorAt(t time.Time) {
+	m.last_error_at = &t
+}
+
+// LastErrorAt returns the value of the "last_error_at" field in the mutation.
+func (m *TicketMutation) LastErrorAt() (r time.Time, exists bool) {
+	v := m.last_error_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastErrorAt returns the old "last_error_at" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldLastErrorAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastErrorAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastErrorAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastErrorAt: %w", err)
+	}
+	return oldValue.LastErrorAt, nil
+}
+
+// ClearLastErrorAt clears the value of the "last_error_at" field.
+func (m *TicketMutation) ClearLastErrorAt() {
+	m.last_error_at = nil
+	m.clearedFields[ticket.FieldLastErrorAt] = struct{}{}
+}
+
+// LastErrorAtCleared returns if the "last_error_at" field was cleared in this mutation.
+func (m *TicketMutation) LastErrorAtCleared() bool {
+	_, ok := m.clearedFields[ticket.FieldLastErrorAt]
+	return ok
+}
+
+// ResetLastErrorAt resets all changes to the "last_error_at" field.
+func (m *TicketMutation) ResetLastErrorAt() {
+	m.last_error_at = nil
+	delete(m.clearedFields, ticket.FieldLastErrorAt)
+}
+
+// SetClaim sets the "claim" field.
+func (m *TicketMutation) SetClaim(s string) {
+	m.claim = &s
+}
+
+// Claim returns the value of the "claim" field in the mutation.
+func (m *TicketMutation) Claim() (r string, exists bool) {
+	v := m.claim
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClaim returns the old "claim" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldClaim(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClaim is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClaim requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClaim: %w", err)
+	}
+	return oldValue.Claim, nil
+}
+
+// ResetClaim resets all changes to the "claim" field.
+func (m *TicketMutation) ResetClaim() {
+	m.claim = nil
+}
+
+// SetClaimedUntil sets the "claimed_until" field.
+func (m *TicketMutation) SetClaimedUntil(t time.Time) {
+	m.claimed_until = &t
+}
+
+// ClaimedUntil returns the value of the "claimed_until" field in the mutation.
+func (m *TicketMutation) ClaimedUntil() (r time.Time, exists bool) {
+	v := m.claimed_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClaimedUntil returns the old "claimed_until" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldClaimedUntil(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClaimedUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClaimedUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClaimedUntil: %w", err)
+	}
+	return oldValue.ClaimedUntil, nil
+}
+
+// ClearClaimedUntil clears the value of the "claimed_until" field.
+func (m *TicketMutation) ClearClaimedUntil() {
+	m.claimed_until = nil
+	m.clearedFields[ticket.FieldClaimedUntil] = struct{}{}
+}
+
+// ClaimedUntilCleared returns if the "claimed_until" field was cleared in this mutation.
+func (m *TicketMutation) ClaimedUntilCleared() bool {
+	_, ok := m.clearedFields[ticket.FieldClaimedUntil]
+	return ok
+}
+
+// ResetClaimedUntil resets all changes to the "claimed_until" field.
+func (m *TicketMutation) ResetClaimedUntil() {
+	m.claimed_until = nil
+	delete(m.clearedFields, ticket.FieldClaimedUntil)
+}
+
+// ClearIncident clears the "incident" edge to the Incident entity.
+func (m *TicketMutation) ClearIncident() {
+	m.clearedincident = true
+	m.clearedFields[ticket.FieldIncidentID] = struct{}{}
+}
+
+// IncidentCleared reports if the "incident" edge to the Incident entity was cleared.
+func (m *TicketMutation) IncidentCleared() bool {
+	return m.clearedincident
+}
+
+// IncidentIDs returns the "incident" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// IncidentID instead. It exists only for internal usage by the builders.
+func (m *TicketMutation) IncidentIDs() (ids []string) {
+	if id := m.incident; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetIncident resets all changes to the "incident" edge.
+func (m *TicketMutation) ResetIncident() {
+	m.incident = nil
+	m.clearedincident = false
+}
+
+// ClearConnection clears the "connection" edge to the PSAConnection entity.
+func (m *TicketMutation) ClearConnection() {
+	m.clearedconnection = true
+	m.clearedFields[ticket.FieldConnectionID] = struct{}{}
+}
+
+// ConnectionCleared reports if the "connection" edge to the PSAConnection entity was cleared.
+func (m *TicketMutation) ConnectionCleared() bool {
+	return m.clearedconnection
+}
+
+// ConnectionIDs returns the "connection" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// ConnectionID instead. It exists only for internal usage by the builders.
+func (m *TicketMutation) ConnectionIDs() (ids []string) {
+	if id := m.connection; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetConnection resets all changes to the "connection" edge.
+func (m *TicketMutation) ResetConnection() {
+	m.connection = nil
+	m.clearedconnection = false
+}
+
+// AddNoteIDs adds the "notes" edge to the TicketNote entity by ids.
+func (m *TicketMutation) AddNoteIDs(ids ...string) {
+	if m.notes == nil {
+		m.notes = make(map[string]struct{})
+	}
+	for i := range ids {
+		m.notes[ids[i]] = struct{}{}
+	}
+}
+
+// ClearNotes clears the "notes" edge to the TicketNote entity.
+func (m *TicketMutation) ClearNotes() {
+	m.clearednotes = true
+}
+
+// NotesCleared reports if the "notes" edge to the TicketNote entity was cleared.
+func (m *TicketMutation) NotesCleared() bool {
+	return m.clearednotes
+}
+
+// RemoveNoteIDs removes the "notes" edge to the TicketNote entity by IDs.
+func (m *TicketMutation) RemoveNoteIDs(ids ...string) {
+	if m.removednotes == nil {
+		m.removednotes = make(map[string]struct{})
+	}
+	for i := range ids {
+		delete(m.notes, ids[i])
+		m.removednotes[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedNotes returns the removed IDs of the "notes" edge to the TicketNote entity.
+func (m *TicketMutation) RemovedNotesIDs() (ids []string) {
+	for id := range m.removednotes {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// NotesIDs returns the "notes" edge IDs in the mutation.
+func (m *TicketMutation) NotesIDs() (ids []string) {
+	for id := range m.notes {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetNotes resets all changes to the "notes" edge.
+func (m *TicketMutation) ResetNotes() {
+	m.notes = nil
+	m.clearednotes = false
+	m.removednotes = nil
+}
+
+// AddEventIDs adds the "events" edge to the TicketEvent entity by ids.
+func (m *TicketMutation) AddEventIDs(ids ...string) {
+	if m.events == nil {
+		m.events = make(map[string]struct{})
+	}
+	for i := range ids {
+		m.events[ids[i]] = struct{}{}
+	}
+}
+
+// ClearEvents clears the "events" edge to the TicketEvent entity.
+func (m *TicketMutation) ClearEvents() {
+	m.clearedevents = true
+}
+
+// EventsCleared reports if the "events" edge to the TicketEvent entity was cleared.
+func (m *TicketMutation) EventsCleared() bool {
+	return m.clearedevents
+}
+
+// RemoveEventIDs removes the "events" edge to the TicketEvent entity by IDs.
+func (m *TicketMutation) RemoveEventIDs(ids ...string) {
+	if m.removedevents == nil {
+		m.removedevents = make(map[string]struct{})
+	}
+	for i := range ids {
+		delete(m.events, ids[i])
+		m.removedevents[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedEvents returns the removed IDs of the "events" edge to the TicketEvent entity.
+func (m *TicketMutation) RemovedEventsIDs() (ids []string) {
+	for id := range m.removedevents {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// EventsIDs returns the "events" edge IDs in the mutation.
+func (m *TicketMutation) EventsIDs() (ids []string) {
+	for id := range m.events {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetEvents resets all changes to the "events" edge.
+func (m *TicketMutation) ResetEvents() {
+	m.events = nil
+	m.clearedevents = false
+	m.removedevents = nil
+}
+
+// Where appends a list predicates to the TicketMutation builder.
+func (m *TicketMutation) Where(ps ...predicate.Ticket) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the TicketMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *TicketMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Ticket, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *TicketMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *TicketMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Ticket).
+func (m *TicketMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *TicketMutation) Fields() []string {
+	fields := make([]string, 0, 32)
+	if m.organization_id != nil {
+		fields = append(fields, ticket.FieldOrganizationID)
+	}
+	if m.tenant_id != nil {
+		fields = append(fields, ticket.FieldTenantID)
+	}
+	if m.incident != nil {
+		fields = append(fields, ticket.FieldIncidentID)
+	}
+	if m.connection != nil {
+		fields = append(fields, ticket.FieldConnectionID)
+	}
+	if m.state != nil {
+		fields = append(fields, ticket.FieldState)
+	}
+	if m.created_at != nil {
+		fields = append(fields, ticket.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, ticket.FieldUpdatedAt)
+	}
+	if m.wanted_revision != nil {
+		fields = append(fields, ticket.FieldWantedRevision)
+	}
+	if m.opened_revision != nil {
+		fields = append(fields, ticket.FieldOpenedRevision)
+	}
+	if m.synced_revision != nil {
+		fields = append(fields, ticket.FieldSyncedRevision)
+	}
+	if m.attempted_at != nil {
+		fields = append(fields, ticket.FieldAttemptedAt)
+	}
+	if m.verify_at != nil {
+		fields = append(fields, ticket.FieldVerifyAt)
+	}
+	if m.pushed_closed != nil {
+		fields = append(fields, ticket.FieldPushedClosed)
+	}
+	if m.pushed_title != nil {
+		fields = append(fields, ticket.FieldPushedTitle)
+	}
+	if m.pushed_severity != nil {
+		fields = append(fields, ticket.FieldPushedSeverity)
+	}
+	if m.external_id != nil {
+		fields = append(fields, ticket.FieldExternalID)
+	}
+	if m.external_number != nil {
+		fields = append(fields, ticket.FieldExternalNumber)
+	}
+	if m.external_url != nil {
+		fields = append(fields, ticket.FieldExternalURL)
+	}
+	if m.company_id != nil {
+		fields = append(fields, ticket.FieldCompanyID)
+	}
+	if m.company_name != nil {
+		fields = append(fields, ticket.FieldCompanyName)
+	}
+	if m.external_status != nil {
+		fields = append(fields, ticket.FieldExternalStatus)
+	}
+	if m.external_status_id != nil {
+		fields = append(fields, ticket.FieldExternalStatusID)
+	}
+	if m.external_closed != nil {
+		fields = append(fields, ticket.FieldExternalClosed)
+	}
+	if m.seen_at != nil {
+		fields = append(fields, ticket.FieldSeenAt)
+	}
+	if m.look != nil {
+		fields = append(fields, ticket.FieldLook)
+	}
+	if m.attempts != nil {
+		fields = append(fields, ticket.FieldAttempts)
+	}
+	if m.next_attempt_at != nil {
+		fields = append(fields, ticket.FieldNextAttemptAt)
+	}
+	if m.last_error != nil {
+		fields = append(fields, ticket.FieldLastError)
+	}
+	if m.last_error_reason != nil {
+		fields = append(fields, ticket.FieldLastErrorReason)
+	}
+	if m.last_error_at != nil {
+		fields = append(fields, ticket.FieldLastErrorAt)
+	}
+	if m.claim != nil {
+		fields = append(fields, ticket.FieldClaim)
+	}
+	if m.claimed_until != nil {
+		fields = append(fields, ticket.FieldClaimedUntil)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *TicketMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case ticket.FieldOrganizationID:
+		return m.OrganizationID()
+	case ticket.FieldTenantID:
+		return m.TenantID()
+	case ticket.FieldIncidentID:
+		return m.IncidentID()
+	case ticket.FieldConnectionID:
+		return m.ConnectionID()
+	case ticket.FieldState:
+		return m.State()
+	case ticket.FieldCreatedAt:
+		return m.CreatedAt()
+	case ticket.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case ticket.FieldWantedRevision:
+		return m.WantedRevision()
+	case ticket.FieldOpenedRevision:
+		return m.OpenedRevision()
+	case ticket.FieldSyncedRevision:
+		return m.SyncedRevision()
+	case ticket.FieldAttemptedAt:
+		return m.AttemptedAt()
+	case ticket.FieldVerifyAt:
+		return m.VerifyAt()
+	case ticket.FieldPushedClosed:
+		return m.PushedClosed()
+	case ticket.FieldPushedTitle:
+		return m.PushedTitle()
+	case ticket.FieldPushedSeverity:
+		return m.PushedSeverity()
+	case ticket.FieldExternalID:
+		return m.ExternalID()
+	case ticket.FieldExternalNumber:
+		return m.ExternalNumber()
+	case ticket.FieldExternalURL:
+		return m.ExternalURL()
+	case ticket.FieldCompanyID:
+		return m.CompanyID()
+	case ticket.FieldCompanyName:
+		return m.CompanyName()
+	case ticket.FieldExternalStatus:
+		return m.ExternalStatus()
+	case ticket.FieldExternalStatusID:
+		return m.ExternalStatusID()
+	case ticket.FieldExternalClosed:
+		return m.ExternalClosed()
+	case ticket.FieldSeenAt:
+		return m.SeenAt()
+	case ticket.FieldLook:
+		return m.Look()
+	case ticket.FieldAttempts:
+		return m.Attempts()
+	case ticket.FieldNextAttemptAt:
+		return m.NextAttemptAt()
+	case ticket.FieldLastError:
+		return m.LastError()
+	case ticket.FieldLastErrorReason:
+		return m.LastErrorReason()
+	case ticket.FieldLastErrorAt:
+		return m.LastErrorAt()
+	case ticket.FieldClaim:
+		return m.Claim()
+	case ticket.FieldClaimedUntil:
+		return m.ClaimedUntil()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *TicketMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case ticket.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case ticket.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case ticket.FieldIncidentID:
+		return m.OldIncidentID(ctx)
+	case ticket.FieldConnectionID:
+		return m.OldConnectionID(ctx)
+	case ticket.FieldState:
+		return m.OldState(ctx)
+	case ticket.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case ticket.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case ticket.FieldWantedRevision:
+		return m.OldWantedRevision(ctx)
+	case ticket.FieldOpenedRevision:
+		return m.OldOpenedRevision(ctx)
+	case ticket.FieldSyncedRevision:
+		return m.OldSyncedRevision(ctx)
+	case ticket.FieldAttemptedAt:
+		return m.OldAttemptedAt(ctx)
+	case ticket.FieldVerifyAt:
+		return m.OldVerifyAt(ctx)
+	case ticket.FieldPushedClosed:
+		return m.OldPushedClosed(ctx)
+	case ticket.FieldPushedTitle:
+		return m.OldPushedTitle(ctx)
+	case ticket.FieldPushedSeverity:
+		return m.OldPushedSeverity(ctx)
+	case ticket.FieldExternalID:
+		return m.OldExternalID(ctx)
+	case ticket.FieldExternalNumber:
+		return m.OldExternalNumber(ctx)
+	case ticket.FieldExternalURL:
+		return m.OldExternalURL(ctx)
+	case ticket.FieldCompanyID:
+		return m.OldCompanyID(ctx)
+	case ticket.FieldCompanyName:
+		return m.OldCompanyName(ctx)
+	case ticket.FieldExternalStatus:
+		return m.OldExternalStatus(ctx)
+	case ticket.FieldExternalStatusID:
+		return m.OldExternalStatusID(ctx)
+	case ticket.FieldExternalClosed:
+		return m.OldExternalClosed(ctx)
+	case ticket.FieldSeenAt:
+		return m.OldSeenAt(ctx)
+	case ticket.FieldLook:
+		return m.OldLook(ctx)
+	case ticket.FieldAttempts:
+		return m.OldAttempts(ctx)
+	case ticket.FieldNextAttemptAt:
+		return m.OldNextAttemptAt(ctx)
+	case ticket.FieldLastError:
+		return m.OldLastError(ctx)
+	case ticket.FieldLastErrorReason:
+		return m.OldLastErrorReason(ctx)
+	case ticket.FieldLastErrorAt:
+		return m.OldLastErrorAt(ctx)
+	case ticket.FieldClaim:
+		return m.OldClaim(ctx)
+	case ticket.FieldClaimedUntil:
+		return m.OldClaimedUntil(ctx)
+	}
+	return nil, fmt.Errorf("unknown Ticket field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TicketMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case ticket.FieldOrganizationID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case ticket.FieldTenantID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case ticket.FieldIncidentID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetIncidentID(v)
+		return nil
+	case ticket.FieldConnectionID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetConnectionID(v)
+		return nil
+	case ticket.FieldState:
+		v, ok := value.(ticket.State)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetState(v)
+		return nil
+	case ticket.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case ticket.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case ticket.FieldWantedRevision:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetWantedRevision(v)
+		return nil
+	case ticket.FieldOpenedRevision:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOpenedRevision(v)
+		return nil
+	case ticket.FieldSyncedRevision:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSyncedRevision(v)
+		return nil
+	case ticket.FieldAttemptedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAttemptedAt(v)
+		return nil
+	case ticket.FieldVerifyAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetVerifyAt(v)
+		return nil
+	case ticket.FieldPushedClosed:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPushedClosed(v)
+		return nil
+	case ticket.FieldPushedTitle:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPushedTitle(v)
+		return nil
+	case ticket.FieldPushedSeverity:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPushedSeverity(v)
+		return nil
+	case ticket.FieldExternalID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExternalID(v)
+		return nil
+	case ticket.FieldExternalNumber:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExternalNumber(v)
+		return nil
+	case ticket.FieldExternalURL:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExternalURL(v)
+		return nil
+	case ticket.FieldCompanyID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCompanyID(v)
+		return nil
+	case ticket.FieldCompanyName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCompanyName(v)
+		return nil
+	case ticket.FieldExternalStatus:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExternalStatus(v)
+		return nil
+	case ticket.FieldExternalStatusID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExternalStatusID(v)
+		return nil
+	case ticket.FieldExternalClosed:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExternalClosed(v)
+		return nil
+	case ticket.FieldSeenAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSeenAt(v)
+		return nil
+	case ticket.FieldLook:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLook(v)
+		return nil
+	case ticket.FieldAttempts:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAttempts(v)
+		return nil
+	case ticket.FieldNextAttemptAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNextAttemptAt(v)
+		return nil
+	case ticket.FieldLastError:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastError(v)
+		return nil
+	case ticket.FieldLastErrorReason:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastErrorReason(v)
+		return nil
+	case ticket.FieldLastErrorAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastErrorAt(v)
+		return nil
+	case ticket.FieldClaim:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClaim(v)
+		return nil
+	case ticket.FieldClaimedUntil:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClaimedUntil(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Ticket field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *TicketMutation) AddedFields() []string {
+	var fields []string
+	if m.addwanted_revision != nil {
+		fields = append(fields, ticket.FieldWantedRevision)
+	}
+	if m.addopened_revision != nil {
+		fields = append(fields, ticket.FieldOpenedRevision)
+	}
+	if m.addsynced_revision != nil {
+		fields = append(fields, ticket.FieldSyncedRevision)
+	}
+	if m.addattempts != nil {
+		fields = append(fields, ticket.FieldAttempts)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *TicketMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case ticket.FieldWantedRevision:
+		return m.AddedWantedRevision()
+	case ticket.FieldOpenedRevision:
+		return m.AddedOpenedRevision()
+	case ticket.FieldSyncedRevision:
+		return m.AddedSyncedRevision()
+	case ticket.FieldAttempts:
+		return m.AddedAttempts()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TicketMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case ticket.FieldWantedRevision:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddWantedRevision(v)
+		return nil
+	case ticket.FieldOpenedRevision:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddOpenedRevision(v)
+		return nil
+	case ticket.FieldSyncedRevision:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddSyncedRevision(v)
+		return nil
+	case ticket.FieldAttempts:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddAttempts(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Ticket numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *TicketMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(ticket.FieldAttemptedAt) {
+		fields = append(fields, ticket.FieldAttemptedAt)
+	}
+	if m.FieldCleared(ticket.FieldVerifyAt) {
+		fields = append(fields, ticket.FieldVerifyAt)
+	}
+	if m.FieldCleared(ticket.FieldSeenAt) {
+		fields = append(fields, ticket.FieldSeenAt)
+	}
+	if m.FieldCleared(ticket.FieldNextAttemptAt) {
+		fields = append(fields, ticket.FieldNextAttemptAt)
+	}
+	if m.FieldCleared(ticket.FieldLastErrorAt) {
+		fields = append(fields, ticket.FieldLastErrorAt)
+	}
+	if m.FieldCleared(ticket.FieldClaimedUntil) {
+		fields = append(fields, ticket.FieldClaimedUntil)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *TicketMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *TicketMutation) ClearField(name string) error {
+	switch name {
+	case ticket.FieldAttemptedAt:
+		m.ClearAttemptedAt()
+		return nil
+	case ticket.FieldVerifyAt:
+		m.ClearVerifyAt()
+		return nil
+	case ticket.FieldSeenAt:
+		m.ClearSeenAt()
+		return nil
+	case ticket.FieldNextAttemptAt:
+		m.ClearNextAttemptAt()
+		return nil
+	case ticket.FieldLastErrorAt:
+		m.ClearLastErrorAt()
+		return nil
+	case ticket.FieldClaimedUntil:
+		m.ClearClaimedUntil()
+		return nil
+	}
+	return fmt.Errorf("unknown Ticket nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *TicketMutation) ResetField(name string) error {
+	switch name {
+	case ticket.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case ticket.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case ticket.FieldIncidentID:
+		m.ResetIncidentID()
+		return nil
+	case ticket.FieldConnectionID:
+		m.ResetConnectionID()
+		return nil
+	case ticket.FieldState:
+		m.ResetState()
+		return nil
+	case ticket.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case ticket.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case ticket.FieldWantedRevision:
+		m.ResetWantedRevision()
+		return nil
+	case ticket.FieldOpenedRevision:
+		m.ResetOpenedRevision()
+		return nil
+	case ticket.FieldSyncedRevision:
+		m.ResetSyncedRevision()
+		return nil
+	case ticket.FieldAttemptedAt:
+		m.ResetAttemptedAt()
+		return nil
+	case ticket.FieldVerifyAt:
+		m.ResetVerifyAt()
+		return nil
+	case ticket.FieldPushedClosed:
+		m.ResetPushedClosed()
+		return nil
+	case ticket.FieldPushedTitle:
+		m.ResetPushedTitle()
+		return nil
+	case ticket.FieldPushedSeverity:
+		m.ResetPushedSeverity()
+		return nil
+	case ticket.FieldExternalID:
+		m.ResetExternalID()
+		return nil
+	case ticket.FieldExternalNumber:
+		m.ResetExternalNumber()
+		return nil
+	case ticket.FieldExternalURL:
+		m.ResetExternalURL()
+		return nil
+	case ticket.FieldCompanyID:
+		m.ResetCompanyID()
+		return nil
+	case ticket.FieldCompanyName:
+		m.ResetCompanyName()
+		return nil
+	case ticket.FieldExternalStatus:
+		m.ResetExternalStatus()
+		return nil
+	case ticket.FieldExternalStatusID:
+		m.ResetExternalStatusID()
+		return nil
+	case ticket.FieldExternalClosed:
+		m.ResetExternalClosed()
+		return nil
+	case ticket.FieldSeenAt:
+		m.ResetSeenAt()
+		return nil
+	case ticket.FieldLook:
+		m.ResetLook()
+		return nil
+	case ticket.FieldAttempts:
+		m.ResetAttempts()
+		return nil
+	case ticket.FieldNextAttemptAt:
+		m.ResetNextAttemptAt()
+		return nil
+	case ticket.FieldLastError:
+		m.ResetLastError()
+		return nil
+	case ticket.FieldLastErrorReason:
+		m.ResetLastErrorReason()
+		return nil
+	case ticket.FieldLastErrorAt:
+		m.ResetLastErrorAt()
+		return nil
+	case ticket.FieldClaim:
+		m.ResetClaim()
+		return nil
+	case ticket.FieldClaimedUntil:
+		m.ResetClaimedUntil()
+		return nil
+	}
+	return fmt.Errorf("unknown Ticket field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *TicketMutation) AddedEdges() []string {
+	edges := make([]string, 0, 4)
+	if m.incident != nil {
+		edges = append(edges, ticket.EdgeIncident)
+	}
+	if m.connection != nil {
+		edges = append(edges, ticket.EdgeConnection)
+	}
+	if m.notes != nil {
+		edges = append(edges, ticket.EdgeNotes)
+	}
+	if m.events != nil {
+		edges = append(edges, ticket.EdgeEvents)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *TicketMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case ticket.EdgeIncident:
+		if id := m.incident; id != nil {
+			return []ent.Value{*id}
+		}
+	case ticket.EdgeConnection:
+		if id := m.connection; id != nil {
+			return []ent.Value{*id}
+		}
+	case ticket.EdgeNotes:
+		ids := make([]ent.Value, 0, len(m.notes))
+		for id := range m.notes {
+			ids = append(ids, id)
+		}
+		return ids
+	case ticket.EdgeEvents:
+		ids := make([]ent.Value, 0, len(m.events))
+		for id := range m.events {
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *TicketMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 4)
+	if m.removednotes != nil {
+		edges = append(edges, ticket.EdgeNotes)
+	}
+	if m.removedevents != nil {
+		edges = append(edges, ticket.EdgeEvents)
+	}
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *TicketMutation) RemovedIDs(name string) []ent.Value {
+	switch name {
+	case ticket.EdgeNotes:
+		ids := make([]ent.Value, 0, len(m.removednotes))
+		for id := range m.removednotes {
+			ids = append(ids, id)
+		}
+		return ids
+	case ticket.EdgeEvents:
+		ids := make([]ent.Value, 0, len(m.removedevents))
+		for id := range m.removedevents {
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *TicketMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 4)
+	if m.clearedincident {
+		edges = append(edges, ticket.EdgeIncident)
+	}
+	if m.clearedconnection {
+		edges = append(edges, ticket.EdgeConnection)
+	}
+	if m.clearednotes {
+		edges = append(edges, ticket.EdgeNotes)
+	}
+	if m.clearedevents {
+		edges = append(edges, ticket.EdgeEvents)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *TicketMutation) EdgeCleared(name string) bool {
+	switch name {
+	case ticket.EdgeIncident:
+		return m.clearedincident
+	case ticket.EdgeConnection:
+		return m.clearedconnection
+	case ticket.EdgeNotes:
+		return m.clearednotes
+	case ticket.EdgeEvents:
+		return m.clearedevents
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *TicketMutation) ClearEdge(name string) error {
+	switch name {
+	case ticket.EdgeIncident:
+		m.ClearIncident()
+		return nil
+	case ticket.EdgeConnection:
+		m.ClearConnection()
+		return nil
+	}
+	return fmt.Errorf("unknown Ticket unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *TicketMutation) ResetEdge(name string) error {
+	switch name {
+	case ticket.EdgeIncident:
+		m.ResetIncident()
+		return nil
+	case ticket.EdgeConnection:
+		m.ResetConnection()
+		return nil
+	case ticket.EdgeNotes:
+		m.ResetNotes()
+		return nil
+	case ticket.EdgeEvents:
+		m.ResetEvents()
+		return nil
+	}
+	return fmt.Errorf("unknown Ticket edge %s", name)
+}
+
+// TicketEventMutation represents an operation that mutates the TicketEvent nodes in the graph.
+type TicketEventMutation struct {
+	config
+	op              Op
+	typ             string
+	id              *string
+	organization_id *string
+	tenant_id       *string
+	at              *time.Time
+	kind            *ticketevent.Kind
+	in_psa          *bool
+	by              *string
+	text            *string
+	clearedFields   map[string]struct{}
+	ticket          *string
+	clearedticket   bool
+	done            bool
+	oldValue        func(context.Context) (*TicketEvent, error)
+	predicates      []predicate.TicketEvent
+}
+
+var _ ent.Mutation = (*TicketEventMutation)(nil)
+
+// ticketeventOption allows management of the mutation configuration using functional options.
+type ticketeventOption func(*TicketEventMutation)
+
+// newTicketEventMutation creates new mutation for the TicketEvent entity.
+func newTicketEventMutation(c config, op Op, opts ...ticketeventOption) *TicketEventMutation {
+	m := &TicketEventMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeTicketEvent,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withTicketEventID sets the ID field of the mutation.
+func withTicketEventID(id string) ticketeventOption {
+	return func(m *TicketEventMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *TicketEvent
+		)
+		m.oldValue = func(ctx context.Context) (*TicketEvent, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().TicketEvent.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withTicketEvent sets the old TicketEvent of the mutation.
+func withTicketEvent(node *TicketEvent) ticketeventOption {
+	return func(m *TicketEventMutation) {
+		m.oldValue = func(context.Context) (*TicketEvent, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m TicketEventMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m TicketEventMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of TicketEvent entities.
+func (m *TicketEventMutation) SetID(id string) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *TicketEventMutation) ID() (id string, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *TicketEventMutation) IDs(ctx context.Context) ([]string, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []string{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().TicketEvent.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *TicketEventMutation) SetOrganizationID(s string) {
+	m.organization_id = &s
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *TicketEventMutation) OrganizationID() (r string, exists bool) {
+	v := m.organization_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the TicketEvent entity.
+// If the TicketEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketEventMutation) OldOrganizationID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *TicketEventMutation) ResetOrganizationID() {
+	m.organization_id = nil
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *TicketEventMutation) SetTenantID(s string) {
+	m.tenant_id = &s
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *TicketEventMutation) TenantID() (r string, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the TicketEvent entity.
+// If the TicketEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketEventMutation) OldTenantID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *TicketEventMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetTicketID sets the "ticket_id" field.
+func (m *TicketEventMutation) SetTicketID(s string) {
+	m.ticket = &s
+}
+
+// TicketID returns the value of the "ticket_id" field in the mutation.
+func (m *TicketEventMutation) TicketID() (r string, exists bool) {
+	v := m.ticket
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTicketID returns the old "ticket_id" field's value of the TicketEvent entity.
+// If the TicketEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketEventMutation) OldTicketID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTicketID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTicketID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTicketID: %w", err)
+	}
+	return oldValue.TicketID, nil
+}
+
+// ResetTicketID resets all changes to the "ticket_id" field.
+func (m *TicketEventMutation) ResetTicketID() {
+	m.ticket = nil
+}
+
+// SetAt sets the "at" field.
+func (m *TicketEventMutation) SetAt(t time.Time) {
+	m.at = &t
+}
+
+// At returns the value of the "at" field in the mutation.
+func (m *TicketEventMutation) At() (r time.Time, exists bool) {
+	v := m.at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAt returns the old "at" field's value of the TicketEvent entity.
+// If the TicketEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketEventMutation) OldAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAt: %w", err)
+	}
+	return oldValue.At, nil
+}
+
+// ResetAt resets all changes to the "at" field.
+func (m *TicketEventMutation) ResetAt() {
+	m.at = nil
+}
+
+// SetKind sets the "kind" field.
+func (m *TicketEventMutation) SetKind(t ticketevent.Kind) {
+	m.kind = &t
+}
+
+// Kind returns the value of the "kind" field in the mutation.
+func (m *TicketEventMutation) Kind() (r ticketevent.Kind, exists bool) {
+	v := m.kind
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKind returns the old "kind" field's value of the TicketEvent entity.
+// If the TicketEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketEventMutation) OldKind(ctx context.Context) (v ticketevent.Kind, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKind is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKind requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKind: %w", err)
+	}
+	return oldValue.Kind, nil
+}
+
+// ResetKind resets all changes to the "kind" field.
+func (m *TicketEventMutation) ResetKind() {
+	m.kind = nil
+}
+
+// SetInPsa sets the "in_psa" field.
+func (m *TicketEventMutation) SetInPsa(b bool) {
+	m.in_psa = &b
+}
+
+// InPsa returns the value of the "in_psa" field in the mutation.
+func (m *TicketEventMutation) InPsa() (r bool, exists bool) {
+	v := m.in_psa
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldInPsa returns the old "in_psa" field's value of the TicketEvent entity.
+// If the TicketEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketEventMutation) OldInPsa(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldInPsa is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldInPsa requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldInPsa: %w", err)
+	}
+	return oldValue.InPsa, nil
+}
+
+// ResetInPsa resets all changes to the "in_psa" field.
+func (m *TicketEventMutation) ResetInPsa() {
+	m.in_psa = nil
+}
+
+// SetBy sets the "by" field.
+func (m *TicketEventMutation) SetBy(s string) {
+	m.by = &s
+}
+
+// By returns the value of the "by" field in the mutation.
+func (m *TicketEventMutation) By() (r string, exists bool) {
+	v := m.by
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBy returns the old "by" field's value of the TicketEvent entity.
+// If the TicketEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketEventMutation) OldBy(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBy is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBy requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBy: %w", err)
+	}
+	return oldValue.By, nil
+}
+
+// ResetBy resets all changes to the "by" field.
+func (m *TicketEventMutation) ResetBy() {
+	m.by = nil
+}
+
+// SetText sets the "text" field.
+func (m *TicketEventMutation) SetText(s string) {
+	m.text = &s
+}
+
+// Text returns the value of the "text" field in the mutation.
+func (m *TicketEventMutation) Text() (r string, exists bool) {
+	v := m.text
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldText returns the old "text" field's value of the TicketEvent entity.
+// If the TicketEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketEventMutation) OldText(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldText is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldText requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldText: %w", err)
+	}
+	return oldValue.Text, nil
+}
+
+// ResetText resets all changes to the "text" field.
+func (m *TicketEventMutation) ResetText() {
+	m.text = nil
+}
+
+// ClearTicket clears the "ticket" edge to the Ticket entity.
+func (m *TicketEventMutation) ClearTicket() {
+	m.clearedticket = true
+	m.clearedFields[ticketevent.FieldTicketID] = struct{}{}
+}
+
+// TicketCleared reports if the "ticket" edge to the Ticket entity was cleared.
+func (m *TicketEventMutation) TicketCleared() bool {
+	return m.clearedticket
+}
+
+// TicketIDs returns the "ticket" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TicketID instead. It exists only for internal usage by the builders.
+func (m *TicketEventMutation) TicketIDs() (ids []string) {
+	if id := m.ticket; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetTicket resets all changes to the "ticket" edge.
+func (m *TicketEventMutation) ResetTicket() {
+	m.ticket = nil
+	m.clearedticket = false
+}
+
+// Where appends a list predicates to the TicketEventMutation builder.
+func (m *TicketEventMutation) Where(ps ...predicate.TicketEvent) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the TicketEventMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *TicketEventMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.TicketEvent, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *TicketEventMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *TicketEventMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (TicketEvent).
+func (m *TicketEventMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *TicketEventMutation) Fields() []string {
+	fields := make([]string, 0, 8)
+	if m.organization_id != nil {
+		fields = append(fields, ticketevent.FieldOrganizationID)
+	}
+	if m.tenant_id != nil {
+		fields = append(fields, ticketevent.FieldTenantID)
+	}
+	if m.ticket != nil {
+		fields = append(fields, ticketevent.FieldTicketID)
+	}
+	if m.at != nil {
+		fields = append(fields, ticketevent.FieldAt)
+	}
+	if m.kind != nil {
+		fields = append(fields, ticketevent.FieldKind)
+	}
+	if m.in_psa != nil {
+		fields = append(fields, ticketevent.FieldInPsa)
+	}
+	if m.by != nil {
+		fields = append(fields, ticketevent.FieldBy)
+	}
+	if m.text != nil {
+		fields = append(fields, ticketevent.FieldText)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *TicketEventMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case ticketevent.FieldOrganizationID:
+		return m.OrganizationID()
+	case ticketevent.FieldTenantID:
+		return m.TenantID()
+	case ticketevent.FieldTicketID:
+		return m.TicketID()
+	case ticketevent.FieldAt:
+		return m.At()
+	case ticketevent.FieldKind:
+		return m.Kind()
+	case ticketevent.FieldInPsa:
+		return m.InPsa()
+	case ticketevent.FieldBy:
+		return m.By()
+	case ticketevent.FieldText:
+		return m.Text()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *TicketEventMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case ticketevent.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case ticketevent.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case ticketevent.FieldTicketID:
+		return m.OldTicketID(ctx)
+	case ticketevent.FieldAt:
+		return m.OldAt(ctx)
+	case ticketevent.FieldKind:
+		return m.OldKind(ctx)
+	case ticketevent.FieldInPsa:
+		return m.OldInPsa(ctx)
+	case ticketevent.FieldBy:
+		return m.OldBy(ctx)
+	case ticketevent.FieldText:
+		return m.OldText(ctx)
+	}
+	return nil, fmt.Errorf("unknown TicketEvent field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TicketEventMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case ticketevent.FieldOrganizationID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case ticketevent.FieldTenantID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case ticketevent.FieldTicketID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTicketID(v)
+		return nil
+	case ticketevent.FieldAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAt(v)
+		return nil
+	case ticketevent.FieldKind:
+		v, ok := value.(ticketevent.Kind)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKind(v)
+		return nil
+	case ticketevent.FieldInPsa:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetInPsa(v)
+		return nil
+	case ticketevent.FieldBy:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBy(v)
+		return nil
+	case ticketevent.FieldText:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetText(v)
+		return nil
+	}
+	return fmt.Errorf("unknown TicketEvent field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *TicketEventMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *TicketEventMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TicketEventMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown TicketEvent numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *TicketEventMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *TicketEventMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *TicketEventMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown TicketEvent nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *TicketEventMutation) ResetField(name string) error {
+	switch name {
+	case ticketevent.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case ticketevent.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case ticketevent.FieldTicketID:
+		m.ResetTicketID()
+		return nil
+	case ticketevent.FieldAt:
+		m.ResetAt()
+		return nil
+	case ticketevent.FieldKind:
+		m.ResetKind()
+		return nil
+	case ticketevent.FieldInPsa:
+		m.ResetInPsa()
+		return nil
+	case ticketevent.FieldBy:
+		m.ResetBy()
+		return nil
+	case ticketevent.FieldText:
+		m.ResetText()
+		return nil
+	}
+	return fmt.Errorf("unknown TicketEvent field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *TicketEventMutation) AddedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.ticket != nil {
+		edges = append(edges, ticketevent.EdgeTicket)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *TicketEventMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case ticketevent.EdgeTicket:
+		if id := m.ticket; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *TicketEventMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 1)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *TicketEventMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *TicketEventMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.clearedticket {
+		edges = append(edges, ticketevent.EdgeTicket)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *TicketEventMutation) EdgeCleared(name string) bool {
+	switch name {
+	case ticketevent.EdgeTicket:
+		return m.clearedticket
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *TicketEventMutation) ClearEdge(name string) error {
+	switch name {
+	case ticketevent.EdgeTicket:
+		m.ClearTicket()
+		return nil
+	}
+	return fmt.Errorf("unknown TicketEvent unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *TicketEventMutation) ResetEdge(name string) error {
+	switch name {
+	case ticketevent.EdgeTicket:
+		m.ResetTicket()
+		return nil
+	}
+	return fmt.Errorf("unknown TicketEvent edge %s", name)
+}
+
+// TicketNoteMutation represents an operation that mutates the TicketNote nodes in the graph.
+type TicketNoteMutation struct {
+	config
+	op              Op
+	typ             string
+	id              *string
+	organization_id *string
+	tenant_id       *string
+	sequence        *int
+	addsequence     *int
+	attempted_at    *time.Time
+	external_id     *string
+	clearedFields   map[string]struct{}
+	ticket          *string
+	clearedticket   bool
+	done            bool
+	oldValue        func(context.Context) (*TicketNote, error)
+	predicates      []predicate.TicketNote
+}
+
+var _ ent.Mutation = (*TicketNoteMutation)(nil)
+
+// ticketnoteOption allows management of the mutation configuration using functional options.
+type ticketnoteOption func(*TicketNoteMutation)
+
+// newTicketNoteMutation creates new mutation for the TicketNote entity.
+func newTicketNoteMutation(c config, op Op, opts ...ticketnoteOption) *TicketNoteMutation {
+	m := &TicketNoteMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeTicketNote,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withTicketNoteID sets the ID field of the mutation.
+func withTicketNoteID(id string) ticketnoteOption {
+	return func(m *TicketNoteMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *TicketNote
+		)
+		m.oldValue = func(ctx context.Context) (*TicketNote, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().TicketNote.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withTicketNote sets the old TicketNote of the mutation.
+func withTicketNote(node *TicketNote) ticketnoteOption {
+	return func(m *TicketNoteMutation) {
+		m.oldValue = func(context.Context) (*TicketNote, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m TicketNoteMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m TicketNoteMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of TicketNote entities.
+func (m *TicketNoteMutation) SetID(id string) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *TicketNoteMutation) ID() (id string, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *TicketNoteMutation) IDs(ctx context.Context) ([]string, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []string{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().TicketNote.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *TicketNoteMutation) SetOrganizationID(s string) {
+	m.organization_id = &s
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *TicketNoteMutation) OrganizationID() (r string, exists bool) {
+	v := m.organization_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the TicketNote entity.
+// If the TicketNote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketNoteMutation) OldOrganizationID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *TicketNoteMutation) ResetOrganizationID() {
+	m.organization_id = nil
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *TicketNoteMutation) SetTenantID(s string) {
+	m.tenant_id = &s
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *TicketNoteMutation) TenantID() (r string, exists bool) {
+	v := m.tenant_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the TicketNote entity.
+// If the TicketNote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketNoteMutation) OldTenantID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *TicketNoteMutation) ResetTenantID() {
+	m.tenant_id = nil
+}
+
+// SetTicketID sets the "ticket_id" field.
+func (m *TicketNoteMutation) SetTicketID(s string) {
+	m.ticket = &s
+}
+
+// TicketID returns the value of the "ticket_id" field in the mutation.
+func (m *TicketNoteMutation) TicketID() (r string, exists bool) {
+	v := m.ticket
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTicketID returns the old "ticket_id" field's value of the TicketNote entity.
+// If the TicketNote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketNoteMutation) OldTicketID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTicketID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTicketID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTicketID: %w", err)
+	}
+	return oldValue.TicketID, nil
+}
+
+// ResetTicketID resets all changes to the "ticket_id" field.
+func (m *TicketNoteMutation) ResetTicketID() {
+	m.ticket = nil
+}
+
+// SetSequence sets the "sequence" field.
+func (m *TicketNoteMutation) SetSequence(i int) {
+	m.sequence = &i
+	m.addsequence = nil
+}
+
+// Sequence returns the value of the "sequence" field in the mutation.
+func (m *TicketNoteMutation) Sequence() (r int, exists bool) {
+	v := m.sequence
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSequence returns the old "sequence" field's value of the TicketNote entity.
+// If the TicketNote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketNoteMutation) OldSequence(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSequence is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSequence requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSequence: %w", err)
+	}
+	return oldValue.Sequence, nil
+}
+
+// AddSequence adds i to the "sequence" field.
+func (m *TicketNoteMutation) AddSequence(i int) {
+	if m.addsequence != nil {
+		*m.addsequence += i
+	} else {
+		m.addsequence = &i
+	}
+}
+
+// AddedSequence returns the value that was added to the "sequence" field in this mutation.
+func (m *TicketNoteMutation) AddedSequence() (r int, exists bool) {
+	v := m.addsequence
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetSequence resets all changes to the "sequence" field.
+func (m *TicketNoteMutation) ResetSequence() {
+	m.sequence = nil
+	m.addsequence = nil
+}
+
+// SetAttemptedAt sets the "attempted_at" field.
+func (m *TicketNoteMutation) SetAttemptedAt(t time.Time) {
+	m.attempted_at = &t
+}
+
+// AttemptedAt returns the value of the "attempted_at" field in the mutation.
+func (m *TicketNoteMutation) AttemptedAt() (r time.Time, exists bool) {
+	v := m.attempted_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAttemptedAt returns the old "attempted_at" field's value of the TicketNote entity.
+// If the TicketNote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketNoteMutation) OldAttemptedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAttemptedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAttemptedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAttemptedAt: %w", err)
+	}
+	return oldValue.AttemptedAt, nil
+}
+
+// ResetAttemptedAt resets all changes to the "attempted_at" field.
+func (m *TicketNoteMutation) ResetAttemptedAt() {
+	m.attempted_at = nil
+}
+
+// SetExternalID sets the "external_id" field.
+func (m *TicketNoteMutation) SetExternalID(s string) {
+	m.external_id = &s
+}
+
+// ExternalID returns the value of the "external_id" field in the mutation.
+func (m *TicketNoteMutation) ExternalID() (r string, exists bool) {
+	v := m.external_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExternalID returns the old "external_id" field's value of the TicketNote entity.
+// If the TicketNote object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketNoteMutation) OldExternalID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExternalID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExternalID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExternalID: %w", err)
+	}
+	return oldValue.ExternalID, nil
+}
+
+// ResetExternalID resets all changes to the "external_id" field.
+func (m *TicketNoteMutation) ResetExternalID() {
+	m.external_id = nil
+}
+
+// ClearTicket clears the "ticket" edge to the Ticket entity.
+func (m *TicketNoteMutation) ClearTicket() {
+	m.clearedticket = true
+	m.clearedFields[ticketnote.FieldTicketID] = struct{}{}
+}
+
+// TicketCleared reports if the "ticket" edge to the Ticket entity was cleared.
+func (m *TicketNoteMutation) TicketCleared() bool {
+	return m.clearedticket
+}
+
+// TicketIDs returns the "ticket" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TicketID instead. It exists only for internal usage by the builders.
+func (m *TicketNoteMutation) TicketIDs() (ids []string) {
+	if id := m.ticket; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetTicket resets all changes to the "ticket" edge.
+func (m *TicketNoteMutation) ResetTicket() {
+	m.ticket = nil
+	m.clearedticket = false
+}
+
+// Where appends a list predicates to the TicketNoteMutation builder.
+func (m *TicketNoteMutation) Where(ps ...predicate.TicketNote) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the TicketNoteMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *TicketNoteMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.TicketNote, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *TicketNoteMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *TicketNoteMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (TicketNote).
+func (m *TicketNoteMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *TicketNoteMutation) Fields() []string {
+	fields := make([]string, 0, 6)
+	if m.organization_id != nil {
+		fields = append(fields, ticketnote.FieldOrganizationID)
+	}
+	if m.tenant_id != nil {
+		fields = append(fields, ticketnote.FieldTenantID)
+	}
+	if m.ticket != nil {
+		fields = append(fields, ticketnote.FieldTicketID)
+	}
+	if m.sequence != nil {
+		fields = append(fields, ticketnote.FieldSequence)
+	}
+	if m.attempted_at != nil {
+		fields = append(fields, ticketnote.FieldAttemptedAt)
+	}
+	if m.external_id != nil {
+		fields = append(fields, ticketnote.FieldExternalID)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *TicketNoteMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case ticketnote.FieldOrganizationID:
+		return m.OrganizationID()
+	case ticketnote.FieldTenantID:
+		return m.TenantID()
+	case ticketnote.FieldTicketID:
+		return m.TicketID()
+	case ticketnote.FieldSequence:
+		return m.Sequence()
+	case ticketnote.FieldAttemptedAt:
+		return m.AttemptedAt()
+	case ticketnote.FieldExternalID:
+		return m.ExternalID()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *TicketNoteMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case ticketnote.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case ticketnote.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case ticketnote.FieldTicketID:
+		return m.OldTicketID(ctx)
+	case ticketnote.FieldSequence:
+		return m.OldSequence(ctx)
+	case ticketnote.FieldAttemptedAt:
+		return m.OldAttemptedAt(ctx)
+	case ticketnote.FieldExternalID:
+		return m.OldExternalID(ctx)
+	}
+	return nil, fmt.Errorf("unknown TicketNote field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TicketNoteMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case ticketnote.FieldOrganizationID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case ticketnote.FieldTenantID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case ticketnote.FieldTicketID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTicketID(v)
+		return nil
+	case ticketnote.FieldSequence:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSequence(v)
+		return nil
+	case ticketnote.FieldAttemptedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAttemptedAt(v)
+		return nil
+	case ticketnote.FieldExternalID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExternalID(v)
+		return nil
+	}
+	return fmt.Errorf("unknown TicketNote field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *TicketNoteMutation) AddedFields() []string {
+	var fields []string
+	if m.addsequence != nil {
+		fields = append(fields, ticketnote.FieldSequence)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *TicketNoteMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case ticketnote.FieldSequence:
+		return m.AddedSequence()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *TicketNoteMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case ticketnote.FieldSequence:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddSequence(v)
+		return nil
+	}
+	return fmt.Errorf("unknown TicketNote numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *TicketNoteMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *TicketNoteMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *TicketNoteMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown TicketNote nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *TicketNoteMutation) ResetField(name string) error {
+	switch name {
+	case ticketnote.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case ticketnote.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case ticketnote.FieldTicketID:
+		m.ResetTicketID()
+		return nil
+	case ticketnote.FieldSequence:
+		m.ResetSequence()
+		return nil
+	case ticketnote.FieldAttemptedAt:
+		m.ResetAttemptedAt()
+		return nil
+	case ticketnote.FieldExternalID:
+		m.ResetExternalID()
+		return nil
+	}
+	return fmt.Errorf("unknown TicketNote field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *TicketNoteMutation) AddedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.ticket != nil {
+		edges = append(edges, ticketnote.EdgeTicket)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *TicketNoteMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case ticketnote.EdgeTicket:
+		if id := m.ticket; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *TicketNoteMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 1)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *TicketNoteMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *TicketNoteMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.clearedticket {
+		edges = append(edges, ticketnote.EdgeTicket)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *TicketNoteMutation) EdgeCleared(name string) bool {
+	switch name {
+	case ticketnote.EdgeTicket:
+		return m.clearedticket
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *TicketNoteMutation) ClearEdge(name string) error {
+	switch name {
+	case ticketnote.EdgeTicket:
+		m.ClearTicket()
+		return nil
+	}
+	return fmt.Errorf("unknown TicketNote unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *TicketNoteMutation) ResetEdge(name string) error {
+	switch name {
+	case ticketnote.EdgeTicket:
+		m.ResetTicket()
+		return nil
+	}
+	return fmt.Errorf("unknown TicketNote edge %s", name)
 }

@@ -6,14 +6,19 @@ import (
 	"github.com/cairn-itdr/cairn/ent/account"
 	"github.com/cairn-itdr/cairn/ent/apikey"
 	"github.com/cairn-itdr/cairn/ent/auditentry"
+	"github.com/cairn-itdr/cairn/ent/companymapping"
 	"github.com/cairn-itdr/cairn/ent/failedattack"
 	"github.com/cairn-itdr/cairn/ent/finding"
 	"github.com/cairn-itdr/cairn/ent/idempotencykey"
 	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/ent/organization"
+	"github.com/cairn-itdr/cairn/ent/psaconnection"
 	"github.com/cairn-itdr/cairn/ent/schema"
 	"github.com/cairn-itdr/cairn/ent/tenant"
+	"github.com/cairn-itdr/cairn/ent/ticket"
+	"github.com/cairn-itdr/cairn/ent/ticketevent"
+	"github.com/cairn-itdr/cairn/ent/ticketnote"
 )
 
 // The init function reads all schema descriptors with runtime code
@@ -151,6 +156,61 @@ func init() {
 	auditentry.DefaultID = auditentryDescID.Default.(func() string)
 	// auditentry.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	auditentry.IDValidator = auditentryDescID.Validators[0].(func(string) error)
+	companymappingMixin := schema.CompanyMapping{}.Mixin()
+	companymappingMixinFields0 := companymappingMixin[0].Fields()
+	_ = companymappingMixinFields0
+	companymappingFields := schema.CompanyMapping{}.Fields()
+	_ = companymappingFields
+	// companymappingDescOrganizationID is the schema descriptor for organization_id field.
+	companymappingDescOrganizationID := companymappingMixinFields0[0].Descriptor()
+	// companymapping.OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
+	companymapping.OrganizationIDValidator = func() func(string) error {
+		validators := companymappingDescOrganizationID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(organization_id string) error {
+			for _, fn := range fns {
+				if err := fn(organization_id); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// companymappingDescTenantID is the schema descriptor for tenant_id field.
+	companymappingDescTenantID := companymappingMixinFields0[1].Descriptor()
+	// companymapping.TenantIDValidator is a validator for the "tenant_id" field. It is called by the builders before save.
+	companymapping.TenantIDValidator = func() func(string) error {
+		validators := companymappingDescTenantID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(tenant string) error {
+			for _, fn := range fns {
+				if err := fn(tenant); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// companymappingDescConnectionID is the schema descriptor for connection_id field.
+	companymappingDescConnectionID := companymappingFields[1].Descriptor()
+	// companymapping.ConnectionIDValidator is a validator for the "connection_id" field. It is called by the builders before save.
+	companymapping.ConnectionIDValidator = companymappingDescConnectionID.Validators[0].(func(string) error)
+	// companymappingDescCompanyID is the schema descriptor for company_id field.
+	companymappingDescCompanyID := companymappingFields[2].Descriptor()
+	// companymapping.CompanyIDValidator is a validator for the "company_id" field. It is called by the builders before save.
+	companymapping.CompanyIDValidator = companymappingDescCompanyID.Validators[0].(func(string) error)
+	// companymappingDescID is the schema descriptor for id field.
+	companymappingDescID := companymappingFields[0].Descriptor()
+	// companymapping.DefaultID holds the default value on creation for the id field.
+	companymapping.DefaultID = companymappingDescID.Default.(func() string)
+	// companymapping.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	companymapping.IDValidator = companymappingDescID.Validators[0].(func(string) error)
 	failedattackMixin := schema.FailedAttack{}.Mixin()
 	failedattackMixinFields0 := failedattackMixin[0].Fields()
 	_ = failedattackMixinFields0
@@ -478,6 +538,85 @@ func init() {
 	organization.DefaultID = organizationDescID.Default.(func() string)
 	// organization.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	organization.IDValidator = organizationDescID.Validators[0].(func(string) error)
+	psaconnectionMixin := schema.PSAConnection{}.Mixin()
+	psaconnectionMixinFields0 := psaconnectionMixin[0].Fields()
+	_ = psaconnectionMixinFields0
+	psaconnectionFields := schema.PSAConnection{}.Fields()
+	_ = psaconnectionFields
+	// psaconnectionDescOrganizationID is the schema descriptor for organization_id field.
+	psaconnectionDescOrganizationID := psaconnectionMixinFields0[0].Descriptor()
+	// psaconnection.OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
+	psaconnection.OrganizationIDValidator = func() func(string) error {
+		validators := psaconnectionDescOrganizationID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(organization_id string) error {
+			for _, fn := range fns {
+				if err := fn(organization_id); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// psaconnectionDescKind is the schema descriptor for kind field.
+	psaconnectionDescKind := psaconnectionFields[1].Descriptor()
+	// psaconnection.KindValidator is a validator for the "kind" field. It is called by the builders before save.
+	psaconnection.KindValidator = psaconnectionDescKind.Validators[0].(func(string) error)
+	// psaconnectionDescName is the schema descriptor for name field.
+	psaconnectionDescName := psaconnectionFields[2].Descriptor()
+	// psaconnection.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	psaconnection.NameValidator = func() func(string) error {
+		validators := psaconnectionDescName.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(name string) error {
+			for _, fn := range fns {
+				if err := fn(name); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// psaconnectionDescDefaultCompanyID is the schema descriptor for default_company_id field.
+	psaconnectionDescDefaultCompanyID := psaconnectionFields[6].Descriptor()
+	// psaconnection.DefaultDefaultCompanyID holds the default value on creation for the default_company_id field.
+	psaconnection.DefaultDefaultCompanyID = psaconnectionDescDefaultCompanyID.Default.(string)
+	// psaconnectionDescDefaultCompanyName is the schema descriptor for default_company_name field.
+	psaconnectionDescDefaultCompanyName := psaconnectionFields[7].Descriptor()
+	// psaconnection.DefaultDefaultCompanyName holds the default value on creation for the default_company_name field.
+	psaconnection.DefaultDefaultCompanyName = psaconnectionDescDefaultCompanyName.Default.(string)
+	// psaconnectionDescCallsPerMinute is the schema descriptor for calls_per_minute field.
+	psaconnectionDescCallsPerMinute := psaconnectionFields[8].Descriptor()
+	// psaconnection.CallsPerMinuteValidator is a validator for the "calls_per_minute" field. It is called by the builders before save.
+	psaconnection.CallsPerMinuteValidator = psaconnectionDescCallsPerMinute.Validators[0].(func(int) error)
+	// psaconnectionDescFailures is the schema descriptor for failures field.
+	psaconnectionDescFailures := psaconnectionFields[12].Descriptor()
+	// psaconnection.DefaultFailures holds the default value on creation for the failures field.
+	psaconnection.DefaultFailures = psaconnectionDescFailures.Default.(int)
+	// psaconnectionDescLastError is the schema descriptor for last_error field.
+	psaconnectionDescLastError := psaconnectionFields[14].Descriptor()
+	// psaconnection.DefaultLastError holds the default value on creation for the last_error field.
+	psaconnection.DefaultLastError = psaconnectionDescLastError.Default.(string)
+	// psaconnectionDescLastErrorReason is the schema descriptor for last_error_reason field.
+	psaconnectionDescLastErrorReason := psaconnectionFields[15].Descriptor()
+	// psaconnection.DefaultLastErrorReason holds the default value on creation for the last_error_reason field.
+	psaconnection.DefaultLastErrorReason = psaconnectionDescLastErrorReason.Default.(string)
+	// psaconnectionDescMinuteCalls is the schema descriptor for minute_calls field.
+	psaconnectionDescMinuteCalls := psaconnectionFields[20].Descriptor()
+	// psaconnection.DefaultMinuteCalls holds the default value on creation for the minute_calls field.
+	psaconnection.DefaultMinuteCalls = psaconnectionDescMinuteCalls.Default.(int)
+	// psaconnectionDescID is the schema descriptor for id field.
+	psaconnectionDescID := psaconnectionFields[0].Descriptor()
+	// psaconnection.DefaultID holds the default value on creation for the id field.
+	psaconnection.DefaultID = psaconnectionDescID.Default.(func() string)
+	// psaconnection.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	psaconnection.IDValidator = psaconnectionDescID.Validators[0].(func(string) error)
 	tenantMixin := schema.Tenant{}.Mixin()
 	tenantMixinFields0 := tenantMixin[0].Fields()
 	_ = tenantMixinFields0
@@ -551,4 +690,237 @@ func init() {
 	tenant.DefaultID = tenantDescID.Default.(func() string)
 	// tenant.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	tenant.IDValidator = tenantDescID.Validators[0].(func(string) error)
+	ticketMixin := schema.Ticket{}.Mixin()
+	ticketMixinFields0 := ticketMixin[0].Fields()
+	_ = ticketMixinFields0
+	ticketFields := schema.Ticket{}.Fields()
+	_ = ticketFields
+	// ticketDescOrganizationID is the schema descriptor for organization_id field.
+	ticketDescOrganizationID := ticketMixinFields0[0].Descriptor()
+	// ticket.OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
+	ticket.OrganizationIDValidator = func() func(string) error {
+		validators := ticketDescOrganizationID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(organization_id string) error {
+			for _, fn := range fns {
+				if err := fn(organization_id); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// ticketDescTenantID is the schema descriptor for tenant_id field.
+	ticketDescTenantID := ticketMixinFields0[1].Descriptor()
+	// ticket.TenantIDValidator is a validator for the "tenant_id" field. It is called by the builders before save.
+	ticket.TenantIDValidator = func() func(string) error {
+		validators := ticketDescTenantID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(tenant_id string) error {
+			for _, fn := range fns {
+				if err := fn(tenant_id); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// ticketDescIncidentID is the schema descriptor for incident_id field.
+	ticketDescIncidentID := ticketFields[1].Descriptor()
+	// ticket.IncidentIDValidator is a validator for the "incident_id" field. It is called by the builders before save.
+	ticket.IncidentIDValidator = ticketDescIncidentID.Validators[0].(func(string) error)
+	// ticketDescConnectionID is the schema descriptor for connection_id field.
+	ticketDescConnectionID := ticketFields[2].Descriptor()
+	// ticket.ConnectionIDValidator is a validator for the "connection_id" field. It is called by the builders before save.
+	ticket.ConnectionIDValidator = ticketDescConnectionID.Validators[0].(func(string) error)
+	// ticketDescOpenedRevision is the schema descriptor for opened_revision field.
+	ticketDescOpenedRevision := ticketFields[7].Descriptor()
+	// ticket.DefaultOpenedRevision holds the default value on creation for the opened_revision field.
+	ticket.DefaultOpenedRevision = ticketDescOpenedRevision.Default.(int)
+	// ticketDescSyncedRevision is the schema descriptor for synced_revision field.
+	ticketDescSyncedRevision := ticketFields[8].Descriptor()
+	// ticket.DefaultSyncedRevision holds the default value on creation for the synced_revision field.
+	ticket.DefaultSyncedRevision = ticketDescSyncedRevision.Default.(int)
+	// ticketDescPushedClosed is the schema descriptor for pushed_closed field.
+	ticketDescPushedClosed := ticketFields[11].Descriptor()
+	// ticket.DefaultPushedClosed holds the default value on creation for the pushed_closed field.
+	ticket.DefaultPushedClosed = ticketDescPushedClosed.Default.(bool)
+	// ticketDescPushedTitle is the schema descriptor for pushed_title field.
+	ticketDescPushedTitle := ticketFields[12].Descriptor()
+	// ticket.DefaultPushedTitle holds the default value on creation for the pushed_title field.
+	ticket.DefaultPushedTitle = ticketDescPushedTitle.Default.(string)
+	// ticketDescPushedSeverity is the schema descriptor for pushed_severity field.
+	ticketDescPushedSeverity := ticketFields[13].Descriptor()
+	// ticket.DefaultPushedSeverity holds the default value on creation for the pushed_severity field.
+	ticket.DefaultPushedSeverity = ticketDescPushedSeverity.Default.(string)
+	// ticketDescExternalID is the schema descriptor for external_id field.
+	ticketDescExternalID := ticketFields[14].Descriptor()
+	// ticket.DefaultExternalID holds the default value on creation for the external_id field.
+	ticket.DefaultExternalID = ticketDescExternalID.Default.(string)
+	// ticketDescExternalNumber is the schema descriptor for external_number field.
+	ticketDescExternalNumber := ticketFields[15].Descriptor()
+	// ticket.DefaultExternalNumber holds the default value on creation for the external_number field.
+	ticket.DefaultExternalNumber = ticketDescExternalNumber.Default.(string)
+	// ticketDescExternalURL is the schema descriptor for external_url field.
+	ticketDescExternalURL := ticketFields[16].Descriptor()
+	// ticket.DefaultExternalURL holds the default value on creation for the external_url field.
+	ticket.DefaultExternalURL = ticketDescExternalURL.Default.(string)
+	// ticketDescCompanyID is the schema descriptor for company_id field.
+	ticketDescCompanyID := ticketFields[17].Descriptor()
+	// ticket.DefaultCompanyID holds the default value on creation for the company_id field.
+	ticket.DefaultCompanyID = ticketDescCompanyID.Default.(string)
+	// ticketDescCompanyName is the schema descriptor for company_name field.
+	ticketDescCompanyName := ticketFields[18].Descriptor()
+	// ticket.DefaultCompanyName holds the default value on creation for the company_name field.
+	ticket.DefaultCompanyName = ticketDescCompanyName.Default.(string)
+	// ticketDescExternalStatus is the schema descriptor for external_status field.
+	ticketDescExternalStatus := ticketFields[19].Descriptor()
+	// ticket.DefaultExternalStatus holds the default value on creation for the external_status field.
+	ticket.DefaultExternalStatus = ticketDescExternalStatus.Default.(string)
+	// ticketDescExternalStatusID is the schema descriptor for external_status_id field.
+	ticketDescExternalStatusID := ticketFields[20].Descriptor()
+	// ticket.DefaultExternalStatusID holds the default value on creation for the external_status_id field.
+	ticket.DefaultExternalStatusID = ticketDescExternalStatusID.Default.(string)
+	// ticketDescExternalClosed is the schema descriptor for external_closed field.
+	ticketDescExternalClosed := ticketFields[21].Descriptor()
+	// ticket.DefaultExternalClosed holds the default value on creation for the external_closed field.
+	ticket.DefaultExternalClosed = ticketDescExternalClosed.Default.(bool)
+	// ticketDescLook is the schema descriptor for look field.
+	ticketDescLook := ticketFields[23].Descriptor()
+	// ticket.DefaultLook holds the default value on creation for the look field.
+	ticket.DefaultLook = ticketDescLook.Default.(bool)
+	// ticketDescAttempts is the schema descriptor for attempts field.
+	ticketDescAttempts := ticketFields[24].Descriptor()
+	// ticket.DefaultAttempts holds the default value on creation for the attempts field.
+	ticket.DefaultAttempts = ticketDescAttempts.Default.(int)
+	// ticketDescLastError is the schema descriptor for last_error field.
+	ticketDescLastError := ticketFields[26].Descriptor()
+	// ticket.DefaultLastError holds the default value on creation for the last_error field.
+	ticket.DefaultLastError = ticketDescLastError.Default.(string)
+	// ticketDescLastErrorReason is the schema descriptor for last_error_reason field.
+	ticketDescLastErrorReason := ticketFields[27].Descriptor()
+	// ticket.DefaultLastErrorReason holds the default value on creation for the last_error_reason field.
+	ticket.DefaultLastErrorReason = ticketDescLastErrorReason.Default.(string)
+	// ticketDescClaim is the schema descriptor for claim field.
+	ticketDescClaim := ticketFields[29].Descriptor()
+	// ticket.DefaultClaim holds the default value on creation for the claim field.
+	ticket.DefaultClaim = ticketDescClaim.Default.(string)
+	// ticketDescID is the schema descriptor for id field.
+	ticketDescID := ticketFields[0].Descriptor()
+	// ticket.DefaultID holds the default value on creation for the id field.
+	ticket.DefaultID = ticketDescID.Default.(func() string)
+	// ticket.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	ticket.IDValidator = ticketDescID.Validators[0].(func(string) error)
+	ticketeventMixin := schema.TicketEvent{}.Mixin()
+	ticketeventMixinFields0 := ticketeventMixin[0].Fields()
+	_ = ticketeventMixinFields0
+	ticketeventFields := schema.TicketEvent{}.Fields()
+	_ = ticketeventFields
+	// ticketeventDescOrganizationID is the schema descriptor for organization_id field.
+	ticketeventDescOrganizationID := ticketeventMixinFields0[0].Descriptor()
+	// ticketevent.OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
+	ticketevent.OrganizationIDValidator = func() func(string) error {
+		validators := ticketeventDescOrganizationID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(organization_id string) error {
+			for _, fn := range fns {
+				if err := fn(organization_id); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// ticketeventDescTenantID is the schema descriptor for tenant_id field.
+	ticketeventDescTenantID := ticketeventMixinFields0[1].Descriptor()
+	// ticketevent.TenantIDValidator is a validator for the "tenant_id" field. It is called by the builders before save.
+	ticketevent.TenantIDValidator = func() func(string) error {
+		validators := ticketeventDescTenantID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(tenant_id string) error {
+			for _, fn := range fns {
+				if err := fn(tenant_id); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// ticketeventDescTicketID is the schema descriptor for ticket_id field.
+	ticketeventDescTicketID := ticketeventFields[1].Descriptor()
+	// ticketevent.TicketIDValidator is a validator for the "ticket_id" field. It is called by the builders before save.
+	ticketevent.TicketIDValidator = ticketeventDescTicketID.Validators[0].(func(string) error)
+	// ticketeventDescID is the schema descriptor for id field.
+	ticketeventDescID := ticketeventFields[0].Descriptor()
+	// ticketevent.DefaultID holds the default value on creation for the id field.
+	ticketevent.DefaultID = ticketeventDescID.Default.(func() string)
+	// ticketevent.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	ticketevent.IDValidator = ticketeventDescID.Validators[0].(func(string) error)
+	ticketnoteMixin := schema.TicketNote{}.Mixin()
+	ticketnoteMixinFields0 := ticketnoteMixin[0].Fields()
+	_ = ticketnoteMixinFields0
+	ticketnoteFields := schema.TicketNote{}.Fields()
+	_ = ticketnoteFields
+	// ticketnoteDescOrganizationID is the schema descriptor for organization_id field.
+	ticketnoteDescOrganizationID := ticketnoteMixinFields0[0].Descriptor()
+	// ticketnote.OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
+	ticketnote.OrganizationIDValidator = func() func(string) error {
+		validators := ticketnoteDescOrganizationID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(organization_id string) error {
+			for _, fn := range fns {
+				if err := fn(organization_id); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// ticketnoteDescTenantID is the schema descriptor for tenant_id field.
+	ticketnoteDescTenantID := ticketnoteMixinFields0[1].Descriptor()
+	// ticketnote.TenantIDValidator is a validator for the "tenant_id" field. It is called by the builders before save.
+	ticketnote.TenantIDValidator = func() func(string) error {
+		validators := ticketnoteDescTenantID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(tenant_id string) error {
+			for _, fn := range fns {
+				if err := fn(tenant_id); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// ticketnoteDescTicketID is the schema descriptor for ticket_id field.
+	ticketnoteDescTicketID := ticketnoteFields[1].Descriptor()
+	// ticketnote.TicketIDValidator is a validator for the "ticket_id" field. It is called by the builders before save.
+	ticketnote.TicketIDValidator = ticketnoteDescTicketID.Validators[0].(func(string) error)
+	// ticketnoteDescExternalID is the schema descriptor for external_id field.
+	ticketnoteDescExternalID := ticketnoteFields[4].Descriptor()
+	// ticketnote.DefaultExternalID holds the default value on creation for the external_id field.
+	ticketnote.DefaultExternalID = ticketnoteDescExternalID.Default.(string)
+	// ticketnoteDescID is the schema descriptor for id field.
+	ticketnoteDescID := ticketnoteFields[0].Descriptor()
+	// ticketnote.DefaultID holds the default value on creation for the id field.
+	ticketnote.DefaultID = ticketnoteDescID.Default.(func() string)
+	// ticketnote.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	ticketnote.IDValidator = ticketnoteDescID.Validators[0].(func(string) error)
 }

@@ -43,9 +43,11 @@ type TenantEdges struct {
 	Accounts []*Account `json:"accounts,omitempty"`
 	// Incidents holds the value of the incidents edge.
 	Incidents []*Incident `json:"incidents,omitempty"`
+	// CompanyMappings holds the value of the companyMappings edge.
+	CompanyMappings []*CompanyMapping `json:"companyMappings,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [2]bool
+	loadedTypes [3]bool
 }
 
 // AccountsOrErr returns the Accounts value or an error if the edge
@@ -64,6 +66,15 @@ func (e TenantEdges) IncidentsOrErr() ([]*Incident, error) {
 		return e.Incidents, nil
 	}
 	return nil, &NotLoadedError{edge: "incidents"}
+}
+
+// CompanyMappingsOrErr returns the CompanyMappings value or an error if the edge
+// was not loaded in eager-loading.
+func (e TenantEdges) CompanyMappingsOrErr() ([]*CompanyMapping, error) {
+	if e.loadedTypes[2] {
+		return e.CompanyMappings, nil
+	}
+	return nil, &NotLoadedError{edge: "companyMappings"}
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -162,6 +173,11 @@ func (_m *Tenant) QueryAccounts() *AccountQuery {
 // QueryIncidents queries the "incidents" edge of the Tenant entity.
 func (_m *Tenant) QueryIncidents() *IncidentQuery {
 	return NewTenantClient(_m.config).QueryIncidents(_m)
+}
+
+// QueryCompanyMappings queries the "companyMappings" edge of the Tenant entity.
+func (_m *Tenant) QueryCompanyMappings() *CompanyMappingQuery {
+	return NewTenantClient(_m.config).QueryCompanyMappings(_m)
 }
 
 // Update returns a builder for updating this Tenant.

@@ -13,6 +13,7 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/cairn-itdr/cairn/ent/account"
+	"github.com/cairn-itdr/cairn/ent/companymapping"
 	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/tenant"
 )
@@ -133,6 +134,21 @@ func (_c *TenantCreate) AddIncidents(v ...*Incident) *TenantCreate {
 		ids[i] = v[i].ID
 	}
 	return _c.AddIncidentIDs(ids...)
+}
+
+// AddCompanyMappingIDs adds the "companyMappings" edge to the CompanyMapping entity by IDs.
+func (_c *TenantCreate) AddCompanyMappingIDs(ids ...string) *TenantCreate {
+	_c.mutation.AddCompanyMappingIDs(ids...)
+	return _c
+}
+
+// AddCompanyMappings adds the "companyMappings" edges to the CompanyMapping entity.
+func (_c *TenantCreate) AddCompanyMappings(v ...*CompanyMapping) *TenantCreate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddCompanyMappingIDs(ids...)
 }
 
 // Mutation returns the TenantMutation object of the builder.
@@ -323,6 +339,22 @@ func (_c *TenantCreate) createSpec() (*Tenant, *sqlgraph.CreateSpec) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(incident.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.CompanyMappingsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   tenant.CompanyMappingsTable,
+			Columns: []string{tenant.CompanyMappingsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(companymapping.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {

@@ -13,6 +13,7 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/cairn-itdr/cairn/ent/account"
+	"github.com/cairn-itdr/cairn/ent/companymapping"
 	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/predicate"
 	"github.com/cairn-itdr/cairn/ent/tenant"
@@ -21,12 +22,13 @@ import (
 // TenantQuery is the builder for querying Tenant entities.
 type TenantQuery struct {
 	config
-	ctx           *QueryContext
-	order         []tenant.OrderOption
-	inters        []Interceptor
-	predicates    []predicate.Tenant
-	withAccounts  *AccountQuery
-	withIncidents *IncidentQuery
+	ctx                 *QueryContext
+	order               []tenant.OrderOption
+	inters              []Interceptor
+	predicates          []predicate.Tenant
+	withAccounts        *AccountQuery
+	withIncidents       *IncidentQuery
+	withCompanyMappings *CompanyMappingQuery
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -100,6 +102,28 @@ func (_q *TenantQuery) QueryIncidents() *IncidentQuery {
 			sqlgraph.From(tenant.Table, tenant.FieldID, selector),
 			sqlgraph.To(incident.Table, incident.FieldID),
 			sqlgraph.Edge(sqlgraph.O2M, false, tenant.IncidentsTable, tenant.IncidentsColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryCompanyMappings chains the current query on the "companyMappings" edge.
+func (_q *TenantQuery) QueryCompanyMappings() *CompanyMappingQuery {
+	query := (&CompanyMappingClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(tenant.Table, tenant.FieldID, selector),
+			sqlgraph.To(companymapping.Table, companymapping.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, tenant.CompanyMappingsTable, tenant.CompanyMappingsColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -294,13 +318,14 @@ func (_q *TenantQuery) Clone() *TenantQuery {
 		return nil
 	}
 	return &TenantQuery{
-		config:        _q.config,
-		ctx:           _q.ctx.Clone(),
-		order:         append([]tenant.OrderOption{}, _q.order...),
-		inters:        append([]Interceptor{}, _q.inters...),
-		predicates:    append([]predicate.Tenant{}, _q.predicates...),
-		withAccounts:  _q.withAccounts.Clone(),
-		withIncidents: _q.withIncidents.Clone(),
+		config:              _q.config,
+		ctx:                 _q.ctx.Clone(),
+		order:               append([]tenant.OrderOption{}, _q.order...),
+		inters:              append([]Interceptor{}, _q.inters...),
+		predicates:          append([]predicate.Tenant{}, _q.predicates...),
+		withAccounts:        _q.withAccounts.Clone(),
+		withIncidents:       _q.withIncidents.Clone(),
+		withCompanyMappings: _q.withCompanyMappings.Clone(),
 		// clone intermediate query.
 		sql:  _q.sql.Clone(),
 		path: _q.path,
@@ -326,6 +351,17 @@ func (_q *TenantQuery) WithIncidents(opts ...func(*IncidentQuery)) *TenantQuery 
 		opt(query)
 	}
 	_q.withIncidents = query
+	return _q
+}
+
+// WithCompanyMappings tells the query-builder to eager-load the nodes that are connected to
+// the "companyMappings" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *TenantQuery) WithCompanyMappings(opts ...func(*CompanyMappingQuery)) *TenantQuery {
+	query := (&CompanyMappingClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withCompanyMappings = query
 	return _q
 }
 
@@ -407,9 +443,10 @@ func (_q *TenantQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Tenan
 	var (
 		nodes       = []*Tenant{}
 		_spec       = _q.querySpec()
-		loadedTypes = [2]bool{
+		loadedTypes = [3]bool{
 			_q.withAccounts != nil,
 			_q.withIncidents != nil,
+			_q.withCompanyMappings != nil,
 		}
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
@@ -441,6 +478,13 @@ func (_q *TenantQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Tenan
 		if err := _q.loadIncidents(ctx, query, nodes,
 			func(n *Tenant) { n.Edges.Incidents = []*Incident{} },
 			func(n *Tenant, e *Incident) { n.Edges.Incidents = append(n.Edges.Incidents, e) }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withCompanyMappings; query != nil {
+		if err := _q.loadCompanyMappings(ctx, query, nodes,
+			func(n *Tenant) { n.Edges.CompanyMappings = []*CompanyMapping{} },
+			func(n *Tenant, e *CompanyMapping) { n.Edges.CompanyMappings = append(n.Edges.CompanyMappings, e) }); err != nil {
 			return nil, err
 		}
 	}
@@ -492,6 +536,36 @@ func (_q *TenantQuery) loadIncidents(ctx context.Context, query *IncidentQuery, 
 	}
 	query.Where(predicate.Incident(func(s *sql.Selector) {
 		s.Where(sql.InValues(s.C(tenant.IncidentsColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.TenantID
+		node, ok := nodeids[fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "tenant_id" returned %v for node %v`, fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
+}
+func (_q *TenantQuery) loadCompanyMappings(ctx context.Context, query *CompanyMappingQuery, nodes []*Tenant, init func(*Tenant), assign func(*Tenant, *CompanyMapping)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[string]*Tenant)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(companymapping.FieldTenantID)
+	}
+	query.Where(predicate.CompanyMapping(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(tenant.CompanyMappingsColumn), fks...))
 	}))
 	neighbors, err := query.All(ctx)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/cairn-itdr/cairn/ent/account"
+	"github.com/cairn-itdr/cairn/ent/companymapping"
 	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/predicate"
 	"github.com/cairn-itdr/cairn/ent/tenant"
@@ -135,6 +136,21 @@ func (_u *TenantUpdate) AddIncidents(v ...*Incident) *TenantUpdate {
 	return _u.AddIncidentIDs(ids...)
 }
 
+// AddCompanyMappingIDs adds the "companyMappings" edge to the CompanyMapping entity by IDs.
+func (_u *TenantUpdate) AddCompanyMappingIDs(ids ...string) *TenantUpdate {
+	_u.mutation.AddCompanyMappingIDs(ids...)
+	return _u
+}
+
+// AddCompanyMappings adds the "companyMappings" edges to the CompanyMapping entity.
+func (_u *TenantUpdate) AddCompanyMappings(v ...*CompanyMapping) *TenantUpdate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddCompanyMappingIDs(ids...)
+}
+
 // Mutation returns the TenantMutation object of the builder.
 func (_u *TenantUpdate) Mutation() *TenantMutation {
 	return _u.mutation
@@ -180,6 +196,27 @@ func (_u *TenantUpdate) RemoveIncidents(v ...*Incident) *TenantUpdate {
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveIncidentIDs(ids...)
+}
+
+// ClearCompanyMappings clears all "companyMappings" edges to the CompanyMapping entity.
+func (_u *TenantUpdate) ClearCompanyMappings() *TenantUpdate {
+	_u.mutation.ClearCompanyMappings()
+	return _u
+}
+
+// RemoveCompanyMappingIDs removes the "companyMappings" edge to CompanyMapping entities by IDs.
+func (_u *TenantUpdate) RemoveCompanyMappingIDs(ids ...string) *TenantUpdate {
+	_u.mutation.RemoveCompanyMappingIDs(ids...)
+	return _u
+}
+
+// RemoveCompanyMappings removes "companyMappings" edges to CompanyMapping entities.
+func (_u *TenantUpdate) RemoveCompanyMappings(v ...*CompanyMapping) *TenantUpdate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveCompanyMappingIDs(ids...)
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -354,6 +391,51 @@ func (_u *TenantUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 		}
 		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
+	if _u.mutation.CompanyMappingsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   tenant.CompanyMappingsTable,
+			Columns: []string{tenant.CompanyMappingsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(companymapping.FieldID, field.TypeString),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedCompanyMappingsIDs(); len(nodes) > 0 && !_u.mutation.CompanyMappingsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   tenant.CompanyMappingsTable,
+			Columns: []string{tenant.CompanyMappingsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(companymapping.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.CompanyMappingsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   tenant.CompanyMappingsTable,
+			Columns: []string{tenant.CompanyMappingsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(companymapping.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
 			err = &NotFoundError{tenant.Label}
@@ -480,6 +562,21 @@ func (_u *TenantUpdateOne) AddIncidents(v ...*Incident) *TenantUpdateOne {
 	return _u.AddIncidentIDs(ids...)
 }
 
+// AddCompanyMappingIDs adds the "companyMappings" edge to the CompanyMapping entity by IDs.
+func (_u *TenantUpdateOne) AddCompanyMappingIDs(ids ...string) *TenantUpdateOne {
+	_u.mutation.AddCompanyMappingIDs(ids...)
+	return _u
+}
+
+// AddCompanyMappings adds the "companyMappings" edges to the CompanyMapping entity.
+func (_u *TenantUpdateOne) AddCompanyMappings(v ...*CompanyMapping) *TenantUpdateOne {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddCompanyMappingIDs(ids...)
+}
+
 // Mutation returns the TenantMutation object of the builder.
 func (_u *TenantUpdateOne) Mutation() *TenantMutation {
 	return _u.mutation
@@ -525,6 +622,27 @@ func (_u *TenantUpdateOne) RemoveIncidents(v ...*Incident) *TenantUpdateOne {
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveIncidentIDs(ids...)
+}
+
+// ClearCompanyMappings clears all "companyMappings" edges to the CompanyMapping entity.
+func (_u *TenantUpdateOne) ClearCompanyMappings() *TenantUpdateOne {
+	_u.mutation.ClearCompanyMappings()
+	return _u
+}
+
+// RemoveCompanyMappingIDs removes the "companyMappings" edge to CompanyMapping entities by IDs.
+func (_u *TenantUpdateOne) RemoveCompanyMappingIDs(ids ...string) *TenantUpdateOne {
+	_u.mutation.RemoveCompanyMappingIDs(ids...)
+	return _u
+}
+
+// RemoveCompanyMappings removes "companyMappings" edges to CompanyMapping entities.
+func (_u *TenantUpdateOne) RemoveCompanyMappings(v ...*CompanyMapping) *TenantUpdateOne {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveCompanyMappingIDs(ids...)
 }
 
 // Where appends a list predicates to the TenantUpdate builder.
@@ -722,6 +840,51 @@ func (_u *TenantUpdateOne) sqlSave(ctx context.Context) (_node *Tenant, err erro
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(incident.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.CompanyMappingsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   tenant.CompanyMappingsTable,
+			Columns: []string{tenant.CompanyMappingsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(companymapping.FieldID, field.TypeString),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedCompanyMappingsIDs(); len(nodes) > 0 && !_u.mutation.CompanyMappingsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   tenant.CompanyMappingsTable,
+			Columns: []string{tenant.CompanyMappingsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(companymapping.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.CompanyMappingsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   tenant.CompanyMappingsTable,
+			Columns: []string{tenant.CompanyMappingsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(companymapping.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {

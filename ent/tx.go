@@ -20,6 +20,8 @@ type Tx struct {
 	Account *AccountClient
 	// AuditEntry is the client for interacting with the AuditEntry builders.
 	AuditEntry *AuditEntryClient
+	// CompanyMapping is the client for interacting with the CompanyMapping builders.
+	CompanyMapping *CompanyMappingClient
 	// FailedAttack is the client for interacting with the FailedAttack builders.
 	FailedAttack *FailedAttackClient
 	// Finding is the client for interacting with the Finding builders.
@@ -32,8 +34,16 @@ type Tx struct {
 	IncidentEvent *IncidentEventClient
 	// Organization is the client for interacting with the Organization builders.
 	Organization *OrganizationClient
+	// PSAConnection is the client for interacting with the PSAConnection builders.
+	PSAConnection *PSAConnectionClient
 	// Tenant is the client for interacting with the Tenant builders.
 	Tenant *TenantClient
+	// Ticket is the client for interacting with the Ticket builders.
+	Ticket *TicketClient
+	// TicketEvent is the client for interacting with the TicketEvent builders.
+	TicketEvent *TicketEventClient
+	// TicketNote is the client for interacting with the TicketNote builders.
+	TicketNote *TicketNoteClient
 
 	// lazily loaded.
 	client     *Client
@@ -168,13 +178,18 @@ func (tx *Tx) init() {
 	tx.APIKey = NewAPIKeyClient(tx.config)
 	tx.Account = NewAccountClient(tx.config)
 	tx.AuditEntry = NewAuditEntryClient(tx.config)
+	tx.CompanyMapping = NewCompanyMappingClient(tx.config)
 	tx.FailedAttack = NewFailedAttackClient(tx.config)
 	tx.Finding = NewFindingClient(tx.config)
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
 	tx.Incident = NewIncidentClient(tx.config)
 	tx.IncidentEvent = NewIncidentEventClient(tx.config)
 	tx.Organization = NewOrganizationClient(tx.config)
+	tx.PSAConnection = NewPSAConnectionClient(tx.config)
 	tx.Tenant = NewTenantClient(tx.config)
+	tx.Ticket = NewTicketClient(tx.config)
+	tx.TicketEvent = NewTicketEventClient(tx.config)
+	tx.TicketNote = NewTicketNoteClient(tx.config)
 }
 
 // txDriver wraps the given dialect.Tx with a nop dialect.Driver implementation.

@@ -45,6 +45,18 @@ func (f AuditEntryFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, 
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.AuditEntryMutation", m)
 }
 
+// The CompanyMappingFunc type is an adapter to allow the use of ordinary
+// function as CompanyMapping mutator.
+type CompanyMappingFunc func(context.Context, *ent.CompanyMappingMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f CompanyMappingFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.CompanyMappingMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.CompanyMappingMutation", m)
+}
+
 // The FailedAttackFunc type is an adapter to allow the use of ordinary
 // function as FailedAttack mutator.
 type FailedAttackFunc func(context.Context, *ent.FailedAttackMutation) (ent.Value, error)
@@ -117,6 +129,18 @@ func (f OrganizationFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.OrganizationMutation", m)
 }
 
+// The PSAConnectionFunc type is an adapter to allow the use of ordinary
+// function as PSAConnection mutator.
+type PSAConnectionFunc func(context.Context, *ent.PSAConnectionMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f PSAConnectionFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.PSAConnectionMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.PSAConnectionMutation", m)
+}
+
 // The TenantFunc type is an adapter to allow the use of ordinary
 // function as Tenant mutator.
 type TenantFunc func(context.Context, *ent.TenantMutation) (ent.Value, error)
@@ -127,6 +151,42 @@ func (f TenantFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, erro
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.TenantMutation", m)
+}
+
+// The TicketFunc type is an adapter to allow the use of ordinary
+// function as Ticket mutator.
+type TicketFunc func(context.Context, *ent.TicketMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f TicketFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.TicketMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.TicketMutation", m)
+}
+
+// The TicketEventFunc type is an adapter to allow the use of ordinary
+// function as TicketEvent mutator.
+type TicketEventFunc func(context.Context, *ent.TicketEventMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f TicketEventFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.TicketEventMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.TicketEventMutation", m)
+}
+
+// The TicketNoteFunc type is an adapter to allow the use of ordinary
+// function as TicketNote mutator.
+type TicketNoteFunc func(context.Context, *ent.TicketNoteMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f TicketNoteFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.TicketNoteMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.TicketNoteMutation", m)
 }
 
 // Condition is a hook condition function.

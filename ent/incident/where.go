@@ -1388,6 +1388,29 @@ func HasEventsWith(preds ...predicate.IncidentEvent) predicate.Incident {
 	})
 }
 
+// HasTickets applies the HasEdge predicate on the "tickets" edge.
+func HasTickets() predicate.Incident {
+	return predicate.Incident(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, TicketsTable, TicketsColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasTicketsWith applies the HasEdge predicate on the "tickets" edge with a given conditions (other predicates).
+func HasTicketsWith(preds ...predicate.Ticket) predicate.Incident {
+	return predicate.Incident(func(s *sql.Selector) {
+		step := newTicketsStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
 // HasMergedInto applies the HasEdge predicate on the "mergedInto" edge.
 func HasMergedInto() predicate.Incident {
 	return predicate.Incident(func(s *sql.Selector) {

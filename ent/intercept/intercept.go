@@ -11,6 +11,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/account"
 	"github.com/cairn-itdr/cairn/ent/apikey"
 	"github.com/cairn-itdr/cairn/ent/auditentry"
+	"github.com/cairn-itdr/cairn/ent/companymapping"
 	"github.com/cairn-itdr/cairn/ent/failedattack"
 	"github.com/cairn-itdr/cairn/ent/finding"
 	"github.com/cairn-itdr/cairn/ent/idempotencykey"
@@ -18,7 +19,11 @@ import (
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/ent/organization"
 	"github.com/cairn-itdr/cairn/ent/predicate"
+	"github.com/cairn-itdr/cairn/ent/psaconnection"
 	"github.com/cairn-itdr/cairn/ent/tenant"
+	"github.com/cairn-itdr/cairn/ent/ticket"
+	"github.com/cairn-itdr/cairn/ent/ticketevent"
+	"github.com/cairn-itdr/cairn/ent/ticketnote"
 )
 
 // The Query interface represents an operation that queries a graph.
@@ -156,6 +161,33 @@ func (f TraverseAuditEntry) Traverse(ctx context.Context, q ent.Query) error {
 		return f(ctx, q)
 	}
 	return fmt.Errorf("unexpected query type %T. expect *ent.AuditEntryQuery", q)
+}
+
+// The CompanyMappingFunc type is an adapter to allow the use of ordinary function as a Querier.
+type CompanyMappingFunc func(context.Context, *ent.CompanyMappingQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f CompanyMappingFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.CompanyMappingQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.CompanyMappingQuery", q)
+}
+
+// The TraverseCompanyMapping type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseCompanyMapping func(context.Context, *ent.CompanyMappingQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseCompanyMapping) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseCompanyMapping) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.CompanyMappingQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.CompanyMappingQuery", q)
 }
 
 // The FailedAttackFunc type is an adapter to allow the use of ordinary function as a Querier.
@@ -320,6 +352,33 @@ func (f TraverseOrganization) Traverse(ctx context.Context, q ent.Query) error {
 	return fmt.Errorf("unexpected query type %T. expect *ent.OrganizationQuery", q)
 }
 
+// The PSAConnectionFunc type is an adapter to allow the use of ordinary function as a Querier.
+type PSAConnectionFunc func(context.Context, *ent.PSAConnectionQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f PSAConnectionFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.PSAConnectionQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.PSAConnectionQuery", q)
+}
+
+// The TraversePSAConnection type is an adapter to allow the use of ordinary function as Traverser.
+type TraversePSAConnection func(context.Context, *ent.PSAConnectionQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraversePSAConnection) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraversePSAConnection) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.PSAConnectionQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.PSAConnectionQuery", q)
+}
+
 // The TenantFunc type is an adapter to allow the use of ordinary function as a Querier.
 type TenantFunc func(context.Context, *ent.TenantQuery) (ent.Value, error)
 
@@ -347,6 +406,87 @@ func (f TraverseTenant) Traverse(ctx context.Context, q ent.Query) error {
 	return fmt.Errorf("unexpected query type %T. expect *ent.TenantQuery", q)
 }
 
+// The TicketFunc type is an adapter to allow the use of ordinary function as a Querier.
+type TicketFunc func(context.Context, *ent.TicketQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f TicketFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.TicketQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.TicketQuery", q)
+}
+
+// The TraverseTicket type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseTicket func(context.Context, *ent.TicketQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseTicket) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseTicket) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.TicketQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.TicketQuery", q)
+}
+
+// The TicketEventFunc type is an adapter to allow the use of ordinary function as a Querier.
+type TicketEventFunc func(context.Context, *ent.TicketEventQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f TicketEventFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.TicketEventQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.TicketEventQuery", q)
+}
+
+// The TraverseTicketEvent type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseTicketEvent func(context.Context, *ent.TicketEventQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseTicketEvent) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseTicketEvent) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.TicketEventQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.TicketEventQuery", q)
+}
+
+// The TicketNoteFunc type is an adapter to allow the use of ordinary function as a Querier.
+type TicketNoteFunc func(context.Context, *ent.TicketNoteQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f TicketNoteFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.TicketNoteQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.TicketNoteQuery", q)
+}
+
+// The TraverseTicketNote type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseTicketNote func(context.Context, *ent.TicketNoteQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseTicketNote) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseTicketNote) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.TicketNoteQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.TicketNoteQuery", q)
+}
+
 // NewQuery returns the generic Query interface for the given typed query.
 func NewQuery(q ent.Query) (Query, error) {
 	switch q := q.(type) {
@@ -356,6 +496,8 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.AccountQuery, predicate.Account, account.OrderOption]{typ: ent.TypeAccount, tq: q}, nil
 	case *ent.AuditEntryQuery:
 		return &query[*ent.AuditEntryQuery, predicate.AuditEntry, auditentry.OrderOption]{typ: ent.TypeAuditEntry, tq: q}, nil
+	case *ent.CompanyMappingQuery:
+		return &query[*ent.CompanyMappingQuery, predicate.CompanyMapping, companymapping.OrderOption]{typ: ent.TypeCompanyMapping, tq: q}, nil
 	case *ent.FailedAttackQuery:
 		return &query[*ent.FailedAttackQuery, predicate.FailedAttack, failedattack.OrderOption]{typ: ent.TypeFailedAttack, tq: q}, nil
 	case *ent.FindingQuery:
@@ -368,8 +510,16 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.IncidentEventQuery, predicate.IncidentEvent, incidentevent.OrderOption]{typ: ent.TypeIncidentEvent, tq: q}, nil
 	case *ent.OrganizationQuery:
 		return &query[*ent.OrganizationQuery, predicate.Organization, organization.OrderOption]{typ: ent.TypeOrganization, tq: q}, nil
+	case *ent.PSAConnectionQuery:
+		return &query[*ent.PSAConnectionQuery, predicate.PSAConnection, psaconnection.OrderOption]{typ: ent.TypePSAConnection, tq: q}, nil
 	case *ent.TenantQuery:
 		return &query[*ent.TenantQuery, predicate.Tenant, tenant.OrderOption]{typ: ent.TypeTenant, tq: q}, nil
+	case *ent.TicketQuery:
+		return &query[*ent.TicketQuery, predicate.Ticket, ticket.OrderOption]{typ: ent.TypeTicket, tq: q}, nil
+	case *ent.TicketEventQuery:
+		return &query[*ent.TicketEventQuery, predicate.TicketEvent, ticketevent.OrderOption]{typ: ent.TypeTicketEvent, tq: q}, nil
+	case *ent.TicketNoteQuery:
+		return &query[*ent.TicketNoteQuery, predicate.TicketNote, ticketnote.OrderOption]{typ: ent.TypeTicketNote, tq: q}, nil
 	default:
 		return nil, fmt.Errorf("unknown query type %T", q)
 	}

@@ -88,6 +88,48 @@ var (
 			},
 		},
 	}
+	// CompanyMappingsColumns holds the columns for the "company_mappings" table.
+	CompanyMappingsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, Size: 64},
+		{Name: "organization_id", Type: field.TypeString, Size: 64},
+		{Name: "company_id", Type: field.TypeString},
+		{Name: "company_name", Type: field.TypeString},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "connection_id", Type: field.TypeString, Size: 64},
+		{Name: "tenant_id", Type: field.TypeString, Size: 64},
+	}
+	// CompanyMappingsTable holds the schema information for the "company_mappings" table.
+	CompanyMappingsTable = &schema.Table{
+		Name:       "company_mappings",
+		Columns:    CompanyMappingsColumns,
+		PrimaryKey: []*schema.Column{CompanyMappingsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "company_mappings_psa_connections_mappings",
+				Columns:    []*schema.Column{CompanyMappingsColumns[5]},
+				RefColumns: []*schema.Column{PsaConnectionsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "company_mappings_tenants_companyMappings",
+				Columns:    []*schema.Column{CompanyMappingsColumns[6]},
+				RefColumns: []*schema.Column{TenantsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "companymapping_connection_id_tenant_id",
+				Unique:  true,
+				Columns: []*schema.Column{CompanyMappingsColumns[5], CompanyMappingsColumns[6]},
+			},
+			{
+				Name:    "companymapping_tenant_id",
+				Unique:  false,
+				Columns: []*schema.Column{CompanyMappingsColumns[6]},
+			},
+		},
+	}
 	// FailedAttacksColumns holds the columns for the "failed_attacks" table.
 	FailedAttacksColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, Size: 64},
@@ -359,6 +401,48 @@ var (
 		Columns:    OrganizationsColumns,
 		PrimaryKey: []*schema.Column{OrganizationsColumns[0]},
 	}
+	// PsaConnectionsColumns holds the columns for the "psa_connections" table.
+	PsaConnectionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, Size: 64},
+		{Name: "organization_id", Type: field.TypeString, Size: 64},
+		{Name: "kind", Type: field.TypeString},
+		{Name: "name", Type: field.TypeString, Size: 200},
+		{Name: "fields", Type: field.TypeJSON},
+		{Name: "credentials", Type: field.TypeBytes},
+		{Name: "settings", Type: field.TypeJSON},
+		{Name: "default_company_id", Type: field.TypeString, Default: ""},
+		{Name: "default_company_name", Type: field.TypeString, Default: ""},
+		{Name: "calls_per_minute", Type: field.TypeInt},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "disconnected_at", Type: field.TypeTime, Nullable: true},
+		{Name: "failures", Type: field.TypeInt, Default: 0},
+		{Name: "paused_until", Type: field.TypeTime, Nullable: true},
+		{Name: "last_error", Type: field.TypeString, Default: ""},
+		{Name: "last_error_reason", Type: field.TypeString, Default: ""},
+		{Name: "last_error_at", Type: field.TypeTime, Nullable: true},
+		{Name: "last_success_at", Type: field.TypeTime, Nullable: true},
+		{Name: "budget_at", Type: field.TypeTime, Nullable: true},
+		{Name: "minute", Type: field.TypeTime, Nullable: true},
+		{Name: "minute_calls", Type: field.TypeInt, Default: 0},
+		{Name: "changes_since", Type: field.TypeTime, Nullable: true},
+		{Name: "next_poll_at", Type: field.TypeTime, Nullable: true},
+		{Name: "next_probe_at", Type: field.TypeTime, Nullable: true},
+		{Name: "callbacks_at", Type: field.TypeTime, Nullable: true},
+	}
+	// PsaConnectionsTable holds the schema information for the "psa_connections" table.
+	PsaConnectionsTable = &schema.Table{
+		Name:       "psa_connections",
+		Columns:    PsaConnectionsColumns,
+		PrimaryKey: []*schema.Column{PsaConnectionsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "psaconnection_organization_id_created_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{PsaConnectionsColumns[1], PsaConnectionsColumns[10], PsaConnectionsColumns[0]},
+			},
+		},
+	}
 	// TenantsColumns holds the columns for the "tenants" table.
 	TenantsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, Size: 64},
@@ -388,18 +472,165 @@ var (
 			},
 		},
 	}
+	// TicketsColumns holds the columns for the "tickets" table.
+	TicketsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, Size: 64},
+		{Name: "organization_id", Type: field.TypeString, Size: 64},
+		{Name: "tenant_id", Type: field.TypeString, Size: 64},
+		{Name: "state", Type: field.TypeEnum, Enums: []string{"PENDING", "WAITING", "RETRYING", "FAILED", "SYNCED", "DELETED"}, Default: "PENDING"},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "wanted_revision", Type: field.TypeInt},
+		{Name: "opened_revision", Type: field.TypeInt, Default: 0},
+		{Name: "synced_revision", Type: field.TypeInt, Default: 0},
+		{Name: "attempted_at", Type: field.TypeTime, Nullable: true},
+		{Name: "verify_at", Type: field.TypeTime, Nullable: true},
+		{Name: "pushed_closed", Type: field.TypeBool, Default: false},
+		{Name: "pushed_title", Type: field.TypeString, Default: ""},
+		{Name: "pushed_severity", Type: field.TypeString, Default: ""},
+		{Name: "external_id", Type: field.TypeString, Default: ""},
+		{Name: "external_number", Type: field.TypeString, Default: ""},
+		{Name: "external_url", Type: field.TypeString, Default: ""},
+		{Name: "company_id", Type: field.TypeString, Default: ""},
+		{Name: "company_name", Type: field.TypeString, Default: ""},
+		{Name: "external_status", Type: field.TypeString, Default: ""},
+		{Name: "external_status_id", Type: field.TypeString, Default: ""},
+		{Name: "external_closed", Type: field.TypeBool, Default: false},
+		{Name: "seen_at", Type: field.TypeTime, Nullable: true},
+		{Name: "look", Type: field.TypeBool, Default: false},
+		{Name: "attempts", Type: field.TypeInt, Default: 0},
+		{Name: "next_attempt_at", Type: field.TypeTime, Nullable: true},
+		{Name: "last_error", Type: field.TypeString, Default: ""},
+		{Name: "last_error_reason", Type: field.TypeString, Default: ""},
+		{Name: "last_error_at", Type: field.TypeTime, Nullable: true},
+		{Name: "claim", Type: field.TypeString, Default: ""},
+		{Name: "claimed_until", Type: field.TypeTime, Nullable: true},
+		{Name: "incident_id", Type: field.TypeString, Size: 64},
+		{Name: "connection_id", Type: field.TypeString, Size: 64},
+	}
+	// TicketsTable holds the schema information for the "tickets" table.
+	TicketsTable = &schema.Table{
+		Name:       "tickets",
+		Columns:    TicketsColumns,
+		PrimaryKey: []*schema.Column{TicketsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "tickets_incidents_tickets",
+				Columns:    []*schema.Column{TicketsColumns[31]},
+				RefColumns: []*schema.Column{IncidentsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "tickets_psa_connections_tickets",
+				Columns:    []*schema.Column{TicketsColumns[32]},
+				RefColumns: []*schema.Column{PsaConnectionsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "ticket_incident_id_connection_id",
+				Unique:  true,
+				Columns: []*schema.Column{TicketsColumns[31], TicketsColumns[32]},
+			},
+			{
+				Name:    "ticket_connection_id_external_id",
+				Unique:  false,
+				Columns: []*schema.Column{TicketsColumns[32], TicketsColumns[14]},
+			},
+			{
+				Name:    "ticket_connection_id_state_created_at",
+				Unique:  false,
+				Columns: []*schema.Column{TicketsColumns[32], TicketsColumns[3], TicketsColumns[4]},
+			},
+			{
+				Name:    "ticket_organization_id_created_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{TicketsColumns[1], TicketsColumns[4], TicketsColumns[0]},
+			},
+		},
+	}
+	// TicketEventsColumns holds the columns for the "ticket_events" table.
+	TicketEventsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, Size: 64},
+		{Name: "organization_id", Type: field.TypeString, Size: 64},
+		{Name: "tenant_id", Type: field.TypeString, Size: 64},
+		{Name: "at", Type: field.TypeTime},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"REQUESTED", "WAITING", "CREATED", "FOUND", "NOTED", "UPDATED", "STATUS_CHANGED", "CLOSED", "REOPENED", "MERGED", "DELETED", "DUPLICATE_CLOSED", "FAILED", "RETRIED"}},
+		{Name: "in_psa", Type: field.TypeBool},
+		{Name: "by", Type: field.TypeString},
+		{Name: "text", Type: field.TypeString, Size: 2147483647},
+		{Name: "ticket_id", Type: field.TypeString, Size: 64},
+	}
+	// TicketEventsTable holds the schema information for the "ticket_events" table.
+	TicketEventsTable = &schema.Table{
+		Name:       "ticket_events",
+		Columns:    TicketEventsColumns,
+		PrimaryKey: []*schema.Column{TicketEventsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "ticket_events_tickets_events",
+				Columns:    []*schema.Column{TicketEventsColumns[8]},
+				RefColumns: []*schema.Column{TicketsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "ticketevent_ticket_id_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{TicketEventsColumns[8], TicketEventsColumns[3], TicketEventsColumns[0]},
+			},
+		},
+	}
+	// TicketNotesColumns holds the columns for the "ticket_notes" table.
+	TicketNotesColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, Size: 64},
+		{Name: "organization_id", Type: field.TypeString, Size: 64},
+		{Name: "tenant_id", Type: field.TypeString, Size: 64},
+		{Name: "sequence", Type: field.TypeInt},
+		{Name: "attempted_at", Type: field.TypeTime},
+		{Name: "external_id", Type: field.TypeString, Default: ""},
+		{Name: "ticket_id", Type: field.TypeString, Size: 64},
+	}
+	// TicketNotesTable holds the schema information for the "ticket_notes" table.
+	TicketNotesTable = &schema.Table{
+		Name:       "ticket_notes",
+		Columns:    TicketNotesColumns,
+		PrimaryKey: []*schema.Column{TicketNotesColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "ticket_notes_tickets_notes",
+				Columns:    []*schema.Column{TicketNotesColumns[6]},
+				RefColumns: []*schema.Column{TicketsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "ticketnote_ticket_id_sequence",
+				Unique:  true,
+				Columns: []*schema.Column{TicketNotesColumns[6], TicketNotesColumns[3]},
+			},
+		},
+	}
 	// Tables holds all the tables in the schema.
 	Tables = []*schema.Table{
 		APIKeysTable,
 		AccountsTable,
 		AuditEntriesTable,
+		CompanyMappingsTable,
 		FailedAttacksTable,
 		FindingsTable,
 		IdempotencyKeysTable,
 		IncidentsTable,
 		IncidentEventsTable,
 		OrganizationsTable,
+		PsaConnectionsTable,
 		TenantsTable,
+		TicketsTable,
+		TicketEventsTable,
+		TicketNotesTable,
 	}
 )
 
@@ -413,6 +644,11 @@ func init() {
 	}
 	AuditEntriesTable.Annotation = &entsql.Annotation{
 		Table: "audit_entries",
+	}
+	CompanyMappingsTable.ForeignKeys[0].RefTable = PsaConnectionsTable
+	CompanyMappingsTable.ForeignKeys[1].RefTable = TenantsTable
+	CompanyMappingsTable.Annotation = &entsql.Annotation{
+		Table: "company_mappings",
 	}
 	FailedAttacksTable.Annotation = &entsql.Annotation{
 		Table: "failed_attacks",
@@ -439,7 +675,23 @@ func init() {
 	OrganizationsTable.Annotation = &entsql.Annotation{
 		Table: "organizations",
 	}
+	PsaConnectionsTable.Annotation = &entsql.Annotation{
+		Table: "psa_connections",
+	}
 	TenantsTable.Annotation = &entsql.Annotation{
 		Table: "tenants",
+	}
+	TicketsTable.ForeignKeys[0].RefTable = IncidentsTable
+	TicketsTable.ForeignKeys[1].RefTable = PsaConnectionsTable
+	TicketsTable.Annotation = &entsql.Annotation{
+		Table: "tickets",
+	}
+	TicketEventsTable.ForeignKeys[0].RefTable = TicketsTable
+	TicketEventsTable.Annotation = &entsql.Annotation{
+		Table: "ticket_events",
+	}
+	TicketNotesTable.ForeignKeys[0].RefTable = TicketsTable
+	TicketNotesTable.Annotation = &entsql.Annotation{
+		Table: "ticket_notes",
 	}
 }

@@ -15,6 +15,9 @@ type Account func(*sql.Selector)
 // AuditEntry is the predicate function for auditentry builders.
 type AuditEntry func(*sql.Selector)
 
+// CompanyMapping is the predicate function for companymapping builders.
+type CompanyMapping func(*sql.Selector)
+
 // FailedAttack is the predicate function for failedattack builders.
 type FailedAttack func(*sql.Selector)
 
@@ -33,5 +36,17 @@ type IncidentEvent func(*sql.Selector)
 // Organization is the predicate function for organization builders.
 type Organization func(*sql.Selector)
 
+// PSAConnection is the predicate function for psaconnection builders.
+type PSAConnection func(*sql.Selector)
+
 // Tenant is the predicate function for tenant builders.
 type Tenant func(*sql.Selector)
+
+// Ticket is the predicate function for ticket builders.
+type Ticket func(*sql.Selector)
+
+// TicketEvent is the predicate function for ticketevent builders.
+type TicketEvent func(*sql.Selector)
+
+// TicketNote is the predicate function for ticketnote builders.
+type TicketNote func(*sql.Selector)

@@ -63,6 +63,7 @@ func (Incident) Edges() []ent.Edge {
 		edge.From("account", Account.Type).Ref("incidents").Field("account_id").Unique(),
 		edge.To("findings", Finding.Type),
 		edge.To("events", IncidentEvent.Type),
+		edge.To("tickets", Ticket.Type),
 		edge.To("mergedFrom", Incident.Type).From("mergedInto").Field("merged_into_id").Unique(),
 		edge.To("next", Incident.Type).From("previous").Field("previous_id").Unique(),
 	}

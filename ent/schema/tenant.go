@@ -43,6 +43,7 @@ func (Tenant) Edges() []ent.Edge {
 	return []ent.Edge{
 		edge.To("accounts", Account.Type),
 		edge.To("incidents", Incident.Type),
+		edge.To("companyMappings", CompanyMapping.Type),
 	}
 }
 

@@ -32,6 +32,8 @@ const (
 	EdgeAccounts = "accounts"
 	// EdgeIncidents holds the string denoting the incidents edge name in mutations.
 	EdgeIncidents = "incidents"
+	// EdgeCompanyMappings holds the string denoting the companymappings edge name in mutations.
+	EdgeCompanyMappings = "companyMappings"
 	// Table holds the table name of the tenant in the database.
 	Table = "tenants"
 	// AccountsTable is the table that holds the accounts relation/edge.
@@ -48,6 +50,13 @@ const (
 	IncidentsInverseTable = "incidents"
 	// IncidentsColumn is the table column denoting the incidents relation/edge.
 	IncidentsColumn = "tenant_id"
+	// CompanyMappingsTable is the table that holds the companyMappings relation/edge.
+	CompanyMappingsTable = "company_mappings"
+	// CompanyMappingsInverseTable is the table name for the CompanyMapping entity.
+	// It exists in this package in order to avoid circular dependency with the "companymapping" package.
+	CompanyMappingsInverseTable = "company_mappings"
+	// CompanyMappingsColumn is the table column denoting the companyMappings relation/edge.
+	CompanyMappingsColumn = "tenant_id"
 )
 
 // Columns holds all SQL columns for tenant fields.
@@ -189,6 +198,20 @@ func ByIncidents(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
 		sqlgraph.OrderByNeighborTerms(s, newIncidentsStep(), append([]sql.OrderTerm{term}, terms...)...)
 	}
 }
+
+// ByCompanyMappingsCount orders the results by companyMappings count.
+func ByCompanyMappingsCount(opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborsCount(s, newCompanyMappingsStep(), opts...)
+	}
+}
+
+// ByCompanyMappings orders the results by companyMappings terms.
+func ByCompanyMappings(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newCompanyMappingsStep(), append([]sql.OrderTerm{term}, terms...)...)
+	}
+}
 func newAccountsStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
@@ -201,5 +224,12 @@ func newIncidentsStep() *sqlgraph.Step {
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(IncidentsInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.O2M, false, IncidentsTable, IncidentsColumn),
+	)
+}
+func newCompanyMappingsStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(CompanyMappingsInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, CompanyMappingsTable, CompanyMappingsColumn),
 	)
 }

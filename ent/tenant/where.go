@@ -481,6 +481,29 @@ func HasIncidentsWith(preds ...predicate.Incident) predicate.Tenant {
 	})
 }
 
+// HasCompanyMappings applies the HasEdge predicate on the "companyMappings" edge.
+func HasCompanyMappings() predicate.Tenant {
+	return predicate.Tenant(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, CompanyMappingsTable, CompanyMappingsColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasCompanyMappingsWith applies the HasEdge predicate on the "companyMappings" edge with a given conditions (other predicates).
+func HasCompanyMappingsWith(preds ...predicate.CompanyMapping) predicate.Tenant {
+	return predicate.Tenant(func(s *sql.Selector) {
+		step := newCompanyMappingsStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
 // And groups predicates with the AND operator between them.
 func And(predicates ...predicate.Tenant) predicate.Tenant {
 	return predicate.Tenant(sql.AndPredicates(predicates...))

@@ -1,0 +1,59 @@
+package schema
+
+import (
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
+)
+
+// TicketEvent is one thing that happened to a ticket, by Cairn or in the PSA;
+// it is never changed or removed.
+type TicketEvent struct{ ent.Schema }
+
+// Annotations of the entity.
+func (TicketEvent) Annotations() []schema.Annotation { return table("ticket_events") }
+
+// Mixin of the entity.
+func (TicketEvent) Mixin() []ent.Mixin { return []ent.Mixin{tenantOwned{}} }
+
+// Fields of the entity.
+func (TicketEvent) Fields() []ent.Field {
+	return []ent.Field{
+		identified("event"),
+		field.String("ticket_id").MaxLen(64).Immutable(),
+		field.Time("at").Immutable(),
+		field.Enum("kind").NamedValues(
+			"Requested", "REQUESTED",
+			"Waiting", "WAITING",
+			"Created", "CREATED",
+			"Found", "FOUND",
+			"Noted", "NOTED",
+			"Updated", "UPDATED",
+			"StatusChanged", "STATUS_CHANGED",
+			"Closed", "CLOSED",
+			"Reopened", "REOPENED",
+			"Merged", "MERGED",
+			"Deleted", "DELETED",
+			"DuplicateClosed", "DUPLICATE_CLOSED",
+			"Failed", "FAILED",
+			"Retried", "RETRIED",
+		).Immutable(),
+		field.Bool("in_psa").Immutable().Comment("somebody did it in the PSA"),
+		field.String("by").Immutable().Comment("who, as the PSA or Cairn names them; empty where unknown"),
+		field.Text("text").Immutable(),
+	}
+}
+
+// Edges of the entity.
+func (TicketEvent) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("ticket", Ticket.Type).Ref("events").Field("ticket_id").Unique().Required().Immutable(),
+	}
+}
+
+// Indexes of the entity.
+func (TicketEvent) Indexes() []ent.Index {
+	return []ent.Index{index.Fields("ticket_id", "at", "id")}
+}
