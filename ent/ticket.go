@@ -71,7 +71,7 @@ type Ticket struct {
 	Look bool `json:"look,omitempty"`
 	// failed ones in a row
 	Attempts int `json:"attempts,omitempty"`
-	// NextAttemptAt holds the value of the "next_attempt_at" field.
+	// when there is something to do; empty where there is nothing
 	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
 	// LastError holds the value of the "last_error" field.
 	LastError string `json:"last_error,omitempty"`

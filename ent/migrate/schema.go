@@ -539,9 +539,12 @@ var (
 				Columns: []*schema.Column{TicketsColumns[32], TicketsColumns[14]},
 			},
 			{
-				Name:    "ticket_connection_id_state_created_at",
+				Name:    "ticket_connection_id_created_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketsColumns[32], TicketsColumns[3], TicketsColumns[4]},
+				Columns: []*schema.Column{TicketsColumns[32], TicketsColumns[4], TicketsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "next_attempt_at IS NOT NULL",
+				},
 			},
 			{
 				Name:    "ticket_organization_id_created_at_id",

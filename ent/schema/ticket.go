@@ -2,6 +2,7 @@ package schema
 
 import (
 	"entgo.io/ent"
+	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
@@ -59,7 +60,7 @@ func (Ticket) Fields() []ent.Field {
 
 		// How the work goes.
 		field.Int("attempts").Default(0).Comment("failed ones in a row"),
-		field.Time("next_attempt_at").Optional().Nillable(),
+		field.Time("next_attempt_at").Optional().Nillable().Comment("when there is something to do; empty where there is nothing"),
 		field.String("last_error").Default(""),
 		field.String("last_error_reason").Default("").Comment("psa.Reason"),
 		field.Time("last_error_at").Optional().Nillable(),
@@ -83,7 +84,8 @@ func (Ticket) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("incident_id", "connection_id").Unique(),
 		index.Fields("connection_id", "external_id"),
-		index.Fields("connection_id", "state", "created_at"),
+		// What is due, newest first.
+		index.Fields("connection_id", "created_at", "id").Annotations(entsql.IndexWhere("next_attempt_at IS NOT NULL")),
 		index.Fields("organization_id", "created_at", "id"),
 	}
 }
