@@ -65,7 +65,11 @@ func (s *Service) Apply(ctx context.Context, tx *database.Tx, tenantID string, r
 	for _, g := range groups {
 		g.settle()
 	}
-	return a.result, a.write(groups)
+	changed, err := a.write(groups)
+	if err != nil {
+		return Result{}, err
+	}
+	return a.result, s.tell(ctx, tx, changed)
 }
 
 // applying is one run of Apply.

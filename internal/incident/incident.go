@@ -19,11 +19,14 @@
 // when it was detected), never a live one past, unless it disproves the act
 // that made it live; and what parts from an incident keeps its detection.
 //
-// What may not live here: tickets, remediation, notifications. They import
-// this package and learn of changes through rows written in its transactions.
+// What may not live here: tickets, remediation, notifications, subscriptions.
+// They import this package, and learn of changes through rows that their
+// Follower writes in its transactions.
 package incident
 
 import (
+	"context"
+	"fmt"
 	"time"
 
 	"github.com/cairn-itdr/cairn/internal/database"
@@ -42,14 +45,44 @@ const (
 	liveWithin = 24 * time.Hour
 )
 
-// Service keeps the incidents.
-type Service struct {
-	db  *database.DB
-	now func() time.Time
+// Changed says that an incident's revision rose.
+type Changed struct {
+	IncidentID string
+	TenantID   string
+	Revision   int // as it is now; a transaction may raise it by several
 }
 
-// New returns the service.
-func New(db *database.DB, now func() time.Time) *Service { return &Service{db: db, now: now} }
+// Follower learns of incidents that changed, within the transaction that
+// changes them: their rows are written and locked by it. It writes down what is
+// to be done about them, and does nothing slow: others wait for these locks.
+// Its error undoes the change. It is told once by every call of the service
+// that raised revisions, of each incident once, in the order of their numbers.
+type Follower func(ctx context.Context, tx *database.Tx, changed []Changed) error
+
+// Service keeps the incidents.
+type Service struct {
+	db        *database.DB
+	now       func() time.Time
+	followers []Follower
+}
+
+// New returns the service. The followers are told one after another.
+func New(db *database.DB, now func() time.Time, followers ...Follower) *Service {
+	return &Service{db: db, now: now, followers: followers}
+}
+
+// tell has the followers know.
+func (s *Service) tell(ctx context.Context, tx *database.Tx, changed []Changed) error {
+	if len(changed) == 0 {
+		return nil
+	}
+	for _, follow := range s.followers {
+		if err := follow(ctx, tx, changed); err != nil {
+			return fmt.Errorf("follow the change of %d incidents: %w", len(changed), err)
+		}
+	}
+	return nil
+}
 
 // severityRank orders severities.
 var severityRank = map[detect.Severity]int{

@@ -84,7 +84,10 @@ func (s *Service) SetStatus(ctx context.Context, id string, status incident.Stat
 		if err := eventRow(tx.Client, out, now, scope.Principal.Name, kind, text).Exec(ctx); err != nil {
 			return fmt.Errorf("store incident event: %w", err)
 		}
-		return audit.Write(ctx, tx, now, audit.Entry{Action: "updateIncident", TenantID: i.TenantID, ObjectID: id, Result: "OK", Detail: text})
+		if err := audit.Write(ctx, tx, now, audit.Entry{Action: "updateIncident", TenantID: i.TenantID, ObjectID: id, Result: "OK", Detail: text}); err != nil {
+			return err
+		}
+		return s.tell(ctx, tx, []Changed{{IncidentID: id, TenantID: i.TenantID, Revision: out.Revision}})
 	})
 	return out, err
 }

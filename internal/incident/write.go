@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -51,8 +52,9 @@ func (a *applying) number() error {
 	return nil
 }
 
-// write stores what changed.
-func (a *applying) write(groups []*grouping) error {
+// write stores what changed, and returns the incidents that did.
+func (a *applying) write(groups []*grouping) ([]Changed, error) {
+	var written []*draft
 	var incidents []*ent.IncidentCreate
 	var findings []*ent.FindingCreate
 	var events []*ent.IncidentEventCreate
@@ -69,6 +71,7 @@ func (a *applying) write(groups []*grouping) error {
 			if len(d.steps) == 0 {
 				d.Revision++
 			}
+			written = append(written, d)
 			incidents = append(incidents, a.incidentRow(&d.Incident))
 		}
 		for _, c := range g.claims {
@@ -79,20 +82,25 @@ func (a *applying) write(groups []*grouping) error {
 	}
 	for part := range slices.Chunk(incidents, rowsAtOnce) {
 		if err := a.tx.Client.Incident.CreateBulk(part...).OnConflict(replacing(incident.Table, incidentChanges)...).Exec(a.ctx); err != nil {
-			return fmt.Errorf("store incidents: %w", err)
+			return nil, fmt.Errorf("store incidents: %w", err)
 		}
 	}
 	for part := range slices.Chunk(findings, rowsAtOnce) {
 		if err := a.tx.Client.Finding.CreateBulk(part...).OnConflict(replacing(finding.Table, findingChanges)...).Exec(a.ctx); err != nil {
-			return fmt.Errorf("store findings: %w", err)
+			return nil, fmt.Errorf("store findings: %w", err)
 		}
 	}
 	for part := range slices.Chunk(events, rowsAtOnce) {
 		if err := a.tx.Client.IncidentEvent.CreateBulk(part...).Exec(a.ctx); err != nil {
-			return fmt.Errorf("store incident events: %w", err)
+			return nil, fmt.Errorf("store incident events: %w", err)
 		}
 	}
-	return nil
+	slices.SortFunc(written, func(x, y *draft) int { return cmp.Compare(x.Number, y.Number) })
+	changed := make([]Changed, len(written))
+	for i, d := range written {
+		changed[i] = Changed{IncidentID: d.ID, TenantID: a.tenantID, Revision: d.Revision}
+	}
+	return changed, nil
 }
 
 // replacing has an insert take the place of the row with its id, as far as the
