@@ -67,8 +67,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 // Retry says whether trying again can help, and after how long at the least.
 // What is no *Error is a defect or the end of the context: it is tried again.
 func Retry(err error) (retryable bool, after time.Duration, reason Reason) {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Retryable, e.After, e.Reason
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -25,6 +25,13 @@ type Adapter interface {
 	// that not even that could be found out.
 	Verify(ctx context.Context) ([]Right, error)
 
+	Directory
+	Desk
+}
+
+// Directory is what a PSA knows before there is a ticket: whom it can be for and
+// what can be set on it.
+type Directory interface {
 	// Companies lists companies whose name holds the text, all where it is
 	// empty, in the order of their names; after is where the page before ended
 	// ("" for the first), next where this one did ("" at the end).
@@ -36,7 +43,10 @@ type Adapter interface {
 	// Within is the choice it depends on (the board of a status), "" where it
 	// depends on none.
 	Choices(ctx context.Context, setting Setting, within string) ([]Choice, error)
+}
 
+// Desk is the tickets of a PSA and their notes.
+type Desk interface {
 	// CreateTicket makes a ticket. No PSA knows idempotency keys: after an
 	// error with MaybeDone the ticket may be there; the caller looks with
 	// FindTickets before it creates again.

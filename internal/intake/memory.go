@@ -8,8 +8,8 @@ import (
 	"github.com/cairn-itdr/cairn/internal/detect"
 )
 
-// cacheBytes bounds what is kept of books and accounts in memory: the current
-// month of about some ten thousand accounts. It lies outside the heap.
+// cacheBytes bounds what is kept of books and accounts in memory: roughly the
+// current month of ten thousand accounts. It lies outside the heap.
 const cacheBytes = 48 << 20
 
 // memory is what one batch of a tenant may believe without asking the

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -107,9 +108,7 @@ func (s *Service) Update(ctx context.Context, id string, in Update) (*ent.PSACon
 	if err != nil {
 		return nil, err
 	}
-	for name, value := range in.Fields {
-		fields[name] = value
-	}
+	maps.Copy(fields, in.Fields)
 	if in.Fields != nil || in.Settings != nil || in.DefaultCompany != nil {
 		if err := s.fill(ctx, c, fields, in.Settings, in.DefaultCompany); err != nil {
 			return nil, err
@@ -226,9 +225,7 @@ func (s *Service) fieldsOf(c *ent.PSAConnection) (map[string]string, error) {
 	if err := json.Unmarshal(plain, &fields); err != nil {
 		return nil, fmt.Errorf("read the credentials of PSA connection %q: %w", c.Name, err)
 	}
-	for name, value := range c.Fields {
-		fields[name] = value
-	}
+	maps.Copy(fields, c.Fields)
 	return fields, nil
 }
 
@@ -294,9 +291,7 @@ func (s *Service) fill(ctx context.Context, c *ent.PSAConnection, fields map[str
 // closes, and the default for opening again.
 func choose(ctx context.Context, c *ent.PSAConnection, adapter psa.Adapter, settings map[Setting]string) error {
 	next := map[string]string{}
-	for k, v := range c.Settings {
-		next[k] = v
-	}
+	maps.Copy(next, c.Settings)
 	if board, ok := settings[Board]; ok && board != next[string(Board)] {
 		for _, s := range []Setting{Type, StatusNew, StatusClosed, StatusReopened} { // a board has its own
 			delete(next, string(s))

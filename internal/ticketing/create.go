@@ -26,7 +26,8 @@ func (v *visit) create(ctx context.Context) error {
 			return err
 		}
 		if len(there) > 0 {
-			return v.adopt(ctx, there[0], event{kind: ticketevent.KindFound, text: fmt.Sprintf("Ticket %s is there: the attempt whose answer was lost had made it.", numberOf(there[0]))})
+			text := fmt.Sprintf("Ticket %s is there: the attempt whose answer was lost had made it.", numberOf(there[0]))
+			return v.adopt(ctx, there[0], event{kind: ticketevent.KindFound, text: text})
 		}
 		if until := unclear.Add(v.Pace.Settle); v.Now().Before(until) {
 			return later{until}

@@ -43,7 +43,7 @@ func backoff(first, most time.Duration, attempts int) time.Duration {
 	if attempts < 30 && first<<attempts < most && first<<attempts > 0 {
 		d = first << attempts
 	}
-	return d/2 + rand.N(d/2+1)
+	return d/2 + rand.N(d/2+1) //nolint:gosec // nobody gains by guessing it
 }
 
 // strikes is how many failures in a row open the circuit.

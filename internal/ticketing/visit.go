@@ -131,14 +131,12 @@ func (v *visit) done(ctx context.Context) error {
 // failed writes why the visit ended early, and when there will be another.
 func (v *visit) failed(ctx context.Context, cause error) error {
 	now := v.Now()
-	var early later
-	var waiting waits
-	if errors.As(cause, &early) {
+	if early, ok := errors.AsType[later](cause); ok {
 		return v.save(ctx, func(u *ent.TicketUpdateOne) {
 			u.SetNextAttemptAt(early.until).SetClaim("").ClearClaimedUntil()
 		})
 	}
-	if errors.As(cause, &waiting) {
+	if waiting, ok := errors.AsType[waits](cause); ok {
 		var events []event
 		if v.ticket.State != ticket.StateWaiting || v.ticket.LastError != waiting.why {
 			events = append(events, event{kind: ticketevent.KindWaiting, text: waiting.why})
