@@ -93,6 +93,10 @@ type Activity struct {
 	OccurredAt time.Time // when it happened, UTC, microseconds
 
 	MicrosoftTenantID string // the directory the record names, lower case
+	// HomeTenantID and ResourceTenantID are the directories of a sign-in: where
+	// the account lives and where it was used. They are read from Raw, never
+	// stored apart; Claim chooses between them.
+	HomeTenantID, ResourceTenantID string
 	Workload          string // as the vendor names it: Exchange, AzureActiveDirectory, SharePoint …
 	RecordType        string // as the vendor numbers or names it
 	Operation         string // canonical: see Operation()
@@ -181,6 +185,24 @@ func (a *Activity) Modification(name string) (Modification, bool) {
 		}
 	}
 	return Modification{}, false
+}
+
+// Claim makes the record one of the directory's where it names it, as home or
+// as resource, and says whether it does. Who comes from another home is a
+// guest in it; who lives in it is none, wherever the record was made.
+func (a *Activity) Claim(directory string) bool {
+	if directory == "" || directory != a.MicrosoftTenantID && directory != a.HomeTenantID && directory != a.ResourceTenantID {
+		return false
+	}
+	a.MicrosoftTenantID = directory
+	switch {
+	case a.HomeTenantID == "" || a.ResourceTenantID == "" || a.HomeTenantID == a.ResourceTenantID:
+	case a.HomeTenantID == directory && a.Actor.Kind == ActorGuest:
+		a.Actor.Kind = ActorUser
+	case a.HomeTenantID != directory && a.Actor.Kind == ActorUser:
+		a.Actor.Kind = ActorGuest
+	}
+	return true
 }
 
 // Identify sets the record's identity within a tenant, and the digest of this
