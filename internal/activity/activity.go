@@ -97,12 +97,12 @@ type Activity struct {
 	// the account lives and where it was used. They are read from Raw, never
 	// stored apart; Claim chooses between them.
 	HomeTenantID, ResourceTenantID string
-	Workload          string // as the vendor names it: Exchange, AzureActiveDirectory, SharePoint …
-	RecordType        string // as the vendor numbers or names it
-	Operation         string // canonical: see Operation()
-	Result            Result
-	ErrorCode         int // Entra's error number, 0 where none
-	Actor             Actor
+	Workload                       string // as the vendor names it: Exchange, AzureActiveDirectory, SharePoint …
+	RecordType                     string // as the vendor numbers or names it
+	Operation                      string // canonical: see Operation()
+	Result                         Result
+	ErrorCode                      int // Entra's error number, 0 where none
+	Actor                          Actor
 
 	Address netip.Addr // invalid where the record has none or only a placeholder
 	Country string     // ISO 3166-1 alpha-2, upper case, from the address tables

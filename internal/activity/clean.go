@@ -37,7 +37,9 @@ func ParseAddress(s string) netip.Addr {
 // maxAddresses is longer than any list of addresses a record holds.
 const maxAddresses = 4096
 
-func betweenAddresses(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`,;|()<>{}"'`, r) }
+func betweenAddresses(r rune) bool {
+	return unicode.IsSpace(r) || strings.ContainsRune(`,;|()<>{}"'`, r)
+}
 
 // addressOf reads one address, with a port, in brackets or with both.
 func addressOf(s string) netip.Addr {

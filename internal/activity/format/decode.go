@@ -109,15 +109,16 @@ func kindOf(t reflect.Type) (kind, *plan) {
 	case reflect.TypeFor[*bool]():
 		return kindFlag, nil
 	}
-	switch t.Kind() {
-	case reflect.String:
+	if t.Kind() == reflect.String {
 		return kindText, nil
-	case reflect.Struct:
+	}
+	if t.Kind() == reflect.Struct {
 		return kindObject, planOf(t)
-	case reflect.Slice:
-		if t.Elem().Kind() == reflect.String {
-			return kindList, nil
-		}
+	}
+	if t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.String {
+		return kindList, nil
+	}
+	if t.Kind() == reflect.Slice {
 		return kindList, planOf(t.Elem())
 	}
 	panic("format: no way to decode a " + t.String())

@@ -76,7 +76,7 @@ func powerShellObjects(text string) [][]byte {
 			next = 1
 		}
 		var members []string
-		for _, part := range strings.Split(body[:end], "; ") {
+		for part := range strings.SplitSeq(body[:end], "; ") {
 			name, _, named := strings.Cut(part, "=")
 			if len(members) > 0 && (!named || !word(name)) {
 				members[len(members)-1] += "; " + part // a semicolon in a value
@@ -110,9 +110,16 @@ func objectOf(members []string, separator string) []byte {
 
 // appendMember appends a name and a text to a JSON object that is being written.
 func appendMember(out []byte, name, value string) []byte {
-	quotedName, _ := json.Marshal(name)   // a string can always be written
-	quotedValue, _ := json.Marshal(value) // the same
-	return append(append(append(out, quotedName...), ':'), quotedValue...)
+	return append(append(append(out, quote(name)...), ':'), quote(value)...)
+}
+
+// quote writes a text as a JSON string.
+func quote(s string) []byte {
+	out, err := json.Marshal(s)
+	if err != nil { // of a string there is no way to fail
+		return []byte(`""`)
+	}
+	return out
 }
 
 // word says whether s is a name as properties have one.

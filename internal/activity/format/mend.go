@@ -1,7 +1,6 @@
 package format
 
 import (
-	"bytes"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -72,7 +71,7 @@ func mendText(out, raw []byte, i int) (text []byte, end int) {
 
 // escapes says whether what follows a backslash makes an escape.
 func escapes(rest []byte) bool {
-	if len(rest) == 0 || !bytes.ContainsRune([]byte(`"\/bfnrtu`), rune(rest[0])) {
+	if len(rest) == 0 || !escape[rest[0]] {
 		return false
 	}
 	if rest[0] != 'u' {

@@ -15,7 +15,7 @@ func recognise(w *window, limits Limits) (container, error) {
 		}
 	}
 	head := w.buf[:w.end]
-	start := bytes.TrimLeftFunc(head, isBlank)
+	start := bytes.TrimLeftFunc(head, func(r rune) bool { return isBlank(r) || r == ',' })
 	probe := start[:min(len(start), 4<<10)]
 	isJSON := len(start) > 0 && (start[0] == '{' || start[0] == '[')
 	if isJSON { // garbage further down costs its own lines only

@@ -102,26 +102,27 @@ func (s *stream) beginsRecord() bool {
 		return false
 	}
 	var seen uint64
-	begins, passed := false, 0
+	begins, page, passed := false, false, 0
 	eachMember(ahead, func(name, value []byte) bool {
 		passed += len(name) + len(value)
+		is := roleOf(name)
 		switch {
 		case len(value) == 0:
-		case in(carriers, name):
+		case is&carries != 0:
 			begins = value[0] == '{' || value[0] == '"'
-		case in(lists, name) && value[0] == '[':
+		case is&(holdsRecords|mayHoldRecords) != 0 && value[0] == '[':
 			inside := blank(value, 1)
-			begins = inside >= len(value) || value[inside] == '{'
-		case in(passages, name) && value[0] == '{':
-			begins = bytes.Contains(value, []byte(`[`))
+			page = inside >= len(value) || value[inside] == '{'
+		case is&leadsOn != 0 && value[0] == '{':
+			page = bytes.IndexByte(value, '[') > 0
 		}
-		if begins && !in(carriers, name) {
-			s.open = s.open[:0] // a page of its own, whatever was open before
-		}
-		begins = begins || recogniser.see(name, &seen) != nil
+		begins = begins || page || recogniser.see(name, &seen) != nil
 		return !begins
 	})
-	return s.afford(passed) && begins
+	if begins = begins && s.afford(passed); begins && page {
+		s.open = s.open[:0] // it stands by itself, whatever was open before
+	}
+	return begins
 }
 
 // lineBegins says whether the line at pos begins a record; if not, pos is

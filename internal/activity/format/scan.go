@@ -169,15 +169,6 @@ func (s *stream) literal(c byte) {
 	}
 }
 
-// role is what a member may be to a wrapper.
-type role uint8
-
-const (
-	holdsRecords   role = 1 << iota // a list under it is the wrapper's
-	mayHoldRecords                  // so is a list of objects
-	leadsOn                         // an object under it may hold the list
-)
-
 // note looks at the name of a member of the object being read, or of one that
 // leads on from it.
 func (s *stream) note(name []byte, depth int) (named role) {
@@ -186,25 +177,13 @@ func (s *stream) note(name []byte, depth int) (named role) {
 			s.shape = recogniser.see(name, &s.seen)
 		}
 		if len(name) == len("AuditData") || len(name) == len("RawEventData") {
-			s.enveloped = s.enveloped || in(carriers, name)
+			s.enveloped = s.enveloped || roleOf(name)&carries != 0
 		}
 	}
 	if s.shape != nil {
 		return 0
 	}
-	if s.enveloped {
-		return 0
-	}
-	if in(lists, name) {
-		named |= mayHoldRecords
-		if len(name) == len("value") && name[0]|0x20 == 'v' || len(name) == len("records") && name[0]|0x20 == 'r' && name[1]|0x20 == 'e' && name[2]|0x20 == 'c' {
-			named |= holdsRecords
-		}
-	}
-	if in(passages, name) {
-		named |= leadsOn
-	}
-	return named
+	return roleOf(name)
 }
 
 // text passes over the string at pos.

@@ -192,8 +192,8 @@ func (t *table) next() (Record, error) {
 		if err != nil {
 			return Record{}, t.recover(line, err)
 		}
-		if blankRow(row) {
-			continue // an empty line
+		if len(row) == 1 && passesOver(row[0]) {
+			continue
 		}
 		// Files joined have the header again, perhaps another one.
 		if t.repeatsHeader(row) {
@@ -222,8 +222,11 @@ func (t *table) repeatsHeader(row []string) bool {
 	return ok
 }
 
-func blankRow(row []string) bool {
-	return len(row) == 1 && strings.TrimFunc(row[0], isBlank) == ""
+// passesOver says whether a row of one cell is none: an empty line, or the type
+// that Export-Csv writes first, in the middle of files that were joined.
+func passesOver(cell string) bool {
+	cell = strings.TrimFunc(cell, isBlank)
+	return cell == "" || strings.HasPrefix(cell, "#TYPE ")
 }
 
 // recover goes on behind a broken row: at the line after the one it began on,
@@ -289,7 +292,7 @@ func (t *table) quoted() (string, error) {
 	}
 	// Some programs put a backslash before the quotation marks of a cell in place
 	// of doubling them. The records in it begin with one.
-	if head := bytes.TrimLeft(t.buf[t.pos:t.end], "[{ \r\n\t"); bytes.HasPrefix(head, []byte(`\"`)) && t.buf[t.pos] == '{' {
+	if head := bytes.TrimLeft(t.buf[t.pos:t.end], "[{ \r\n\t"); t.buf[t.pos] == '{' && bytes.HasPrefix(head, []byte(`\"`)) && !bytes.HasPrefix(head, []byte(`\""`)) {
 		return t.escaped(start)
 	}
 	for {

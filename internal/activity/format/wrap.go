@@ -6,41 +6,56 @@ import (
 	"strings"
 )
 
-// Whole records come wrapped: in the rows of a search, the alerts and events of
-// other tools, the answers of batches, once or several times, as objects or as
-// JSON in texts. Names of wrappers are without number, so an object of no known
-// kind is looked through for what is of a known kind, whatever holds it. These
-// names alone mean something by themselves.
-var (
-	// carriers hold the whole record beside a summary of it, and so come first
-	// even where the summary would pass for a record.
-	carriers = nameSet("AuditData", "RawEventData")
-	// lists are the names under which wrappers hold their records. What stands
-	// under the first two are records whatever they look like (OData answers and
-	// diagnostic settings), under the others objects in a wrapper that is no
-	// record itself.
-	lists = nameSet("value", "records",
-		"data", "results", "responses", "tables", "hits", "events", "items", "rows", "logs", "logEvents", "entries", "messages")
-	// passages are objects that lead from a wrapper to its list.
-	passages = nameSet("body", "hits", "data", "response", "result", "results", "properties")
+// role is what a member may be to a wrapper.
+type role uint8
+
+const (
+	carries        role = 1 << iota // it holds the whole record, beside a summary that may pass for one
+	holdsRecords                    // a list under it is the wrapper's
+	mayHoldRecords                  // so is a list of objects, in what is no record itself
+	leadsOn                         // an object under it may hold the list
 )
 
-// nameSet holds names as they are written most, and in lower case.
-func nameSet(names ...string) map[string]bool {
-	set := map[string]bool{}
-	for _, name := range names {
-		set[name], set[lowered(name)] = true, true
+// roles are the names that mean something by themselves, in any case. Whole
+// records come wrapped in the rows of a search, the alerts and events of other
+// tools, the answers of batches, once or several times, as objects or as JSON in
+// texts. The names of such wrappers are without number, so an object of no known
+// kind is looked through for what is of a known kind, whatever holds it; these
+// names are needed for what is too large to be looked through, and for what
+// would pass for a record.
+var roles = roleIndex(map[string]role{
+	"AuditData":    carries,
+	"RawEventData": carries,
+
+	"value":   holdsRecords, // OData answers
+	"records": holdsRecords, // diagnostic settings
+
+	"data": mayHoldRecords | leadsOn, "results": mayHoldRecords | leadsOn, "hits": mayHoldRecords | leadsOn,
+	"responses": mayHoldRecords, "tables": mayHoldRecords, "events": mayHoldRecords, "items": mayHoldRecords,
+	"rows": mayHoldRecords, "logs": mayHoldRecords, "logEvents": mayHoldRecords, "entries": mayHoldRecords, "messages": mayHoldRecords,
+	"body": leadsOn, "response": leadsOn, "result": leadsOn,
+})
+
+// roleIndex adds the spelling in lower case to each name.
+func roleIndex(names map[string]role) map[string]role {
+	out := map[string]role{}
+	for name, r := range names {
+		out[name], out[lowered(name)] = r, r
 	}
-	return set
+	return out
 }
 
-func in(set map[string]bool, name []byte) bool {
-	if set[string(name)] {
-		return true
+// roleOf returns what a name means to a wrapper.
+func roleOf(name []byte) role {
+	if r, ok := roles[string(name)]; ok {
+		return r
 	}
 	var buffer [16]byte
 	lower, ok := fold(name, buffer[:])
-	return ok && set[string(lower)]
+	if !ok {
+		return 0
+	}
+	return roles[string(lower)]
 }
 
 // maxWraps is how many objects, lists and texts may lie around a record.
@@ -73,7 +88,7 @@ func unwrap(raw []byte) ([][]byte, error) {
 func carriedIn(raw []byte) (inner []byte, err error) {
 	inner = raw
 	eachMember(raw, func(name, value []byte) bool {
-		if !in(carriers, name) || len(value) == 0 {
+		if roleOf(name)&carries == 0 || len(value) == 0 {
 			return true
 		}
 		text := flatten(value)
@@ -123,7 +138,7 @@ func (f *finder) within(raw []byte, wraps int) [][]byte {
 	var shape Shape
 	eachMember(raw, func(name, value []byte) bool {
 		switch {
-		case in(carriers, name):
+		case roleOf(name)&carries != 0:
 			carried = value
 		case strings.EqualFold(string(name), "columns"):
 			columns = value
@@ -175,7 +190,7 @@ func (f *finder) carriedBy(raw []byte, wraps int) (found [][]byte) {
 			return true
 		}
 		eachMember(value, func(name, value []byte) bool {
-			if in(carriers, name) {
+			if roleOf(name)&carries != 0 {
 				found = f.records(value, wraps-2)
 			}
 			return found == nil
@@ -208,8 +223,7 @@ func (f *finder) table(columns, rows []byte, size, wraps int) [][]byte {
 	eachElement(columns, func(column []byte) bool {
 		name := column
 		if column[0] == '{' {
-			quoted, _ := json.Marshal(scalarOf(column, "name", "columnname")) // a string can always be written
-			name = quoted
+			name = quote(scalarOf(column, "name", "columnname"))
 		}
 		names = append(names, name)
 		return true
