@@ -12,6 +12,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
+	"github.com/cairn-itdr/cairn/ent/tenant"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 	"github.com/cairn-itdr/cairn/ent/ticketnote"
 )
@@ -80,6 +81,11 @@ func (_c *TicketNoteCreate) SetNillableID(v *string) *TicketNoteCreate {
 		_c.SetID(*v)
 	}
 	return _c
+}
+
+// SetTenant sets the "tenant" edge to the Tenant entity.
+func (_c *TicketNoteCreate) SetTenant(v *Tenant) *TicketNoteCreate {
+	return _c.SetTenantID(v.ID)
 }
 
 // SetTicket sets the "ticket" edge to the Ticket entity.
@@ -172,6 +178,9 @@ func (_c *TicketNoteCreate) check() error {
 			return &ValidationError{Name: "id", err: fmt.Errorf(`ent: validator failed for field "TicketNote.id": %w`, err)}
 		}
 	}
+	if len(_c.mutation.TenantIDs()) == 0 {
+		return &ValidationError{Name: "tenant", err: errors.New(`ent: missing required edge "TicketNote.tenant"`)}
+	}
 	if len(_c.mutation.TicketIDs()) == 0 {
 		return &ValidationError{Name: "ticket", err: errors.New(`ent: missing required edge "TicketNote.ticket"`)}
 	}
@@ -215,10 +224,6 @@ func (_c *TicketNoteCreate) createSpec() (*TicketNote, *sqlgraph.CreateSpec) {
 		_spec.SetField(ticketnote.FieldOrganizationID, field.TypeString, value)
 		_node.OrganizationID = value
 	}
-	if value, ok := _c.mutation.TenantID(); ok {
-		_spec.SetField(ticketnote.FieldTenantID, field.TypeString, value)
-		_node.TenantID = value
-	}
 	if value, ok := _c.mutation.Sequence(); ok {
 		_spec.SetField(ticketnote.FieldSequence, field.TypeInt, value)
 		_node.Sequence = value
@@ -230,6 +235,23 @@ func (_c *TicketNoteCreate) createSpec() (*TicketNote, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ExternalID(); ok {
 		_spec.SetField(ticketnote.FieldExternalID, field.TypeString, value)
 		_node.ExternalID = value
+	}
+	if nodes := _c.mutation.TenantIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   ticketnote.TenantTable,
+			Columns: []string{ticketnote.TenantColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(tenant.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_node.TenantID = nodes[0]
+		_spec.Edges = append(_spec.Edges, edge)
 	}
 	if nodes := _c.mutation.TicketIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{

@@ -6,6 +6,8 @@ import (
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
+
+	"github.com/cairn-itdr/cairn/internal/access"
 )
 
 // TicketNote is a note that is, or is about to be, on a ticket: one event of
@@ -13,7 +15,9 @@ import (
 type TicketNote struct{ ent.Schema }
 
 // Annotations of the entity.
-func (TicketNote) Annotations() []schema.Annotation { return table("ticket_notes") }
+func (TicketNote) Annotations() []schema.Annotation {
+	return table("ticket_notes", access.Rows{Read: access.TicketRead, Tenant: "tenant_id"})
+}
 
 // Mixin of the entity.
 func (TicketNote) Mixin() []ent.Mixin { return []ent.Mixin{tenantOwned{}} }
