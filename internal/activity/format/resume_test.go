@@ -16,7 +16,6 @@ import (
 // that stand on one line, costs itself.
 func TestBrokenWithin(t *testing.T) {
 	t.Parallel()
-	whole := func(n int) string { return audit(n) }
 	breaks := map[string]func(string) string{
 		"no comma":            func(s string) string { return strings.Replace(s, `,"Operation"`, `"Operation"`, 1) },
 		"no colon":            func(s string) string { return strings.Replace(s, `"Operation":`, `"Operation"`, 1) },
@@ -53,7 +52,7 @@ func TestBrokenWithin(t *testing.T) {
 		for name, spoil := range breaks {
 			t.Run(group+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				text := join(whole(1), spoil(whole(2)), whole(3), whole(4))
+				text := join(audit(1), spoil(audit(2)), audit(3), audit(4))
 				for _, r := range []io.Reader{strings.NewReader(text), iotest.OneByteReader(strings.NewReader(text))} {
 					out := readAll(t, "log", r, format.Limits{})
 					require.NoError(t, out.failed)
