@@ -177,9 +177,6 @@ func readChunks(ctx context.Context, reader *format.Reader, work, ordered chan<-
 			}
 			if rejected, ok := errors.AsType[*format.RejectError](err); ok {
 				c.rejected = append(c.rejected, rejection{line: rejected.Line, reason: rejected.Reason})
-				if rejected.Rest {
-					c.fatal = &format.FileError{Line: rejected.Line, Reason: "what follows can't be read", Err: rejected}
-				}
 				continue
 			}
 			done = true

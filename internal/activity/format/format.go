@@ -99,7 +99,6 @@ type RejectError struct {
 	File   string // empty when Parse returns it
 	Line   int    // 0 when Parse returns it
 	Reason string
-	Rest   bool // all that follows it in the file is lost with it
 }
 
 func (e *RejectError) Error() string { return place(e.File, e.Line) + printable(e.Reason) }

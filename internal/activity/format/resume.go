@@ -62,7 +62,7 @@ func (s *stream) broken(line, indent int, why string) error {
 	if s.line > line+1 {
 		why += "; nothing from this line to the end of the file can be read"
 	}
-	return &RejectError{Line: line, Reason: printable(why), Rest: s.ended && s.line > line+1}
+	return s.rejectAt(line, why)
 }
 
 // seek moves to the next brace or line's end; false at the end of the text.
