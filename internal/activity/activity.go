@@ -10,6 +10,7 @@ package activity
 import (
 	"crypto/sha256"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/cairn-itdr/cairn/internal/typeid"
@@ -195,15 +196,30 @@ func (a *Activity) Claim(directory string) bool {
 		return false
 	}
 	a.MicrosoftTenantID = directory
-	switch {
-	case a.HomeTenantID == "" || a.ResourceTenantID == "" || a.HomeTenantID == a.ResourceTenantID:
-	case a.HomeTenantID == directory && a.Actor.Kind == ActorGuest:
-		a.Actor.Kind = ActorUser
-	case a.HomeTenantID != directory && a.Actor.Kind == ActorUser:
-		a.Actor.Kind = ActorGuest
+	if a.HomeTenantID == "" || a.ResourceTenantID == "" || a.HomeTenantID == a.ResourceTenantID {
+		return true
+	}
+	a.Shape, _, _ = strings.Cut(a.Shape, "@")
+	if a.HomeTenantID == directory {
+		a.Shape += AtHome
+		if a.Actor.Kind == ActorGuest {
+			a.Actor.Kind = ActorUser
+		}
+	} else {
+		a.Shape += AtResource
+		if a.Actor.Kind == ActorUser {
+			a.Actor.Kind = ActorGuest
+		}
 	}
 	return true
 }
+
+// What Claim adds to the shape of a sign-in across directories, so that the
+// stored record is read again from the same side.
+const (
+	AtHome     = "@home"
+	AtResource = "@resource"
+)
 
 // Identify sets the record's identity within a tenant, and the digest of this
 // version of it. The id derives from tenant, source, vendor id and the hour of

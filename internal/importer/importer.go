@@ -278,7 +278,7 @@ func (r *run) collect(ctx context.Context, name string, ordered <-chan *chunk) e
 	}
 	// A file of which nothing could be used is no success, whatever it held.
 	if n := r.summary.Read - before; n > 0 && taken == 0 && !refused {
-		r.summary.refuse(name, fmt.Sprintf("nothing of it was taken: none of the %d read is a record that can be", n))
+		r.summary.refuse(name, fmt.Sprintf("nothing was taken of the %d records read", n))
 	}
 	return flush()
 }

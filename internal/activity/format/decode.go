@@ -138,7 +138,7 @@ func (p *plan) find(name []byte) (field int, exact bool) {
 }
 
 // fold writes the name in lower case into buffer; ok is false where it does
-// not fit or is in lower case already.
+// not fit.
 func fold(name, buffer []byte) (lower []byte, ok bool) {
 	if len(name) > len(buffer) {
 		return nil, false
@@ -159,7 +159,7 @@ func lowered(name string) string {
 
 // members fills the struct from the object raw.
 func (p *plan) members(raw []byte, into reflect.Value) {
-	var set, exactly [maxFields / 64]uint64
+	var set [maxFields / 64]uint64
 	eachMember(raw, func(name, value []byte) bool {
 		i, exact := p.find(name)
 		if i < 0 || len(value) == 0 {
@@ -173,9 +173,6 @@ func (p *plan) members(raw []byte, into reflect.Value) {
 			into.Field(i).SetZero()
 		}
 		set[word] |= bit
-		if exact {
-			exactly[word] |= bit
-		}
 		p.fill(i, value, into.Field(i))
 		return true
 	})
@@ -229,8 +226,14 @@ func (p *plan) object(value []byte, into reflect.Value, texts int) {
 		} else if p.alone >= 0 {
 			into.Field(p.alone).SetString(text)
 		}
+	default:
+		if p.alone >= 0 && digit(value[0]) {
+			into.Field(p.alone).SetString(scalar(value))
+		}
 	}
 }
+
+func digit(c byte) bool { return c >= '0' && c <= '9' }
 
 // list fills a slice from what stands for a list. Elements of a list of texts
 // have no plan.

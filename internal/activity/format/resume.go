@@ -20,14 +20,8 @@ const (
 	maxScalarLine = 4 << 10
 )
 
-// afford says whether n more bytes may be read again.
-func (s *stream) afford(n int) bool {
-	if s.reread+int64(n) > rereadFree+rereadTimes*s.offset() {
-		return false
-	}
-	s.reread += int64(n)
-	return true
-}
+// afford says whether more may be read again; what then is, is added to reread.
+func (s *stream) afford() bool { return s.reread <= rereadFree+rereadTimes*s.offset() }
 
 // broken gets over a record that is no JSON. The next record begins where an
 // object of a known kind, or a wrapper of such, does, even within the line; at
@@ -36,7 +30,8 @@ func (s *stream) afford(n int) bool {
 // line of one word, number or text and nothing else.
 func (s *stream) broken(line, indent int, why string) error {
 	s.loose = true
-	if s.mark >= 0 && s.afford(s.pos-s.mark) {
+	if s.mark >= 0 && s.afford() {
+		s.reread += int64(s.pos - s.mark)
 		s.pos, s.line = s.mark, line
 		if c := s.buf[s.pos]; c == '{' || c == '[' {
 			s.pos++
@@ -94,6 +89,9 @@ func (s *stream) seek(last *byte) bool {
 // beginsRecord says whether the object at pos begins as a record of a known
 // kind does, or as a wrapper.
 func (s *stream) beginsRecord() bool {
+	if !s.afford() {
+		return false
+	}
 	for s.end-s.pos < lookAhead && s.fill() {
 		continue
 	}
@@ -119,7 +117,7 @@ func (s *stream) beginsRecord() bool {
 		begins = begins || page || recogniser.see(name, &seen) != nil
 		return !begins
 	})
-	if begins = begins && s.afford(passed); begins && page {
+	if s.reread += int64(passed); begins && page {
 		s.open = s.open[:0] // it stands by itself, whatever was open before
 	}
 	return begins

@@ -37,12 +37,37 @@ var shapes = []Shape{
 
 // ShapeByName returns the shape with this name, nil where there is none.
 func ShapeByName(name string) Shape {
+	base, side, sided := strings.Cut(name, "@")
 	for _, s := range shapes {
-		if s.Name() == name {
-			return s
+		if s.Name() != base {
+			continue
 		}
+		if sided {
+			return claimed{s, "@" + side}
+		}
+		return s
 	}
 	return nil
+}
+
+// claimed is a shape whose records, sign-ins across directories, were claimed
+// by one of them (Activity.Claim).
+type claimed struct {
+	Shape
+
+	side string
+}
+
+func (c claimed) Parse(raw []byte) (activity.Activity, error) {
+	a, err := c.Shape.Parse(raw)
+	switch {
+	case err != nil:
+	case c.side == activity.AtHome:
+		a.Claim(a.HomeTenantID)
+	case c.side == activity.AtResource:
+		a.Claim(a.ResourceTenantID)
+	}
+	return a, err
 }
 
 // Parse recognises the shape of a record and parses it. The error is a
