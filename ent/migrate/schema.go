@@ -708,6 +708,19 @@ var (
 				Unique:  true,
 				Columns: []*schema.Column{TenantsColumns[1], TenantsColumns[4]},
 			},
+			{
+				Name:    "tenants_sensitive",
+				Unique:  false,
+				Columns: []*schema.Column{TenantsColumns[1]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "sensitive",
+				},
+			},
+			{
+				Name:    "tenant_organization_id_lifecycle",
+				Unique:  false,
+				Columns: []*schema.Column{TenantsColumns[1], TenantsColumns[5]},
+			},
 		},
 	}
 	// TicketsColumns holds the columns for the "tickets" table.

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"entgo.io/ent"
+	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
@@ -54,5 +55,8 @@ func (Tenant) Indexes() []ent.Index {
 		// A directory belongs to one tenant of an organization. Across
 		// organizations only consent, proven with Microsoft, can be exclusive.
 		index.Fields("organization_id", "microsoft_tenant_id").Unique(),
+		// What most people do not see, looked up with every list (access.Rows).
+		index.Fields("organization_id").Annotations(entsql.IndexWhere("sensitive")).StorageKey("tenants_sensitive"),
+		index.Fields("organization_id", "lifecycle"),
 	}
 }

@@ -93,20 +93,34 @@ func (r Rows) writeTenant(s Scope, reach reach, column func(string) string, to S
 	if r.TenantOptional && reach.organization {
 		to.Write(column(r.Tenant) + " IS NULL OR ")
 	}
-	to.Write(column(r.Tenant) + " IN (SELECT t.id FROM " + tenantsTable + " t WHERE t.organization_id = ")
-	to.Bind(s.OrganizationID)
-	if !reach.sensitive {
-		to.Write(" AND NOT t.sensitive")
-	}
-	if !reach.paused {
-		to.Write(" AND t.lifecycle NOT IN ('PAUSED', 'REMOVED')")
-	}
 	if reach.assigned {
-		to.Write(" AND t.id IN (SELECT a.tenant_id FROM " + assignmentsTable + " a WHERE a.holder_id = ")
+		to.Write(column(r.Tenant) + " IN (SELECT a.tenant_id FROM " + assignmentsTable + " a JOIN " + tenantsTable + " t ON t.id = a.tenant_id WHERE a.holder_id = ")
 		to.Bind(s.Principal.ID)
-		to.Write(")")
+		to.Write(" AND t.organization_id = ")
+		to.Bind(s.OrganizationID)
+		if !reach.sensitive {
+			to.Write(" AND NOT t.sensitive")
+		}
+		if !reach.paused {
+			to.Write(" AND t.lifecycle NOT IN ('PAUSED', 'REMOVED')")
+		}
+		to.Write("))")
+		return
 	}
-	to.Write("))")
+	// All but a few: the few have indexes of their own (ent/schema/tenant.go).
+	and := ""
+	for _, but := range []struct {
+		hidden bool
+		which  string
+	}{{!reach.sensitive, "t.sensitive"}, {!reach.paused, "t.lifecycle IN ('PAUSED', 'REMOVED')"}} {
+		if but.hidden {
+			to.Write(and + column(r.Tenant) + " NOT IN (SELECT t.id FROM " + tenantsTable + " t WHERE t.organization_id = ")
+			to.Bind(s.OrganizationID)
+			to.Write(" AND " + but.which + ")")
+			and = " AND "
+		}
+	}
+	to.Write(")")
 }
 
 func (r Rows) writePublished(s Scope, column func(string) string, to SQL) {

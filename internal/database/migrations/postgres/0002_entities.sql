@@ -2,6 +2,8 @@
 CREATE TABLE "tenants" ("id" character varying NOT NULL, "organization_id" character varying NOT NULL, "name" character varying NOT NULL, "name_key" character varying NOT NULL, "microsoft_tenant_id" character varying NULL, "lifecycle" character varying NOT NULL DEFAULT 'NOT_PROTECTED', "sensitive" boolean NOT NULL DEFAULT false, "created_at" timestamptz NOT NULL, PRIMARY KEY ("id"));
 CREATE UNIQUE INDEX "tenant_organization_id_name_key" ON "tenants" ("organization_id", "name_key");
 CREATE UNIQUE INDEX "tenant_organization_id_microsoft_tenant_id" ON "tenants" ("organization_id", "microsoft_tenant_id");
+CREATE INDEX "tenants_sensitive" ON "tenants" ("organization_id") WHERE sensitive;
+CREATE INDEX "tenant_organization_id_lifecycle" ON "tenants" ("organization_id", "lifecycle");
 CREATE TABLE "audit_entries" ("id" character varying NOT NULL, "organization_id" character varying NOT NULL, "at" timestamptz NOT NULL, "principal_kind" character varying NOT NULL, "principal_id" character varying NOT NULL, "principal_name" character varying NOT NULL, "principal_staff" boolean NOT NULL DEFAULT true, "action" character varying NOT NULL, "tenant_id" character varying NULL, "object_id" character varying NOT NULL, "address" character varying NOT NULL, "result" character varying NOT NULL, "detail" text NOT NULL, PRIMARY KEY ("id"));
 CREATE INDEX "auditentry_organization_id_at_id" ON "audit_entries" ("organization_id", "at", "id");
 CREATE INDEX "auditentry_tenant_id_at_id" ON "audit_entries" ("tenant_id", "at", "id");
