@@ -78,6 +78,11 @@ func Parse(raw []byte) (activity.Activity, error) {
 		return activity.Activity{}, unknownShape(raw)
 	}
 	a, err := s.Parse(raw)
+	if err != nil && !json.Valid(raw) {
+		if better := Tidy(mended(raw)); json.Valid(better) {
+			a, err = s.Parse(better)
+		}
+	}
 	if err == nil && a.Operation == "" {
 		err = reject("the record does not say what was done (no operation)")
 	}

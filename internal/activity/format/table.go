@@ -65,6 +65,10 @@ func (h header) record(row []string) ([]byte, error) {
 	if data == "" {
 		return nil, reject("%s is empty", name)
 	}
+	// Nearly all cells hold an object as it is; whether it is JSON its parser says.
+	if plainObject(data) {
+		return Tidy([]byte(data)), nil
+	}
 	if raw := innerJSON(data); raw != nil && raw[0] == '{' {
 		return raw, nil
 	}
@@ -75,6 +79,13 @@ func (h header) record(row []string) ([]byte, error) {
 		return nil, reject("%s is cut off: it ends with %q", name, data[max(0, len(data)-20):])
 	}
 	return Tidy([]byte(data)), nil
+}
+
+// plainObject says whether a text begins as a JSON object with a name does, its
+// quotation marks neither escaped nor doubled, and ends as one.
+func plainObject(s string) bool {
+	rest := strings.TrimLeft(s[1:], " \t\r\n")
+	return s[0] == '{' && s[len(s)-1] == '}' && len(rest) > 1 && rest[0] == '"' && rest[1] != '"'
 }
 
 // members writes a row as an object, its cells as texts.
@@ -203,7 +214,7 @@ func (t *table) next() (Record, error) {
 		if err != nil {
 			return Record{}, atLine(err, line)
 		}
-		return Record{Raw: raw, Line: line, Offset: offset}, nil
+		return Record{Raw: raw, Line: line, Offset: offset, known: standsAlone(raw)}, nil
 	}
 }
 
@@ -327,11 +338,26 @@ func (t *table) quoted() (string, error) {
 		case ok && c != t.comma && c != '\r' && c != '\n':
 			return "", reject("a quoted cell is followed by %q: a quotation mark is missing or too many", c)
 		}
-		cell := string(t.buf[t.mark+start : t.pos-1])
+		cell := t.buf[t.mark+start : t.pos-1]
 		if doubled {
-			cell = strings.ReplaceAll(cell, `""`, `"`)
+			return undoubled(cell), nil
 		}
-		return cell, nil
+		return string(cell), nil
+	}
+}
+
+// undoubled returns a cell with one quotation mark for each two.
+func undoubled(cell []byte) string {
+	var b strings.Builder
+	b.Grow(len(cell))
+	for {
+		i := bytes.IndexByte(cell, '"')
+		if i < 0 {
+			b.Write(cell)
+			return b.String()
+		}
+		b.Write(cell[:i+1])
+		cell = cell[min(i+2, len(cell)):]
 	}
 }
 

@@ -83,6 +83,21 @@ func unwrap(raw []byte) ([][]byte, error) {
 	return [][]byte{inner}, err
 }
 
+// standsAlone says whether an object is certainly a record that holds no other.
+func standsAlone(raw []byte) bool {
+	var seen uint64
+	var shape Shape
+	carried := false
+	eachMember(raw, func(name, _ []byte) bool {
+		if shape == nil {
+			shape = recogniser.see(name, &seen)
+		}
+		carried = (len(name) == len("AuditData") || len(name) == len("RawEventData")) && roleOf(name)&carries != 0
+		return !carried
+	})
+	return shape != nil && shape != (diagnostic{}) && !carried
+}
+
 // carriedIn returns what a carrier in raw holds, which is no record of a known
 // kind; raw itself where it has none.
 func carriedIn(raw []byte) (inner []byte, err error) {
