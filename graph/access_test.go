@@ -24,6 +24,8 @@ import (
 // IS_READ_ONLY), MR (both). A field that is not here fails the test.
 //
 //	field                      ADMIN FULL PARTIAL GUEST SALES BILLING
+//
+//nolint:dupword // a table
 const fieldMatrix = `
 	Query.node                 yes   yes  yes     yes   yes   yes
 	Query.nodes                yes   yes  yes     yes   yes   yes
@@ -206,8 +208,12 @@ func (w world) clients() (own []client, foreign client) {
 		return c
 	}
 	for _, c := range []client{
-		{name: "ordinary"}, {name: "assigned", assigned: true}, {name: "sensitive", sensitive: true},
-		{name: "trusted", assigned: true, sensitive: true}, {name: "paused", paused: true}, {name: "rested", assigned: true, paused: true},
+		{name: "ordinary"},
+		{name: "assigned", assigned: true},
+		{name: "sensitive", sensitive: true},
+		{name: "trusted", assigned: true, sensitive: true},
+		{name: "paused", paused: true},
+		{name: "rested", assigned: true, paused: true},
 	} {
 		own = append(own, fill(w, c))
 	}
@@ -278,8 +284,10 @@ func (w world) refuses(p access.Principal, cells map[string]map[access.Role]stri
 	cell, known := cells[field]
 	require.True(w, known, field)
 	may := mayUse(p, cell[p.Role]) && (!p.AssignedOnly || !slices.Contains(
-		[]string{"Query.members", "Query.invitations", "Query.apiKeys", "Mutation.createTenant", "Mutation.inviteMember", "Mutation.resendInvitation",
-			"Mutation.revokeInvitation", "Mutation.updateMember", "Mutation.removeMember", "Mutation.createApiKey", "Mutation.deleteApiKey"}, field))
+		[]string{
+			"Query.members", "Query.invitations", "Query.apiKeys", "Mutation.createTenant", "Mutation.inviteMember", "Mutation.resendInvitation",
+			"Mutation.revokeInvitation", "Mutation.updateMember", "Mutation.removeMember", "Mutation.createApiKey", "Mutation.deleteApiKey",
+		}, field))
 	refused := len(a.Errors) > 0 && a.Errors[0].Extensions["code"] == "FORBIDDEN"
 	require.Equal(w, !may, refused, "%s as %+v: %s", field, p, a.body)
 	return refused

@@ -41,7 +41,7 @@ func (a *auditor) field(ctx context.Context, next graphql.Resolver) (any, error)
 		return next(ctx)
 	}
 	out, err := next(ctx)
-	code, detail := refusedWith(out, err)
+	code, detail := refusedWith(ctx, out, err)
 	if code == "" || f.Object == "Query" && (code != string(codeForbidden) || !a.tell(ctx, f.Field.Name)) {
 		return out, err
 	}
@@ -75,12 +75,12 @@ func (a *auditor) tell(ctx context.Context, field string) bool {
 }
 
 // refusedWith is the code of a refusal and what was said; "" where nothing was refused.
-func refusedWith(out any, err error) (code, detail string) {
+func refusedWith(ctx context.Context, out any, err error) (code, detail string) {
 	if err != nil {
 		if r := refusal.From(err); r != nil {
 			return string(r.Code), r.Message
 		}
-		c, message := presenter{}.judge(context.Background(), err)
+		c, message := presenter{}.judge(ctx, err)
 		return string(c), message
 	}
 	v := reflect.ValueOf(out)

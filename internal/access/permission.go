@@ -48,12 +48,8 @@ func Permissions() []Permission { return slices.Concat(readings, writings) }
 // Writes says whether the permission changes anything.
 func (p Permission) Writes() bool { return !slices.Contains(readings, p) }
 
-// aboutTenants are the permissions that act on nothing but the organization as
-// a whole: a key that was made for some tenants has none of them.
+// aboutOrganization says that the permission concerns the organization as a
+// whole: a key that was made for some tenants does not have it.
 func (p Permission) aboutOrganization() bool {
-	switch p {
-	case PSAWrite, PSARead, MemberRead, MemberWrite, APIKeyRead, APIKeyWrite, TenantCreate:
-		return true
-	}
-	return false
+	return slices.Contains([]Permission{PSARead, PSAWrite, MemberRead, MemberWrite, APIKeyRead, APIKeyWrite, TenantCreate}, p)
 }

@@ -15,6 +15,8 @@ import (
 // (refused by IS_READ_ONLY), MR (both).
 //
 //	permission            ADMIN FULL PARTIAL GUEST SALES BILLING
+//
+//nolint:dupword // a table
 const matrix = `
 	SIGNED_IN             yes   yes  yes     yes   yes   yes
 	ORGANIZATION_READ     yes   yes  yes     yes   yes   yes
@@ -43,8 +45,13 @@ const matrix = `
 type tenant struct{ assigned, sensitive, paused bool }
 
 var tenants = []tenant{
-	{}, {assigned: true}, {sensitive: true}, {assigned: true, sensitive: true},
-	{paused: true}, {assigned: true, paused: true}, {assigned: true, sensitive: true, paused: true},
+	{},
+	{assigned: true},
+	{sensitive: true},
+	{assigned: true, sensitive: true},
+	{paused: true},
+	{assigned: true, paused: true},
+	{assigned: true, sensitive: true, paused: true},
 }
 
 // sees says, from the matrix, which tenants' rows a role reaches with what it

@@ -94,8 +94,10 @@ func Demo(ctx context.Context, cfg Config, listener net.Listener, start func(Dem
 	if cfg.PublicURL != nil {
 		address = cfg.PublicURL.String()
 	}
-	err = start(DemoStart{Explorer: address + "/explorer/", API: address + "/graphql", APIKey: key, Query: FirstQuery,
-		SignIn: address + "/signin", Admin: demoAdmin, Guest: demoGuest, Mails: address + "/mails/", DataDir: cfg.DataDir})
+	err = start(DemoStart{
+		Explorer: address + "/explorer/", API: address + "/graphql", APIKey: key, Query: FirstQuery,
+		SignIn: address + "/signin", Admin: demoAdmin, Guest: demoGuest, Mails: address + "/mails/", DataDir: cfg.DataDir,
+	})
 	if err != nil {
 		return err
 	}

@@ -255,8 +255,10 @@ func (h *handler) showInvitation(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if current := h.signedIn(r); current != "" && current != email {
-		h.show(w, http.StatusConflict, view{Title: "Another person is signed in", Form: "signout", Home: h.Path + h.Home,
-			Text: "This invitation is for " + email + ", and you are signed in as " + current + ". Sign out first, then open the invitation again."})
+		h.show(w, http.StatusConflict, view{
+			Title: "Another person is signed in", Form: "signout", Home: h.Path + h.Home,
+			Text: "This invitation is for " + email + ", and you are signed in as " + current + ". Sign out first, then open the invitation again.",
+		})
 		return
 	}
 	h.show(w, http.StatusOK, view{Title: "Join " + organization, Text: "You are invited as " + email + ".", Form: "invitation", Token: secret})
@@ -271,8 +273,10 @@ func (h *handler) accept(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if current := h.signedIn(r); current != "" && current != email {
-		h.show(w, http.StatusConflict, view{Title: "Another person is signed in", Form: "signout", Home: h.Path + h.Home,
-			Text: "This invitation is for " + email + ", and you are signed in as " + current + ". Sign out first, then open the invitation again."})
+		h.show(w, http.StatusConflict, view{
+			Title: "Another person is signed in", Form: "signout", Home: h.Path + h.Home,
+			Text: "This invitation is for " + email + ", and you are signed in as " + current + ". Sign out first, then open the invitation again.",
+		})
 		return
 	}
 	token, err := h.Members.Accept(r.Context(), secret, r.PostFormValue("name"), h.visitor(r))
@@ -291,8 +295,10 @@ func (h *handler) finish(w http.ResponseWriter, r *http.Request, token string, e
 
 func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, member.ErrLink) {
-		h.show(w, http.StatusForbidden, view{Title: "This link does not work", Form: "ask",
-			Text: "It was used before, is too old, was replaced by a newer one, or was asked for in another browser. Ask for a new link here; an invitation is sent again by whoever invited you."})
+		h.show(w, http.StatusForbidden, view{
+			Title: "This link does not work", Form: "ask",
+			Text: "It was used before, is too old, was replaced by a newer one, or was asked for in another browser. Ask for a new link here; an invitation is sent again by whoever invited you.",
+		})
 		return
 	}
 	if refused := refusal.From(err); refused != nil {

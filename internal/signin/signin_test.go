@@ -74,15 +74,15 @@ func each(t *testing.T, test func(h *house)) {
 		pages = signin.Handler(signin.Config{
 			Members: h.members, Home: "/home", Current: h.members.Current, End: h.members.SignOut,
 			Address: func(*http.Request) string { h.mu.Lock(); defer h.mu.Unlock(); return h.address },
-			Logger:  slog.New(slog.NewTextHandler(io.Discard, nil)), Now: h.now,
+			Logger:  slog.New(slog.DiscardHandler), Now: h.now,
 		})
 		test(h)
 	})
 }
 
-func (h *house) member(email string, role access.Role) *ent.Member {
+func (h *house) admin(email string) *ent.Member {
 	h.Helper()
-	m, _, err := h.members.Create(h.ctx, email, "", member.Place{Role: role})
+	m, _, err := h.members.Create(h.ctx, email, "", member.Place{Role: access.RoleAdmin})
 	require.NoError(h, err)
 	return m
 }
@@ -151,7 +151,7 @@ const ada = "ada@msp.example"
 func TestSignIn(t *testing.T) {
 	t.Parallel()
 	each(t, func(h *house) {
-		h.member(ada, access.RoleAdmin)
+		h.admin(ada)
 		b, other := h.browser(), h.browser()
 		status, body := b.post("/signin", url.Values{"email": {" Ada@MSP.example "}})
 		require.Equal(h, http.StatusOK, status)
@@ -224,7 +224,7 @@ func TestForeignForms(t *testing.T) {
 func TestNobodyIsLockedOut(t *testing.T) {
 	t.Parallel()
 	each(t, func(h *house) {
-		h.member(ada, access.RoleAdmin)
+		h.admin(ada)
 		h.from("198.51.100.7")
 		home := h.browser()
 		home.post("/signin", url.Values{"email": {ada}})
@@ -280,7 +280,7 @@ func TestInvitation(t *testing.T) {
 		require.NoError(h, err)
 		link, second := h.mailed(ian, 1)
 
-		h.member(ada, access.RoleAdmin)
+		h.admin(ada)
 		signedIn := h.browser()
 		signedIn.post("/signin", url.Values{"email": {ada}})
 		_, token := h.mailed(ada, 0)
@@ -350,7 +350,7 @@ func TestInvitation(t *testing.T) {
 func TestTheLastAdminStays(t *testing.T) {
 	t.Parallel()
 	each(t, func(h *house) {
-		first := h.member(ada, access.RoleAdmin)
+		first := h.admin(ada)
 		end := h.now().Add(time.Hour)
 		for _, place := range []member.Place{{Role: access.RoleFullMember}, {Role: access.RoleAdmin, AccessUntil: &end}} {
 			_, err := h.members.Update(h.ctx, first.ID, place)
@@ -358,7 +358,7 @@ func TestTheLastAdminStays(t *testing.T) {
 		}
 		_, err := h.members.Remove(h.ctx, first.ID)
 		require.Equal(h, refusal.Conflict, refusal.From(err).Code)
-		second := h.member("bo@msp.example", access.RoleAdmin)
+		second := h.admin("bo@msp.example")
 
 		// Two who remove each other at once: one stays.
 		errs := make(chan error, 2)
@@ -369,7 +369,7 @@ func TestTheLastAdminStays(t *testing.T) {
 			}()
 		}
 		a, b := <-errs, <-errs
-		require.True(h, (a == nil) != (b == nil), "%v, %v", a, b)
+		require.NotEqual(h, a == nil, b == nil, "%v, %v", a, b)
 
 		stranger, _ := databasetest.Organization(h.T, h.db, "MSP Two")
 		_, err = h.members.Remove(stranger, second.ID)
