@@ -405,7 +405,14 @@ var (
 	PsaConnectionsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, Size: 64},
 		{Name: "organization_id", Type: field.TypeString, Size: 64},
+		{Name: "next_attempt_at", Type: field.TypeTime, Nullable: true},
+		{Name: "urgency", Type: field.TypeInt, Default: 0},
+		{Name: "attempts", Type: field.TypeInt, Default: 0},
+		{Name: "wakes", Type: field.TypeInt, Default: 0},
+		{Name: "fence", Type: field.TypeInt, Default: 0},
+		{Name: "claimed_until", Type: field.TypeTime, Nullable: true},
 		{Name: "kind", Type: field.TypeString},
+		{Name: "account", Type: field.TypeString},
 		{Name: "name", Type: field.TypeString, Size: 200},
 		{Name: "fields", Type: field.TypeJSON},
 		{Name: "credentials", Type: field.TypeBytes},
@@ -413,20 +420,16 @@ var (
 		{Name: "default_company_id", Type: field.TypeString, Default: ""},
 		{Name: "default_company_name", Type: field.TypeString, Default: ""},
 		{Name: "calls_per_minute", Type: field.TypeInt},
+		{Name: "public_notes", Type: field.TypeBool, Default: false},
+		{Name: "on_close", Type: field.TypeEnum, Enums: []string{"NOTHING", "ASK", "REMEDIATE"}, Default: "ASK"},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "updated_at", Type: field.TypeTime},
 		{Name: "disconnected_at", Type: field.TypeTime, Nullable: true},
-		{Name: "failures", Type: field.TypeInt, Default: 0},
-		{Name: "paused_until", Type: field.TypeTime, Nullable: true},
 		{Name: "last_error", Type: field.TypeString, Default: ""},
 		{Name: "last_error_reason", Type: field.TypeString, Default: ""},
 		{Name: "last_error_at", Type: field.TypeTime, Nullable: true},
 		{Name: "last_success_at", Type: field.TypeTime, Nullable: true},
-		{Name: "budget_at", Type: field.TypeTime, Nullable: true},
-		{Name: "minute", Type: field.TypeTime, Nullable: true},
-		{Name: "minute_calls", Type: field.TypeInt, Default: 0},
 		{Name: "changes_since", Type: field.TypeTime, Nullable: true},
-		{Name: "next_poll_at", Type: field.TypeTime, Nullable: true},
 		{Name: "next_probe_at", Type: field.TypeTime, Nullable: true},
 		{Name: "callbacks_at", Type: field.TypeTime, Nullable: true},
 	}
@@ -437,9 +440,22 @@ var (
 		PrimaryKey: []*schema.Column{PsaConnectionsColumns[0]},
 		Indexes: []*schema.Index{
 			{
+				Name:    "psaconnection_claimed_until",
+				Unique:  false,
+				Columns: []*schema.Column{PsaConnectionsColumns[7]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "claimed_until IS NOT NULL",
+				},
+			},
+			{
 				Name:    "psaconnection_organization_id_created_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{PsaConnectionsColumns[1], PsaConnectionsColumns[10], PsaConnectionsColumns[0]},
+				Columns: []*schema.Column{PsaConnectionsColumns[1], PsaConnectionsColumns[19], PsaConnectionsColumns[0]},
+			},
+			{
+				Name:    "psaconnection_organization_id_kind_account",
+				Unique:  true,
+				Columns: []*schema.Column{PsaConnectionsColumns[1], PsaConnectionsColumns[8], PsaConnectionsColumns[9]},
 			},
 		},
 	}
@@ -477,14 +493,18 @@ var (
 		{Name: "id", Type: field.TypeString, Size: 64},
 		{Name: "organization_id", Type: field.TypeString, Size: 64},
 		{Name: "tenant_id", Type: field.TypeString, Size: 64},
-		{Name: "state", Type: field.TypeEnum, Enums: []string{"PENDING", "WAITING", "RETRYING", "FAILED", "SYNCED", "DELETED"}, Default: "PENDING"},
+		{Name: "next_attempt_at", Type: field.TypeTime, Nullable: true},
+		{Name: "urgency", Type: field.TypeInt, Default: 0},
+		{Name: "attempts", Type: field.TypeInt, Default: 0},
+		{Name: "wakes", Type: field.TypeInt, Default: 0},
+		{Name: "fence", Type: field.TypeInt, Default: 0},
+		{Name: "claimed_until", Type: field.TypeTime, Nullable: true},
+		{Name: "state", Type: field.TypeEnum, Enums: []string{"PENDING", "WAITING", "RETRYING", "FAILED", "SYNCED", "DELETED", "CANCELLED"}, Default: "PENDING"},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "updated_at", Type: field.TypeTime},
 		{Name: "wanted_revision", Type: field.TypeInt},
 		{Name: "opened_revision", Type: field.TypeInt, Default: 0},
 		{Name: "synced_revision", Type: field.TypeInt, Default: 0},
-		{Name: "attempted_at", Type: field.TypeTime, Nullable: true},
-		{Name: "verify_at", Type: field.TypeTime, Nullable: true},
 		{Name: "pushed_closed", Type: field.TypeBool, Default: false},
 		{Name: "pushed_title", Type: field.TypeString, Default: ""},
 		{Name: "pushed_severity", Type: field.TypeString, Default: ""},
@@ -497,14 +517,11 @@ var (
 		{Name: "external_status_id", Type: field.TypeString, Default: ""},
 		{Name: "external_closed", Type: field.TypeBool, Default: false},
 		{Name: "seen_at", Type: field.TypeTime, Nullable: true},
-		{Name: "look", Type: field.TypeBool, Default: false},
-		{Name: "attempts", Type: field.TypeInt, Default: 0},
-		{Name: "next_attempt_at", Type: field.TypeTime, Nullable: true},
+		{Name: "merged", Type: field.TypeBool, Default: false},
+		{Name: "closed_revision", Type: field.TypeInt, Default: 0},
 		{Name: "last_error", Type: field.TypeString, Default: ""},
 		{Name: "last_error_reason", Type: field.TypeString, Default: ""},
 		{Name: "last_error_at", Type: field.TypeTime, Nullable: true},
-		{Name: "claim", Type: field.TypeString, Default: ""},
-		{Name: "claimed_until", Type: field.TypeTime, Nullable: true},
 		{Name: "incident_id", Type: field.TypeString, Size: 64},
 		{Name: "connection_id", Type: field.TypeString, Size: 64},
 	}
@@ -516,32 +533,40 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "tickets_incidents_tickets",
-				Columns:    []*schema.Column{TicketsColumns[31]},
+				Columns:    []*schema.Column{TicketsColumns[32]},
 				RefColumns: []*schema.Column{IncidentsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "tickets_psa_connections_tickets",
-				Columns:    []*schema.Column{TicketsColumns[32]},
+				Columns:    []*schema.Column{TicketsColumns[33]},
 				RefColumns: []*schema.Column{PsaConnectionsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 		},
 		Indexes: []*schema.Index{
 			{
+				Name:    "ticket_claimed_until",
+				Unique:  false,
+				Columns: []*schema.Column{TicketsColumns[8]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "claimed_until IS NOT NULL",
+				},
+			},
+			{
 				Name:    "ticket_incident_id_connection_id",
 				Unique:  true,
-				Columns: []*schema.Column{TicketsColumns[31], TicketsColumns[32]},
+				Columns: []*schema.Column{TicketsColumns[32], TicketsColumns[33]},
 			},
 			{
 				Name:    "ticket_connection_id_external_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketsColumns[32], TicketsColumns[14]},
+				Columns: []*schema.Column{TicketsColumns[33], TicketsColumns[18]},
 			},
 			{
-				Name:    "ticket_connection_id_created_at_id",
+				Name:    "ticket_connection_id_urgency_created_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketsColumns[32], TicketsColumns[4], TicketsColumns[0]},
+				Columns: []*schema.Column{TicketsColumns[33], TicketsColumns[4], TicketsColumns[10], TicketsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "next_attempt_at IS NOT NULL",
 				},
@@ -549,7 +574,7 @@ var (
 			{
 				Name:    "ticket_organization_id_created_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketsColumns[1], TicketsColumns[4], TicketsColumns[0]},
+				Columns: []*schema.Column{TicketsColumns[1], TicketsColumns[10], TicketsColumns[0]},
 			},
 		},
 	}
@@ -559,7 +584,7 @@ var (
 		{Name: "organization_id", Type: field.TypeString, Size: 64},
 		{Name: "tenant_id", Type: field.TypeString, Size: 64},
 		{Name: "at", Type: field.TypeTime},
-		{Name: "kind", Type: field.TypeEnum, Enums: []string{"REQUESTED", "WAITING", "CREATED", "FOUND", "NOTED", "UPDATED", "STATUS_CHANGED", "CLOSED", "REOPENED", "MERGED", "DELETED", "DUPLICATE_CLOSED", "FAILED", "RETRIED"}},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"REQUESTED", "WAITING", "CREATED", "FOUND", "NOTED", "UPDATED", "STATUS_CHANGED", "CLOSED", "REOPENED", "MERGED", "MOVED", "REPLIED", "CANCELLED", "DELETED", "DUPLICATE_CLOSED", "FAILED", "RETRIED"}},
 		{Name: "in_psa", Type: field.TypeBool},
 		{Name: "by", Type: field.TypeString},
 		{Name: "text", Type: field.TypeString, Size: 2147483647},
@@ -586,34 +611,41 @@ var (
 			},
 		},
 	}
-	// TicketNotesColumns holds the columns for the "ticket_notes" table.
-	TicketNotesColumns = []*schema.Column{
+	// TicketStepsColumns holds the columns for the "ticket_steps" table.
+	TicketStepsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, Size: 64},
 		{Name: "organization_id", Type: field.TypeString, Size: 64},
 		{Name: "tenant_id", Type: field.TypeString, Size: 64},
-		{Name: "sequence", Type: field.TypeInt},
-		{Name: "attempted_at", Type: field.TypeTime},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"CREATE", "NOTE", "UPDATE"}},
+		{Name: "fence", Type: field.TypeInt},
+		{Name: "began_at", Type: field.TypeTime},
+		{Name: "ended_at", Type: field.TypeTime, Nullable: true},
+		{Name: "outcome", Type: field.TypeEnum, Enums: []string{"BEGUN", "DONE", "NOT_DONE", "UNCLEAR", "SETTLED"}, Default: "BEGUN"},
 		{Name: "external_id", Type: field.TypeString, Default: ""},
+		{Name: "sequence", Type: field.TypeInt, Default: 0},
+		{Name: "title", Type: field.TypeString, Default: ""},
+		{Name: "severity", Type: field.TypeString, Default: ""},
+		{Name: "closed", Type: field.TypeBool, Default: false},
 		{Name: "ticket_id", Type: field.TypeString, Size: 64},
 	}
-	// TicketNotesTable holds the schema information for the "ticket_notes" table.
-	TicketNotesTable = &schema.Table{
-		Name:       "ticket_notes",
-		Columns:    TicketNotesColumns,
-		PrimaryKey: []*schema.Column{TicketNotesColumns[0]},
+	// TicketStepsTable holds the schema information for the "ticket_steps" table.
+	TicketStepsTable = &schema.Table{
+		Name:       "ticket_steps",
+		Columns:    TicketStepsColumns,
+		PrimaryKey: []*schema.Column{TicketStepsColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
 			{
-				Symbol:     "ticket_notes_tickets_notes",
-				Columns:    []*schema.Column{TicketNotesColumns[6]},
+				Symbol:     "ticket_steps_tickets_steps",
+				Columns:    []*schema.Column{TicketStepsColumns[13]},
 				RefColumns: []*schema.Column{TicketsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 		},
 		Indexes: []*schema.Index{
 			{
-				Name:    "ticketnote_ticket_id_sequence",
-				Unique:  true,
-				Columns: []*schema.Column{TicketNotesColumns[6], TicketNotesColumns[3]},
+				Name:    "ticketstep_ticket_id_kind_sequence",
+				Unique:  false,
+				Columns: []*schema.Column{TicketStepsColumns[13], TicketStepsColumns[3], TicketStepsColumns[9]},
 			},
 		},
 	}
@@ -633,7 +665,7 @@ var (
 		TenantsTable,
 		TicketsTable,
 		TicketEventsTable,
-		TicketNotesTable,
+		TicketStepsTable,
 	}
 )
 
@@ -693,8 +725,8 @@ func init() {
 	TicketEventsTable.Annotation = &entsql.Annotation{
 		Table: "ticket_events",
 	}
-	TicketNotesTable.ForeignKeys[0].RefTable = TicketsTable
-	TicketNotesTable.Annotation = &entsql.Annotation{
-		Table: "ticket_notes",
+	TicketStepsTable.ForeignKeys[0].RefTable = TicketsTable
+	TicketStepsTable.Annotation = &entsql.Annotation{
+		Table: "ticket_steps",
 	}
 }

@@ -94,6 +94,9 @@ const (
 	KindClosed          Kind = "CLOSED"
 	KindReopened        Kind = "REOPENED"
 	KindMerged          Kind = "MERGED"
+	KindMoved           Kind = "MOVED"
+	KindReplied         Kind = "REPLIED"
+	KindCancelled       Kind = "CANCELLED"
 	KindDeleted         Kind = "DELETED"
 	KindDuplicateClosed Kind = "DUPLICATE_CLOSED"
 	KindFailed          Kind = "FAILED"
@@ -107,7 +110,7 @@ func (k Kind) String() string {
 // KindValidator is a validator for the "kind" field enum values. It is called by the builders before save.
 func KindValidator(k Kind) error {
 	switch k {
-	case KindRequested, KindWaiting, KindCreated, KindFound, KindNoted, KindUpdated, KindStatusChanged, KindClosed, KindReopened, KindMerged, KindDeleted, KindDuplicateClosed, KindFailed, KindRetried:
+	case KindRequested, KindWaiting, KindCreated, KindFound, KindNoted, KindUpdated, KindStatusChanged, KindClosed, KindReopened, KindMerged, KindMoved, KindReplied, KindCancelled, KindDeleted, KindDuplicateClosed, KindFailed, KindRetried:
 		return nil
 	default:
 		return fmt.Errorf("ticketevent: invalid enum value for kind field: %q", k)

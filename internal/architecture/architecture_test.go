@@ -43,7 +43,7 @@ var house = [][]string{
 	{"internal/organization/..."},
 
 	// What they stand on.
-	{"internal/audit/...", "internal/idempotency/...", "internal/jobs/...", "internal/change/...", "internal/secret/..."},
+	{"internal/audit/...", "internal/idempotency/...", "internal/work/...", "internal/change/...", "internal/secret/..."},
 	{"internal/database/databasetest"},
 	{"internal/activity/activitylog/..."},
 	{"internal/database/..."},

@@ -13,55 +13,55 @@ import (
 	"entgo.io/ent/schema/field"
 	"github.com/cairn-itdr/cairn/ent/predicate"
 	"github.com/cairn-itdr/cairn/ent/ticket"
-	"github.com/cairn-itdr/cairn/ent/ticketnote"
+	"github.com/cairn-itdr/cairn/ent/ticketstep"
 )
 
-// TicketNoteQuery is the builder for querying TicketNote entities.
-type TicketNoteQuery struct {
+// TicketStepQuery is the builder for querying TicketStep entities.
+type TicketStepQuery struct {
 	config
 	ctx        *QueryContext
-	order      []ticketnote.OrderOption
+	order      []ticketstep.OrderOption
 	inters     []Interceptor
-	predicates []predicate.TicketNote
+	predicates []predicate.TicketStep
 	withTicket *TicketQuery
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
 }
 
-// Where adds a new predicate for the TicketNoteQuery builder.
-func (_q *TicketNoteQuery) Where(ps ...predicate.TicketNote) *TicketNoteQuery {
+// Where adds a new predicate for the TicketStepQuery builder.
+func (_q *TicketStepQuery) Where(ps ...predicate.TicketStep) *TicketStepQuery {
 	_q.predicates = append(_q.predicates, ps...)
 	return _q
 }
 
 // Limit the number of records to be returned by this query.
-func (_q *TicketNoteQuery) Limit(limit int) *TicketNoteQuery {
+func (_q *TicketStepQuery) Limit(limit int) *TicketStepQuery {
 	_q.ctx.Limit = &limit
 	return _q
 }
 
 // Offset to start from.
-func (_q *TicketNoteQuery) Offset(offset int) *TicketNoteQuery {
+func (_q *TicketStepQuery) Offset(offset int) *TicketStepQuery {
 	_q.ctx.Offset = &offset
 	return _q
 }
 
 // Unique configures the query builder to filter duplicate records on query.
 // By default, unique is set to true, and can be disabled using this method.
-func (_q *TicketNoteQuery) Unique(unique bool) *TicketNoteQuery {
+func (_q *TicketStepQuery) Unique(unique bool) *TicketStepQuery {
 	_q.ctx.Unique = &unique
 	return _q
 }
 
 // Order specifies how the records should be ordered.
-func (_q *TicketNoteQuery) Order(o ...ticketnote.OrderOption) *TicketNoteQuery {
+func (_q *TicketStepQuery) Order(o ...ticketstep.OrderOption) *TicketStepQuery {
 	_q.order = append(_q.order, o...)
 	return _q
 }
 
 // QueryTicket chains the current query on the "ticket" edge.
-func (_q *TicketNoteQuery) QueryTicket() *TicketQuery {
+func (_q *TicketStepQuery) QueryTicket() *TicketQuery {
 	query := (&TicketClient{config: _q.config}).Query()
 	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
 		if err := _q.prepareQuery(ctx); err != nil {
@@ -72,9 +72,9 @@ func (_q *TicketNoteQuery) QueryTicket() *TicketQuery {
 			return nil, err
 		}
 		step := sqlgraph.NewStep(
-			sqlgraph.From(ticketnote.Table, ticketnote.FieldID, selector),
+			sqlgraph.From(ticketstep.Table, ticketstep.FieldID, selector),
 			sqlgraph.To(ticket.Table, ticket.FieldID),
-			sqlgraph.Edge(sqlgraph.M2O, true, ticketnote.TicketTable, ticketnote.TicketColumn),
+			sqlgraph.Edge(sqlgraph.M2O, true, ticketstep.TicketTable, ticketstep.TicketColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -82,21 +82,21 @@ func (_q *TicketNoteQuery) QueryTicket() *TicketQuery {
 	return query
 }
 
-// First returns the first TicketNote entity from the query.
-// Returns a *NotFoundError when no TicketNote was found.
-func (_q *TicketNoteQuery) First(ctx context.Context) (*TicketNote, error) {
+// First returns the first TicketStep entity from the query.
+// Returns a *NotFoundError when no TicketStep was found.
+func (_q *TicketStepQuery) First(ctx context.Context) (*TicketStep, error) {
 	nodes, err := _q.Limit(1).All(setContextOp(ctx, _q.ctx, ent.OpQueryFirst))
 	if err != nil {
 		return nil, err
 	}
 	if len(nodes) == 0 {
-		return nil, &NotFoundError{ticketnote.Label}
+		return nil, &NotFoundError{ticketstep.Label}
 	}
 	return nodes[0], nil
 }
 
 // FirstX is like First, but panics if an error occurs.
-func (_q *TicketNoteQuery) FirstX(ctx context.Context) *TicketNote {
+func (_q *TicketStepQuery) FirstX(ctx context.Context) *TicketStep {
 	node, err := _q.First(ctx)
 	if err != nil && !IsNotFound(err) {
 		panic(err)
@@ -104,22 +104,22 @@ func (_q *TicketNoteQuery) FirstX(ctx context.Context) *TicketNote {
 	return node
 }
 
-// FirstID returns the first TicketNote ID from the query.
-// Returns a *NotFoundError when no TicketNote ID was found.
-func (_q *TicketNoteQuery) FirstID(ctx context.Context) (id string, err error) {
+// FirstID returns the first TicketStep ID from the query.
+// Returns a *NotFoundError when no TicketStep ID was found.
+func (_q *TicketStepQuery) FirstID(ctx context.Context) (id string, err error) {
 	var ids []string
 	if ids, err = _q.Limit(1).IDs(setContextOp(ctx, _q.ctx, ent.OpQueryFirstID)); err != nil {
 		return
 	}
 	if len(ids) == 0 {
-		err = &NotFoundError{ticketnote.Label}
+		err = &NotFoundError{ticketstep.Label}
 		return
 	}
 	return ids[0], nil
 }
 
 // FirstIDX is like FirstID, but panics if an error occurs.
-func (_q *TicketNoteQuery) FirstIDX(ctx context.Context) string {
+func (_q *TicketStepQuery) FirstIDX(ctx context.Context) string {
 	id, err := _q.FirstID(ctx)
 	if err != nil && !IsNotFound(err) {
 		panic(err)
@@ -127,10 +127,10 @@ func (_q *TicketNoteQuery) FirstIDX(ctx context.Context) string {
 	return id
 }
 
-// Only returns a single TicketNote entity found by the query, ensuring it only returns one.
-// Returns a *NotSingularError when more than one TicketNote entity is found.
-// Returns a *NotFoundError when no TicketNote entities are found.
-func (_q *TicketNoteQuery) Only(ctx context.Context) (*TicketNote, error) {
+// Only returns a single TicketStep entity found by the query, ensuring it only returns one.
+// Returns a *NotSingularError when more than one TicketStep entity is found.
+// Returns a *NotFoundError when no TicketStep entities are found.
+func (_q *TicketStepQuery) Only(ctx context.Context) (*TicketStep, error) {
 	nodes, err := _q.Limit(2).All(setContextOp(ctx, _q.ctx, ent.OpQueryOnly))
 	if err != nil {
 		return nil, err
@@ -139,14 +139,14 @@ func (_q *TicketNoteQuery) Only(ctx context.Context) (*TicketNote, error) {
 	case 1:
 		return nodes[0], nil
 	case 0:
-		return nil, &NotFoundError{ticketnote.Label}
+		return nil, &NotFoundError{ticketstep.Label}
 	default:
-		return nil, &NotSingularError{ticketnote.Label}
+		return nil, &NotSingularError{ticketstep.Label}
 	}
 }
 
 // OnlyX is like Only, but panics if an error occurs.
-func (_q *TicketNoteQuery) OnlyX(ctx context.Context) *TicketNote {
+func (_q *TicketStepQuery) OnlyX(ctx context.Context) *TicketStep {
 	node, err := _q.Only(ctx)
 	if err != nil {
 		panic(err)
@@ -154,10 +154,10 @@ func (_q *TicketNoteQuery) OnlyX(ctx context.Context) *TicketNote {
 	return node
 }
 
-// OnlyID is like Only, but returns the only TicketNote ID in the query.
-// Returns a *NotSingularError when more than one TicketNote ID is found.
+// OnlyID is like Only, but returns the only TicketStep ID in the query.
+// Returns a *NotSingularError when more than one TicketStep ID is found.
 // Returns a *NotFoundError when no entities are found.
-func (_q *TicketNoteQuery) OnlyID(ctx context.Context) (id string, err error) {
+func (_q *TicketStepQuery) OnlyID(ctx context.Context) (id string, err error) {
 	var ids []string
 	if ids, err = _q.Limit(2).IDs(setContextOp(ctx, _q.ctx, ent.OpQueryOnlyID)); err != nil {
 		return
@@ -166,15 +166,15 @@ func (_q *TicketNoteQuery) OnlyID(ctx context.Context) (id string, err error) {
 	case 1:
 		id = ids[0]
 	case 0:
-		err = &NotFoundError{ticketnote.Label}
+		err = &NotFoundError{ticketstep.Label}
 	default:
-		err = &NotSingularError{ticketnote.Label}
+		err = &NotSingularError{ticketstep.Label}
 	}
 	return
 }
 
 // OnlyIDX is like OnlyID, but panics if an error occurs.
-func (_q *TicketNoteQuery) OnlyIDX(ctx context.Context) string {
+func (_q *TicketStepQuery) OnlyIDX(ctx context.Context) string {
 	id, err := _q.OnlyID(ctx)
 	if err != nil {
 		panic(err)
@@ -182,18 +182,18 @@ func (_q *TicketNoteQuery) OnlyIDX(ctx context.Context) string {
 	return id
 }
 
-// All executes the query and returns a list of TicketNotes.
-func (_q *TicketNoteQuery) All(ctx context.Context) ([]*TicketNote, error) {
+// All executes the query and returns a list of TicketSteps.
+func (_q *TicketStepQuery) All(ctx context.Context) ([]*TicketStep, error) {
 	ctx = setContextOp(ctx, _q.ctx, ent.OpQueryAll)
 	if err := _q.prepareQuery(ctx); err != nil {
 		return nil, err
 	}
-	qr := querierAll[[]*TicketNote, *TicketNoteQuery]()
-	return withInterceptors[[]*TicketNote](ctx, _q, qr, _q.inters)
+	qr := querierAll[[]*TicketStep, *TicketStepQuery]()
+	return withInterceptors[[]*TicketStep](ctx, _q, qr, _q.inters)
 }
 
 // AllX is like All, but panics if an error occurs.
-func (_q *TicketNoteQuery) AllX(ctx context.Context) []*TicketNote {
+func (_q *TicketStepQuery) AllX(ctx context.Context) []*TicketStep {
 	nodes, err := _q.All(ctx)
 	if err != nil {
 		panic(err)
@@ -201,20 +201,20 @@ func (_q *TicketNoteQuery) AllX(ctx context.Context) []*TicketNote {
 	return nodes
 }
 
-// IDs executes the query and returns a list of TicketNote IDs.
-func (_q *TicketNoteQuery) IDs(ctx context.Context) (ids []string, err error) {
+// IDs executes the query and returns a list of TicketStep IDs.
+func (_q *TicketStepQuery) IDs(ctx context.Context) (ids []string, err error) {
 	if _q.ctx.Unique == nil && _q.path != nil {
 		_q.Unique(true)
 	}
 	ctx = setContextOp(ctx, _q.ctx, ent.OpQueryIDs)
-	if err = _q.Select(ticketnote.FieldID).Scan(ctx, &ids); err != nil {
+	if err = _q.Select(ticketstep.FieldID).Scan(ctx, &ids); err != nil {
 		return nil, err
 	}
 	return ids, nil
 }
 
 // IDsX is like IDs, but panics if an error occurs.
-func (_q *TicketNoteQuery) IDsX(ctx context.Context) []string {
+func (_q *TicketStepQuery) IDsX(ctx context.Context) []string {
 	ids, err := _q.IDs(ctx)
 	if err != nil {
 		panic(err)
@@ -223,16 +223,16 @@ func (_q *TicketNoteQuery) IDsX(ctx context.Context) []string {
 }
 
 // Count returns the count of the given query.
-func (_q *TicketNoteQuery) Count(ctx context.Context) (int, error) {
+func (_q *TicketStepQuery) Count(ctx context.Context) (int, error) {
 	ctx = setContextOp(ctx, _q.ctx, ent.OpQueryCount)
 	if err := _q.prepareQuery(ctx); err != nil {
 		return 0, err
 	}
-	return withInterceptors[int](ctx, _q, querierCount[*TicketNoteQuery](), _q.inters)
+	return withInterceptors[int](ctx, _q, querierCount[*TicketStepQuery](), _q.inters)
 }
 
 // CountX is like Count, but panics if an error occurs.
-func (_q *TicketNoteQuery) CountX(ctx context.Context) int {
+func (_q *TicketStepQuery) CountX(ctx context.Context) int {
 	count, err := _q.Count(ctx)
 	if err != nil {
 		panic(err)
@@ -241,7 +241,7 @@ func (_q *TicketNoteQuery) CountX(ctx context.Context) int {
 }
 
 // Exist returns true if the query has elements in the graph.
-func (_q *TicketNoteQuery) Exist(ctx context.Context) (bool, error) {
+func (_q *TicketStepQuery) Exist(ctx context.Context) (bool, error) {
 	ctx = setContextOp(ctx, _q.ctx, ent.OpQueryExist)
 	switch _, err := _q.FirstID(ctx); {
 	case IsNotFound(err):
@@ -254,7 +254,7 @@ func (_q *TicketNoteQuery) Exist(ctx context.Context) (bool, error) {
 }
 
 // ExistX is like Exist, but panics if an error occurs.
-func (_q *TicketNoteQuery) ExistX(ctx context.Context) bool {
+func (_q *TicketStepQuery) ExistX(ctx context.Context) bool {
 	exist, err := _q.Exist(ctx)
 	if err != nil {
 		panic(err)
@@ -262,18 +262,18 @@ func (_q *TicketNoteQuery) ExistX(ctx context.Context) bool {
 	return exist
 }
 
-// Clone returns a duplicate of the TicketNoteQuery builder, including all associated steps. It can be
+// Clone returns a duplicate of the TicketStepQuery builder, including all associated steps. It can be
 // used to prepare common query builders and use them differently after the clone is made.
-func (_q *TicketNoteQuery) Clone() *TicketNoteQuery {
+func (_q *TicketStepQuery) Clone() *TicketStepQuery {
 	if _q == nil {
 		return nil
 	}
-	return &TicketNoteQuery{
+	return &TicketStepQuery{
 		config:     _q.config,
 		ctx:        _q.ctx.Clone(),
-		order:      append([]ticketnote.OrderOption{}, _q.order...),
+		order:      append([]ticketstep.OrderOption{}, _q.order...),
 		inters:     append([]Interceptor{}, _q.inters...),
-		predicates: append([]predicate.TicketNote{}, _q.predicates...),
+		predicates: append([]predicate.TicketStep{}, _q.predicates...),
 		withTicket: _q.withTicket.Clone(),
 		// clone intermediate query.
 		sql:  _q.sql.Clone(),
@@ -283,7 +283,7 @@ func (_q *TicketNoteQuery) Clone() *TicketNoteQuery {
 
 // WithTicket tells the query-builder to eager-load the nodes that are connected to
 // the "ticket" edge. The optional arguments are used to configure the query builder of the edge.
-func (_q *TicketNoteQuery) WithTicket(opts ...func(*TicketQuery)) *TicketNoteQuery {
+func (_q *TicketStepQuery) WithTicket(opts ...func(*TicketQuery)) *TicketStepQuery {
 	query := (&TicketClient{config: _q.config}).Query()
 	for _, opt := range opts {
 		opt(query)
@@ -302,15 +302,15 @@ func (_q *TicketNoteQuery) WithTicket(opts ...func(*TicketQuery)) *TicketNoteQue
 //		Count int `json:"count,omitempty"`
 //	}
 //
-//	client.TicketNote.Query().
-//		GroupBy(ticketnote.FieldOrganizationID).
+//	client.TicketStep.Query().
+//		GroupBy(ticketstep.FieldOrganizationID).
 //		Aggregate(ent.Count()).
 //		Scan(ctx, &v)
-func (_q *TicketNoteQuery) GroupBy(field string, fields ...string) *TicketNoteGroupBy {
+func (_q *TicketStepQuery) GroupBy(field string, fields ...string) *TicketStepGroupBy {
 	_q.ctx.Fields = append([]string{field}, fields...)
-	grbuild := &TicketNoteGroupBy{build: _q}
+	grbuild := &TicketStepGroupBy{build: _q}
 	grbuild.flds = &_q.ctx.Fields
-	grbuild.label = ticketnote.Label
+	grbuild.label = ticketstep.Label
 	grbuild.scan = grbuild.Scan
 	return grbuild
 }
@@ -324,23 +324,23 @@ func (_q *TicketNoteQuery) GroupBy(field string, fields ...string) *TicketNoteGr
 //		OrganizationID string `json:"organization_id,omitempty"`
 //	}
 //
-//	client.TicketNote.Query().
-//		Select(ticketnote.FieldOrganizationID).
+//	client.TicketStep.Query().
+//		Select(ticketstep.FieldOrganizationID).
 //		Scan(ctx, &v)
-func (_q *TicketNoteQuery) Select(fields ...string) *TicketNoteSelect {
+func (_q *TicketStepQuery) Select(fields ...string) *TicketStepSelect {
 	_q.ctx.Fields = append(_q.ctx.Fields, fields...)
-	sbuild := &TicketNoteSelect{TicketNoteQuery: _q}
-	sbuild.label = ticketnote.Label
+	sbuild := &TicketStepSelect{TicketStepQuery: _q}
+	sbuild.label = ticketstep.Label
 	sbuild.flds, sbuild.scan = &_q.ctx.Fields, sbuild.Scan
 	return sbuild
 }
 
-// Aggregate returns a TicketNoteSelect configured with the given aggregations.
-func (_q *TicketNoteQuery) Aggregate(fns ...AggregateFunc) *TicketNoteSelect {
+// Aggregate returns a TicketStepSelect configured with the given aggregations.
+func (_q *TicketStepQuery) Aggregate(fns ...AggregateFunc) *TicketStepSelect {
 	return _q.Select().Aggregate(fns...)
 }
 
-func (_q *TicketNoteQuery) prepareQuery(ctx context.Context) error {
+func (_q *TicketStepQuery) prepareQuery(ctx context.Context) error {
 	for _, inter := range _q.inters {
 		if inter == nil {
 			return fmt.Errorf("ent: uninitialized interceptor (forgotten import ent/runtime?)")
@@ -352,7 +352,7 @@ func (_q *TicketNoteQuery) prepareQuery(ctx context.Context) error {
 		}
 	}
 	for _, f := range _q.ctx.Fields {
-		if !ticketnote.ValidColumn(f) {
+		if !ticketstep.ValidColumn(f) {
 			return &ValidationError{Name: f, err: fmt.Errorf("ent: invalid field %q for query", f)}
 		}
 	}
@@ -366,19 +366,19 @@ func (_q *TicketNoteQuery) prepareQuery(ctx context.Context) error {
 	return nil
 }
 
-func (_q *TicketNoteQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*TicketNote, error) {
+func (_q *TicketStepQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*TicketStep, error) {
 	var (
-		nodes       = []*TicketNote{}
+		nodes       = []*TicketStep{}
 		_spec       = _q.querySpec()
 		loadedTypes = [1]bool{
 			_q.withTicket != nil,
 		}
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
-		return (*TicketNote).scanValues(nil, columns)
+		return (*TicketStep).scanValues(nil, columns)
 	}
 	_spec.Assign = func(columns []string, values []any) error {
-		node := &TicketNote{config: _q.config}
+		node := &TicketStep{config: _q.config}
 		nodes = append(nodes, node)
 		node.Edges.loadedTypes = loadedTypes
 		return node.assignValues(columns, values)
@@ -394,16 +394,16 @@ func (_q *TicketNoteQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*T
 	}
 	if query := _q.withTicket; query != nil {
 		if err := _q.loadTicket(ctx, query, nodes, nil,
-			func(n *TicketNote, e *Ticket) { n.Edges.Ticket = e }); err != nil {
+			func(n *TicketStep, e *Ticket) { n.Edges.Ticket = e }); err != nil {
 			return nil, err
 		}
 	}
 	return nodes, nil
 }
 
-func (_q *TicketNoteQuery) loadTicket(ctx context.Context, query *TicketQuery, nodes []*TicketNote, init func(*TicketNote), assign func(*TicketNote, *Ticket)) error {
+func (_q *TicketStepQuery) loadTicket(ctx context.Context, query *TicketQuery, nodes []*TicketStep, init func(*TicketStep), assign func(*TicketStep, *Ticket)) error {
 	ids := make([]string, 0, len(nodes))
-	nodeids := make(map[string][]*TicketNote)
+	nodeids := make(map[string][]*TicketStep)
 	for i := range nodes {
 		fk := nodes[i].TicketID
 		if _, ok := nodeids[fk]; !ok {
@@ -431,7 +431,7 @@ func (_q *TicketNoteQuery) loadTicket(ctx context.Context, query *TicketQuery, n
 	return nil
 }
 
-func (_q *TicketNoteQuery) sqlCount(ctx context.Context) (int, error) {
+func (_q *TicketStepQuery) sqlCount(ctx context.Context) (int, error) {
 	_spec := _q.querySpec()
 	_spec.Node.Columns = _q.ctx.Fields
 	if len(_q.ctx.Fields) > 0 {
@@ -440,8 +440,8 @@ func (_q *TicketNoteQuery) sqlCount(ctx context.Context) (int, error) {
 	return sqlgraph.CountNodes(ctx, _q.driver, _spec)
 }
 
-func (_q *TicketNoteQuery) querySpec() *sqlgraph.QuerySpec {
-	_spec := sqlgraph.NewQuerySpec(ticketnote.Table, ticketnote.Columns, sqlgraph.NewFieldSpec(ticketnote.FieldID, field.TypeString))
+func (_q *TicketStepQuery) querySpec() *sqlgraph.QuerySpec {
+	_spec := sqlgraph.NewQuerySpec(ticketstep.Table, ticketstep.Columns, sqlgraph.NewFieldSpec(ticketstep.FieldID, field.TypeString))
 	_spec.From = _q.sql
 	if unique := _q.ctx.Unique; unique != nil {
 		_spec.Unique = *unique
@@ -450,14 +450,14 @@ func (_q *TicketNoteQuery) querySpec() *sqlgraph.QuerySpec {
 	}
 	if fields := _q.ctx.Fields; len(fields) > 0 {
 		_spec.Node.Columns = make([]string, 0, len(fields))
-		_spec.Node.Columns = append(_spec.Node.Columns, ticketnote.FieldID)
+		_spec.Node.Columns = append(_spec.Node.Columns, ticketstep.FieldID)
 		for i := range fields {
-			if fields[i] != ticketnote.FieldID {
+			if fields[i] != ticketstep.FieldID {
 				_spec.Node.Columns = append(_spec.Node.Columns, fields[i])
 			}
 		}
 		if _q.withTicket != nil {
-			_spec.Node.AddColumnOnce(ticketnote.FieldTicketID)
+			_spec.Node.AddColumnOnce(ticketstep.FieldTicketID)
 		}
 	}
 	if ps := _q.predicates; len(ps) > 0 {
@@ -483,12 +483,12 @@ func (_q *TicketNoteQuery) querySpec() *sqlgraph.QuerySpec {
 	return _spec
 }
 
-func (_q *TicketNoteQuery) sqlQuery(ctx context.Context) *sql.Selector {
+func (_q *TicketStepQuery) sqlQuery(ctx context.Context) *sql.Selector {
 	builder := sql.Dialect(_q.driver.Dialect())
-	t1 := builder.Table(ticketnote.Table)
+	t1 := builder.Table(ticketstep.Table)
 	columns := _q.ctx.Fields
 	if len(columns) == 0 {
-		columns = ticketnote.Columns
+		columns = ticketstep.Columns
 	}
 	selector := builder.Select(t1.Columns(columns...)...).From(t1)
 	if _q.sql != nil {
@@ -515,28 +515,28 @@ func (_q *TicketNoteQuery) sqlQuery(ctx context.Context) *sql.Selector {
 	return selector
 }
 
-// TicketNoteGroupBy is the group-by builder for TicketNote entities.
-type TicketNoteGroupBy struct {
+// TicketStepGroupBy is the group-by builder for TicketStep entities.
+type TicketStepGroupBy struct {
 	selector
-	build *TicketNoteQuery
+	build *TicketStepQuery
 }
 
 // Aggregate adds the given aggregation functions to the group-by query.
-func (_g *TicketNoteGroupBy) Aggregate(fns ...AggregateFunc) *TicketNoteGroupBy {
+func (_g *TicketStepGroupBy) Aggregate(fns ...AggregateFunc) *TicketStepGroupBy {
 	_g.fns = append(_g.fns, fns...)
 	return _g
 }
 
 // Scan applies the selector query and scans the result into the given value.
-func (_g *TicketNoteGroupBy) Scan(ctx context.Context, v any) error {
+func (_g *TicketStepGroupBy) Scan(ctx context.Context, v any) error {
 	ctx = setContextOp(ctx, _g.build.ctx, ent.OpQueryGroupBy)
 	if err := _g.build.prepareQuery(ctx); err != nil {
 		return err
 	}
-	return scanWithInterceptors[*TicketNoteQuery, *TicketNoteGroupBy](ctx, _g.build, _g, _g.build.inters, v)
+	return scanWithInterceptors[*TicketStepQuery, *TicketStepGroupBy](ctx, _g.build, _g, _g.build.inters, v)
 }
 
-func (_g *TicketNoteGroupBy) sqlScan(ctx context.Context, root *TicketNoteQuery, v any) error {
+func (_g *TicketStepGroupBy) sqlScan(ctx context.Context, root *TicketStepQuery, v any) error {
 	selector := root.sqlQuery(ctx).Select()
 	aggregation := make([]string, 0, len(_g.fns))
 	for _, fn := range _g.fns {
@@ -563,28 +563,28 @@ func (_g *TicketNoteGroupBy) sqlScan(ctx context.Context, root *TicketNoteQuery,
 	return sql.ScanSlice(rows, v)
 }
 
-// TicketNoteSelect is the builder for selecting fields of TicketNote entities.
-type TicketNoteSelect struct {
-	*TicketNoteQuery
+// TicketStepSelect is the builder for selecting fields of TicketStep entities.
+type TicketStepSelect struct {
+	*TicketStepQuery
 	selector
 }
 
 // Aggregate adds the given aggregation functions to the selector query.
-func (_s *TicketNoteSelect) Aggregate(fns ...AggregateFunc) *TicketNoteSelect {
+func (_s *TicketStepSelect) Aggregate(fns ...AggregateFunc) *TicketStepSelect {
 	_s.fns = append(_s.fns, fns...)
 	return _s
 }
 
 // Scan applies the selector query and scans the result into the given value.
-func (_s *TicketNoteSelect) Scan(ctx context.Context, v any) error {
+func (_s *TicketStepSelect) Scan(ctx context.Context, v any) error {
 	ctx = setContextOp(ctx, _s.ctx, ent.OpQuerySelect)
 	if err := _s.prepareQuery(ctx); err != nil {
 		return err
 	}
-	return scanWithInterceptors[*TicketNoteQuery, *TicketNoteSelect](ctx, _s.TicketNoteQuery, _s, _s.inters, v)
+	return scanWithInterceptors[*TicketStepQuery, *TicketStepSelect](ctx, _s.TicketStepQuery, _s, _s.inters, v)
 }
 
-func (_s *TicketNoteSelect) sqlScan(ctx context.Context, root *TicketNoteQuery, v any) error {
+func (_s *TicketStepSelect) sqlScan(ctx context.Context, root *TicketStepQuery, v any) error {
 	selector := root.sqlQuery(ctx)
 	aggregation := make([]string, 0, len(_s.fns))
 	for _, fn := range _s.fns {

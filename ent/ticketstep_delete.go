@@ -9,29 +9,29 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/cairn-itdr/cairn/ent/predicate"
-	"github.com/cairn-itdr/cairn/ent/ticketnote"
+	"github.com/cairn-itdr/cairn/ent/ticketstep"
 )
 
-// TicketNoteDelete is the builder for deleting a TicketNote entity.
-type TicketNoteDelete struct {
+// TicketStepDelete is the builder for deleting a TicketStep entity.
+type TicketStepDelete struct {
 	config
 	hooks    []Hook
-	mutation *TicketNoteMutation
+	mutation *TicketStepMutation
 }
 
-// Where appends a list predicates to the TicketNoteDelete builder.
-func (_d *TicketNoteDelete) Where(ps ...predicate.TicketNote) *TicketNoteDelete {
+// Where appends a list predicates to the TicketStepDelete builder.
+func (_d *TicketStepDelete) Where(ps ...predicate.TicketStep) *TicketStepDelete {
 	_d.mutation.Where(ps...)
 	return _d
 }
 
 // Exec executes the deletion query and returns how many vertices were deleted.
-func (_d *TicketNoteDelete) Exec(ctx context.Context) (int, error) {
+func (_d *TicketStepDelete) Exec(ctx context.Context) (int, error) {
 	return withHooks(ctx, _d.sqlExec, _d.mutation, _d.hooks)
 }
 
 // ExecX is like Exec, but panics if an error occurs.
-func (_d *TicketNoteDelete) ExecX(ctx context.Context) int {
+func (_d *TicketStepDelete) ExecX(ctx context.Context) int {
 	n, err := _d.Exec(ctx)
 	if err != nil {
 		panic(err)
@@ -39,8 +39,8 @@ func (_d *TicketNoteDelete) ExecX(ctx context.Context) int {
 	return n
 }
 
-func (_d *TicketNoteDelete) sqlExec(ctx context.Context) (int, error) {
-	_spec := sqlgraph.NewDeleteSpec(ticketnote.Table, sqlgraph.NewFieldSpec(ticketnote.FieldID, field.TypeString))
+func (_d *TicketStepDelete) sqlExec(ctx context.Context) (int, error) {
+	_spec := sqlgraph.NewDeleteSpec(ticketstep.Table, sqlgraph.NewFieldSpec(ticketstep.FieldID, field.TypeString))
 	if ps := _d.mutation.predicates; len(ps) > 0 {
 		_spec.Predicate = func(selector *sql.Selector) {
 			for i := range ps {
@@ -56,32 +56,32 @@ func (_d *TicketNoteDelete) sqlExec(ctx context.Context) (int, error) {
 	return affected, err
 }
 
-// TicketNoteDeleteOne is the builder for deleting a single TicketNote entity.
-type TicketNoteDeleteOne struct {
-	_d *TicketNoteDelete
+// TicketStepDeleteOne is the builder for deleting a single TicketStep entity.
+type TicketStepDeleteOne struct {
+	_d *TicketStepDelete
 }
 
-// Where appends a list predicates to the TicketNoteDelete builder.
-func (_d *TicketNoteDeleteOne) Where(ps ...predicate.TicketNote) *TicketNoteDeleteOne {
+// Where appends a list predicates to the TicketStepDelete builder.
+func (_d *TicketStepDeleteOne) Where(ps ...predicate.TicketStep) *TicketStepDeleteOne {
 	_d._d.mutation.Where(ps...)
 	return _d
 }
 
 // Exec executes the deletion query.
-func (_d *TicketNoteDeleteOne) Exec(ctx context.Context) error {
+func (_d *TicketStepDeleteOne) Exec(ctx context.Context) error {
 	n, err := _d._d.Exec(ctx)
 	switch {
 	case err != nil:
 		return err
 	case n == 0:
-		return &NotFoundError{ticketnote.Label}
+		return &NotFoundError{ticketstep.Label}
 	default:
 		return nil
 	}
 }
 
 // ExecX is like Exec, but panics if an error occurs.
-func (_d *TicketNoteDeleteOne) ExecX(ctx context.Context) {
+func (_d *TicketStepDeleteOne) ExecX(ctx context.Context) {
 	if err := _d.Exec(ctx); err != nil {
 		panic(err)
 	}
