@@ -255,7 +255,7 @@ func (s *Service) fill(ctx context.Context, c *ent.PSAConnection, fields map[str
 	if !ok {
 		return refusal.New(refusal.Invalid, []string{"kind"}, "there is no adapter for PSAs of kind %s", c.Kind)
 	}
-	adapter, err := vendor.New(fields, s.Client)
+	adapter, err := vendor.New(fields, s.Client, s.Now)
 	if err != nil {
 		return refuse([]string{"credentials"}, c, err)
 	}

@@ -113,7 +113,7 @@ func (v *visit) closeDuplicates(ctx context.Context) error {
 
 func (v *visit) closeDuplicate(ctx context.Context, x psa.Ticket) error {
 	text := fmt.Sprintf("This ticket is a duplicate of %s: the PSA made it after Cairn had stopped waiting for the answer. Cairn closes it.", numberOfRow(v.ticket))
-	if _, err := v.adapter.AddNote(ctx, x.ID, psa.Note{Text: text, Internal: true}); err != nil && !maybeDone(err) {
+	if _, err := v.adapter.AddNote(ctx, x.ID, psa.NewNote{Text: text, Internal: true}); err != nil && !maybeDone(err) {
 		return err
 	}
 	// Another reference, so that it is not found as the incident's ticket again.

@@ -69,7 +69,7 @@ func (v *visit) addNote(ctx context.Context, e *ent.IncidentEvent, row *ent.Tick
 	if err := v.beginNote(ctx, e, row); err != nil {
 		return err
 	}
-	n, err := v.adapter.AddNote(ctx, v.ticket.ExternalID, psa.Note{Text: noteOf(e, marker, v.adapter.Describe()), Internal: true})
+	n, err := v.adapter.AddNote(ctx, v.ticket.ExternalID, psa.NewNote{Text: noteOf(e, marker, v.adapter.Describe()), Internal: true})
 	if err != nil {
 		if !maybeDone(err) && row == nil {
 			if err := v.forgetNote(ctx, e); err != nil {

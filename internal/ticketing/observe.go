@@ -34,7 +34,7 @@ func news(t *ent.Ticket, there psa.Ticket) bool {
 func (v *visit) look(ctx context.Context) error {
 	id := v.ticket.ExternalID
 	for range maxMerges {
-		found, err := v.adapter.Tickets(ctx, []string{id})
+		found, err := v.adapter.ReadTickets(ctx, []string{id})
 		if err != nil {
 			return err
 		}
@@ -47,7 +47,7 @@ func (v *visit) look(ctx context.Context) error {
 		}
 		into := there.MergedIn
 		err = v.save(ctx, func(u *ent.TicketUpdateOne) { u.SetExternalID(into) }, event{
-			kind: ticketevent.KindMerged, inPSA: true, by: there.ChangedBy,
+			kind: ticketevent.KindMerged, inPSA: true, by: there.ChangedBy.Name,
 			text: fmt.Sprintf("Ticket %s was merged into #%s, which Cairn follows from here on.", numberOf(there), into),
 		})
 		if err != nil {
@@ -66,7 +66,10 @@ func (v *visit) saw(ctx context.Context, there psa.Ticket) error {
 		return v.save(ctx, func(u *ent.TicketUpdateOne) { seen(u, there, v.Now()) })
 	}
 	status := there.Settings[psa.SettingStatus].Name
-	e := event{kind: ticketevent.KindStatusChanged, inPSA: true, by: there.ChangedBy, text: fmt.Sprintf("Status of ticket %s: %s.", numberOf(there), status)}
+	e := event{
+		kind: ticketevent.KindStatusChanged, inPSA: true, by: there.ChangedBy.Name,
+		text: fmt.Sprintf("Status of ticket %s: %s.", numberOf(there), status),
+	}
 	switch {
 	case there.Closed && !v.ticket.ExternalClosed:
 		e.kind, e.text = ticketevent.KindClosed, fmt.Sprintf("Ticket %s was closed (%s). The incident stays as it is.", numberOf(there), status)
@@ -179,7 +182,7 @@ func (s *Service) probe(ctx context.Context, c *ent.PSAConnection, adapter psa.A
 		for i, row := range rows {
 			ids[i] = row.ExternalID
 		}
-		there, err := adapter.Tickets(ctx, ids)
+		there, err := adapter.ReadTickets(ctx, ids)
 		if err != nil {
 			return err
 		}
@@ -263,11 +266,11 @@ func (s *Service) callbacks(ctx context.Context, c *ent.PSAConnection, adapter p
 	if !ok || s.PublicURL == nil || s.PublicURL.Scheme != "https" || c.CallbacksAt != nil && c.CallbacksAt.Add(s.Pace.Callbacks).After(s.Now()) {
 		return nil
 	}
-	changed, err := receiver.EnsureCallbacks(ctx, chosen(c, Board), s.callbackURL(c.ID).String())
+	state, err := receiver.EnsureCallbacks(ctx, psa.Callbacks{Board: chosen(c, Board), URL: s.callbackURL(c.ID).String()})
 	if err != nil {
 		return err
 	}
-	if changed {
+	if state.Changed {
 		s.Logger.InfoContext(ctx, "the PSA calls back when tickets change", "connection", c.ID)
 	}
 	return s.DB.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
@@ -301,11 +304,11 @@ func (s *Service) Callback(ctx context.Context, connectionID string, header map[
 	if !ok {
 		return &psa.Error{Reason: psa.ReasonForged, Doing: "take a callback", Message: "this PSA makes none"}
 	}
-	id, err := receiver.ReadCallback(ctx, header, body)
+	called, err := receiver.ReadCallback(ctx, psa.CallbackCall{Header: header, Body: body})
 	if err != nil {
 		return err
 	}
-	return s.lookAt(ctx, c, []string{id})
+	return s.lookAt(ctx, c, called.TicketIDs)
 }
 
 // OrganizationOf returns the organization a connection belongs to, for callers

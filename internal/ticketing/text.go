@@ -2,7 +2,6 @@ package ticketing
 
 import (
 	"fmt"
-	"html"
 	"regexp"
 	"strings"
 	"time"
@@ -45,34 +44,27 @@ func (v *visit) description(d psa.Description) string {
 		fmt.Fprintf(&b, "In Cairn: %s\n", v.PublicURL.JoinPath("explorer/").String())
 	}
 	tail := fmt.Sprintf("Incident id: %s\n[cairn %s]", i.ID, v.ticket.ID)
-	return fit(b.String(), tail, d.DescriptionLimit, d.Markup)
+	return fit(b.String(), tail, d.DescriptionLimit)
 }
 
 // noteOf tells an event of the incident.
 func noteOf(e *ent.IncidentEvent, marker string, d psa.Description) string {
 	head := strings.ToLower(strings.ReplaceAll(string(e.Kind), "_", " "))
 	text := fmt.Sprintf("%s at %s, by %s\n%s\n", strings.ToUpper(head[:1])+head[1:], stamp(e.At), literal(e.Principal), literal(e.Text))
-	return fit(text, marker, d.NoteLimit, d.Markup)
+	return fit(text, marker, d.NoteLimit)
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 // fit cuts a text so that it and its tail, by which it is found again, are no
-// longer than the limit, and writes both as the PSA shows them.
-func fit(text, tail string, limit int, markup psa.Markup) string {
+// longer than the limit.
+func fit(text, tail string, limit int) string {
 	const more = "\n(cut here: Cairn has the rest)\n"
-	render := func(s string) string {
-		if markup == psa.MarkupHTML {
-			return strings.ReplaceAll(html.EscapeString(s), "\n", "<br>")
-		}
-		return s
-	}
-	whole := render(text + tail)
+	whole := text + tail
 	for limit > 0 && utf8.RuneCountInString(whole) > limit && text != "" {
-		// Markup makes text longer: take away at least what is too much.
 		excess := max(1, utf8.RuneCountInString(whole)-limit+len(more))
 		text = cutRunes(text, max(0, utf8.RuneCountInString(text)-excess))
-		whole = render(text + more + tail)
+		whole = text + more + tail
 	}
 	return whole
 }

@@ -34,20 +34,6 @@ import (
 	"github.com/cairn-itdr/cairn/internal/database"
 )
 
-// Vendor is a PSA Cairn can be connected to.
-type Vendor struct {
-	Name   string  // as its vendor writes it
-	Fields []Field // what it takes to reach it
-	// New makes an adapter of the fields; a *psa.Error names the one that can't be right.
-	New func(fields map[string]string, client *http.Client) (psa.Adapter, error)
-}
-
-// Field is one thing a person enters to connect a PSA.
-type Field struct {
-	Name   string
-	Secret bool // sealed, and never shown again
-}
-
 // Keeper seals what must not be read outside the row it belongs to. That there
 // is none is an error that says what to do.
 type Keeper interface {
@@ -58,7 +44,7 @@ type Keeper interface {
 // Config is what ticketing needs of the rest.
 type Config struct {
 	DB      *database.DB
-	Vendors map[string]Vendor // by kind: CONNECTWISE
+	Vendors map[string]psa.Vendor // by kind: CONNECTWISE
 	Secrets func() (Keeper, error)
 	Client  *http.Client // for calls to addresses people entered
 	// Wake has Drain called for the connection, soon after tx commits.
@@ -145,7 +131,7 @@ func (s *Service) adapter(c *ent.PSAConnection) (*desk, psa.Adapter, error) {
 		return nil, nil, err
 	}
 	if d.slots == nil {
-		d.slots = make(chan struct{}, max(1, adapter.Describe().Parallel))
+		d.slots = make(chan struct{}, max(1, adapter.Describe().Limits.Parallel))
 	}
 	d.adapter, d.version = adapter, c.UpdatedAt
 	return d, adapter, nil
@@ -157,5 +143,5 @@ func (s *Service) build(kind string, fields map[string]string, client *http.Clie
 	if !ok {
 		return nil, fmt.Errorf("no adapter for PSAs of kind %q: the connection was made by a newer cairn", kind)
 	}
-	return vendor.New(fields, client)
+	return vendor.New(fields, client, s.Now)
 }

@@ -69,7 +69,7 @@ func (v *visit) goneOr(ctx context.Context, err error) error {
 	if !is(err, psa.ReasonNotFound) {
 		return err
 	}
-	there, askErr := v.adapter.Tickets(ctx, []string{v.ticket.ExternalID})
+	there, askErr := v.adapter.ReadTickets(ctx, []string{v.ticket.ExternalID})
 	if askErr != nil {
 		return askErr
 	}
