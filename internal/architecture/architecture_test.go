@@ -112,9 +112,11 @@ var rules = []rule{
 		deny: []string{
 			"testing/...", "github.com/stretchr/...", "github.com/google/go-cmp/...", "github.com/rogpeppe/go-internal/...",
 			"go.uber.org/goleak", "pgregory.net/rapid", "internal/database/databasetest", "internal/database/pgtest",
-			"integrations/psa/psatest", "ent/enttest",
+			"integrations/psa/psatest", "internal/simulator/psa/clienttest", "ent/enttest", "github.com/getkin/kin-openapi/...",
 		},
-		except: []string{"internal/database/databasetest", "internal/database/pgtest", "integrations/psa/psatest", "ent/enttest"},
+		except: []string{
+			"internal/database/databasetest", "internal/database/pgtest", "integrations/psa/psatest", "internal/simulator/psa/clienttest", "ent/enttest",
+		},
 	},
 	{
 		why:     "use require: a test stops at what broke",
