@@ -10238,6 +10238,8 @@ type PSAConnectionMutation struct {
 	last_success_at      *time.Time
 	changes_since        *time.Time
 	next_probe_at        *time.Time
+	callback_secret      *[]byte
+	callback_error       *string
 	callbacks_at         *time.Time
 	clearedFields        map[string]struct{}
 	mappings             map[string]struct{}
@@ -11518,6 +11520,91 @@ func (m *PSAConnectionMutation) ResetNextProbeAt() {
 	delete(m.clearedFields, psaconnection.FieldNextProbeAt)
 }
 
+// SetCallbackSecret sets the "callback_secret" field.
+func (m *PSAConnectionMutation) SetCallbackSecret(b []byte) {
+	m.callback_secret = &b
+}
+
+// CallbackSecret returns the value of the "callback_secret" field in the mutation.
+func (m *PSAConnectionMutation) CallbackSecret() (r []byte, exists bool) {
+	v := m.callback_secret
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCallbackSecret returns the old "callback_secret" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldCallbackSecret(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCallbackSecret is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCallbackSecret requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCallbackSecret: %w", err)
+	}
+	return oldValue.CallbackSecret, nil
+}
+
+// ClearCallbackSecret clears the value of the "callback_secret" field.
+func (m *PSAConnectionMutation) ClearCallbackSecret() {
+	m.callback_secret = nil
+	m.clearedFields[psaconnection.FieldCallbackSecret] = struct{}{}
+}
+
+// CallbackSecretCleared returns if the "callback_secret" field was cleared in this mutation.
+func (m *PSAConnectionMutation) CallbackSecretCleared() bool {
+	_, ok := m.clearedFields[psaconnection.FieldCallbackSecret]
+	return ok
+}
+
+// ResetCallbackSecret resets all changes to the "callback_secret" field.
+func (m *PSAConnectionMutation) ResetCallbackSecret() {
+	m.callback_secret = nil
+	delete(m.clearedFields, psaconnection.FieldCallbackSecret)
+}
+
+// SetCallbackError sets the "callback_error" field.
+func (m *PSAConnectionMutation) SetCallbackError(s string) {
+	m.callback_error = &s
+}
+
+// CallbackError returns the value of the "callback_error" field in the mutation.
+func (m *PSAConnectionMutation) CallbackError() (r string, exists bool) {
+	v := m.callback_error
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCallbackError returns the old "callback_error" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldCallbackError(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCallbackError is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCallbackError requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCallbackError: %w", err)
+	}
+	return oldValue.CallbackError, nil
+}
+
+// ResetCallbackError resets all changes to the "callback_error" field.
+func (m *PSAConnectionMutation) ResetCallbackError() {
+	m.callback_error = nil
+}
+
 // SetCallbacksAt sets the "callbacks_at" field.
 func (m *PSAConnectionMutation) SetCallbacksAt(t time.Time) {
 	m.callbacks_at = &t
@@ -11709,7 +11796,7 @@ func (m *PSAConnectionMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *PSAConnectionMutation) Fields() []string {
-	fields := make([]string, 0, 28)
+	fields := make([]string, 0, 30)
 	if m.organization_id != nil {
 		fields = append(fields, psaconnection.FieldOrganizationID)
 	}
@@ -11791,6 +11878,12 @@ func (m *PSAConnectionMutation) Fields() []string {
 	if m.next_probe_at != nil {
 		fields = append(fields, psaconnection.FieldNextProbeAt)
 	}
+	if m.callback_secret != nil {
+		fields = append(fields, psaconnection.FieldCallbackSecret)
+	}
+	if m.callback_error != nil {
+		fields = append(fields, psaconnection.FieldCallbackError)
+	}
 	if m.callbacks_at != nil {
 		fields = append(fields, psaconnection.FieldCallbacksAt)
 	}
@@ -11856,6 +11949,10 @@ func (m *PSAConnectionMutation) Field(name string) (ent.Value, bool) {
 		return m.ChangesSince()
 	case psaconnection.FieldNextProbeAt:
 		return m.NextProbeAt()
+	case psaconnection.FieldCallbackSecret:
+		return m.CallbackSecret()
+	case psaconnection.FieldCallbackError:
+		return m.CallbackError()
 	case psaconnection.FieldCallbacksAt:
 		return m.CallbacksAt()
 	}
@@ -11921,6 +12018,10 @@ func (m *PSAConnectionMutation) OldField(ctx context.Context, name string) (ent.
 		return m.OldChangesSince(ctx)
 	case psaconnection.FieldNextProbeAt:
 		return m.OldNextProbeAt(ctx)
+	case psaconnection.FieldCallbackSecret:
+		return m.OldCallbackSecret(ctx)
+	case psaconnection.FieldCallbackError:
+		return m.OldCallbackError(ctx)
 	case psaconnection.FieldCallbacksAt:
 		return m.OldCallbacksAt(ctx)
 	}
@@ -12121,6 +12222,20 @@ func (m *PSAConnectionMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetNextProbeAt(v)
 		return nil
+	case psaconnection.FieldCallbackSecret:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCallbackSecret(v)
+		return nil
+	case psaconnection.FieldCallbackError:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCallbackError(v)
+		return nil
 	case psaconnection.FieldCallbacksAt:
 		v, ok := value.(time.Time)
 		if !ok {
@@ -12242,6 +12357,9 @@ func (m *PSAConnectionMutation) ClearedFields() []string {
 	if m.FieldCleared(psaconnection.FieldNextProbeAt) {
 		fields = append(fields, psaconnection.FieldNextProbeAt)
 	}
+	if m.FieldCleared(psaconnection.FieldCallbackSecret) {
+		fields = append(fields, psaconnection.FieldCallbackSecret)
+	}
 	if m.FieldCleared(psaconnection.FieldCallbacksAt) {
 		fields = append(fields, psaconnection.FieldCallbacksAt)
 	}
@@ -12279,6 +12397,9 @@ func (m *PSAConnectionMutation) ClearField(name string) error {
 		return nil
 	case psaconnection.FieldNextProbeAt:
 		m.ClearNextProbeAt()
+		return nil
+	case psaconnection.FieldCallbackSecret:
+		m.ClearCallbackSecret()
 		return nil
 	case psaconnection.FieldCallbacksAt:
 		m.ClearCallbacksAt()
@@ -12371,6 +12492,12 @@ func (m *PSAConnectionMutation) ResetField(name string) error {
 		return nil
 	case psaconnection.FieldNextProbeAt:
 		m.ResetNextProbeAt()
+		return nil
+	case psaconnection.FieldCallbackSecret:
+		m.ResetCallbackSecret()
+		return nil
+	case psaconnection.FieldCallbackError:
+		m.ResetCallbackError()
 		return nil
 	case psaconnection.FieldCallbacksAt:
 		m.ResetCallbacksAt()
@@ -13465,6 +13592,9 @@ type TicketMutation struct {
 	external_status_id *string
 	external_closed    *bool
 	seen_at            *time.Time
+	notes_as_of        *time.Time
+	external_board_id  *string
+	doubled            *bool
 	merged             *bool
 	closed_revision    *int
 	addclosed_revision *int
@@ -14778,6 +14908,127 @@ func (m *TicketMutation) ResetSeenAt() {
 	delete(m.clearedFields, ticket.FieldSeenAt)
 }
 
+// SetNotesAsOf sets the "notes_as_of" field.
+func (m *TicketMutation) SetNotesAsOf(t time.Time) {
+	m.notes_as_of = &t
+}
+
+// NotesAsOf returns the value of the "notes_as_of" field in the mutation.
+func (m *TicketMutation) NotesAsOf() (r time.Time, exists bool) {
+	v := m.notes_as_of
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNotesAsOf returns the old "notes_as_of" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldNotesAsOf(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNotesAsOf is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNotesAsOf requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNotesAsOf: %w", err)
+	}
+	return oldValue.NotesAsOf, nil
+}
+
+// ClearNotesAsOf clears the value of the "notes_as_of" field.
+func (m *TicketMutation) ClearNotesAsOf() {
+	m.notes_as_of = nil
+	m.clearedFields[ticket.FieldNotesAsOf] = struct{}{}
+}
+
+// NotesAsOfCleared returns if the "notes_as_of" field was cleared in this mutation.
+func (m *TicketMutation) NotesAsOfCleared() bool {
+	_, ok := m.clearedFields[ticket.FieldNotesAsOf]
+	return ok
+}
+
+// ResetNotesAsOf resets all changes to the "notes_as_of" field.
+func (m *TicketMutation) ResetNotesAsOf() {
+	m.notes_as_of = nil
+	delete(m.clearedFields, ticket.FieldNotesAsOf)
+}
+
+// SetExternalBoardID sets the "external_board_id" field.
+func (m *TicketMutation) SetExternalBoardID(s string) {
+	m.external_board_id = &s
+}
+
+// ExternalBoardID returns the value of the "external_board_id" field in the mutation.
+func (m *TicketMutation) ExternalBoardID() (r string, exists bool) {
+	v := m.external_board_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExternalBoardID returns the old "external_board_id" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldExternalBoardID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExternalBoardID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExternalBoardID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExternalBoardID: %w", err)
+	}
+	return oldValue.ExternalBoardID, nil
+}
+
+// ResetExternalBoardID resets all changes to the "external_board_id" field.
+func (m *TicketMutation) ResetExternalBoardID() {
+	m.external_board_id = nil
+}
+
+// SetDoubled sets the "doubled" field.
+func (m *TicketMutation) SetDoubled(b bool) {
+	m.doubled = &b
+}
+
+// Doubled returns the value of the "doubled" field in the mutation.
+func (m *TicketMutation) Doubled() (r bool, exists bool) {
+	v := m.doubled
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDoubled returns the old "doubled" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldDoubled(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDoubled is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDoubled requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDoubled: %w", err)
+	}
+	return oldValue.Doubled, nil
+}
+
+// ResetDoubled resets all changes to the "doubled" field.
+func (m *TicketMutation) ResetDoubled() {
+	m.doubled = nil
+}
+
 // SetMerged sets the "merged" field.
 func (m *TicketMutation) SetMerged(b bool) {
 	m.merged = &b
@@ -15187,7 +15438,7 @@ func (m *TicketMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *TicketMutation) Fields() []string {
-	fields := make([]string, 0, 33)
+	fields := make([]string, 0, 36)
 	if m.organization_id != nil {
 		fields = append(fields, ticket.FieldOrganizationID)
 	}
@@ -15272,6 +15523,15 @@ func (m *TicketMutation) Fields() []string {
 	if m.seen_at != nil {
 		fields = append(fields, ticket.FieldSeenAt)
 	}
+	if m.notes_as_of != nil {
+		fields = append(fields, ticket.FieldNotesAsOf)
+	}
+	if m.external_board_id != nil {
+		fields = append(fields, ticket.FieldExternalBoardID)
+	}
+	if m.doubled != nil {
+		fields = append(fields, ticket.FieldDoubled)
+	}
 	if m.merged != nil {
 		fields = append(fields, ticket.FieldMerged)
 	}
@@ -15351,6 +15611,12 @@ func (m *TicketMutation) Field(name string) (ent.Value, bool) {
 		return m.ExternalClosed()
 	case ticket.FieldSeenAt:
 		return m.SeenAt()
+	case ticket.FieldNotesAsOf:
+		return m.NotesAsOf()
+	case ticket.FieldExternalBoardID:
+		return m.ExternalBoardID()
+	case ticket.FieldDoubled:
+		return m.Doubled()
 	case ticket.FieldMerged:
 		return m.Merged()
 	case ticket.FieldClosedRevision:
@@ -15426,6 +15692,12 @@ func (m *TicketMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldExternalClosed(ctx)
 	case ticket.FieldSeenAt:
 		return m.OldSeenAt(ctx)
+	case ticket.FieldNotesAsOf:
+		return m.OldNotesAsOf(ctx)
+	case ticket.FieldExternalBoardID:
+		return m.OldExternalBoardID(ctx)
+	case ticket.FieldDoubled:
+		return m.OldDoubled(ctx)
 	case ticket.FieldMerged:
 		return m.OldMerged(ctx)
 	case ticket.FieldClosedRevision:
@@ -15641,6 +15913,27 @@ func (m *TicketMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetSeenAt(v)
 		return nil
+	case ticket.FieldNotesAsOf:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNotesAsOf(v)
+		return nil
+	case ticket.FieldExternalBoardID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExternalBoardID(v)
+		return nil
+	case ticket.FieldDoubled:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDoubled(v)
+		return nil
 	case ticket.FieldMerged:
 		v, ok := value.(bool)
 		if !ok {
@@ -15814,6 +16107,9 @@ func (m *TicketMutation) ClearedFields() []string {
 	if m.FieldCleared(ticket.FieldSeenAt) {
 		fields = append(fields, ticket.FieldSeenAt)
 	}
+	if m.FieldCleared(ticket.FieldNotesAsOf) {
+		fields = append(fields, ticket.FieldNotesAsOf)
+	}
 	if m.FieldCleared(ticket.FieldLastErrorAt) {
 		fields = append(fields, ticket.FieldLastErrorAt)
 	}
@@ -15839,6 +16135,9 @@ func (m *TicketMutation) ClearField(name string) error {
 		return nil
 	case ticket.FieldSeenAt:
 		m.ClearSeenAt()
+		return nil
+	case ticket.FieldNotesAsOf:
+		m.ClearNotesAsOf()
 		return nil
 	case ticket.FieldLastErrorAt:
 		m.ClearLastErrorAt()
@@ -15934,6 +16233,15 @@ func (m *TicketMutation) ResetField(name string) error {
 		return nil
 	case ticket.FieldSeenAt:
 		m.ResetSeenAt()
+		return nil
+	case ticket.FieldNotesAsOf:
+		m.ResetNotesAsOf()
+		return nil
+	case ticket.FieldExternalBoardID:
+		m.ResetExternalBoardID()
+		return nil
+	case ticket.FieldDoubled:
+		m.ResetDoubled()
 		return nil
 	case ticket.FieldMerged:
 		m.ResetMerged()
@@ -16113,6 +16421,7 @@ type TicketEventMutation struct {
 	in_psa          *bool
 	by              *string
 	text            *string
+	external_id     *string
 	clearedFields   map[string]struct{}
 	ticket          *string
 	clearedticket   bool
@@ -16513,6 +16822,55 @@ func (m *TicketEventMutation) ResetText() {
 	m.text = nil
 }
 
+// SetExternalID sets the "external_id" field.
+func (m *TicketEventMutation) SetExternalID(s string) {
+	m.external_id = &s
+}
+
+// ExternalID returns the value of the "external_id" field in the mutation.
+func (m *TicketEventMutation) ExternalID() (r string, exists bool) {
+	v := m.external_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExternalID returns the old "external_id" field's value of the TicketEvent entity.
+// If the TicketEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketEventMutation) OldExternalID(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExternalID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExternalID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExternalID: %w", err)
+	}
+	return oldValue.ExternalID, nil
+}
+
+// ClearExternalID clears the value of the "external_id" field.
+func (m *TicketEventMutation) ClearExternalID() {
+	m.external_id = nil
+	m.clearedFields[ticketevent.FieldExternalID] = struct{}{}
+}
+
+// ExternalIDCleared returns if the "external_id" field was cleared in this mutation.
+func (m *TicketEventMutation) ExternalIDCleared() bool {
+	_, ok := m.clearedFields[ticketevent.FieldExternalID]
+	return ok
+}
+
+// ResetExternalID resets all changes to the "external_id" field.
+func (m *TicketEventMutation) ResetExternalID() {
+	m.external_id = nil
+	delete(m.clearedFields, ticketevent.FieldExternalID)
+}
+
 // ClearTicket clears the "ticket" edge to the Ticket entity.
 func (m *TicketEventMutation) ClearTicket() {
 	m.clearedticket = true
@@ -16574,7 +16932,7 @@ func (m *TicketEventMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *TicketEventMutation) Fields() []string {
-	fields := make([]string, 0, 8)
+	fields := make([]string, 0, 9)
 	if m.organization_id != nil {
 		fields = append(fields, ticketevent.FieldOrganizationID)
 	}
@@ -16598,6 +16956,9 @@ func (m *TicketEventMutation) Fields() []string {
 	}
 	if m.text != nil {
 		fields = append(fields, ticketevent.FieldText)
+	}
+	if m.external_id != nil {
+		fields = append(fields, ticketevent.FieldExternalID)
 	}
 	return fields
 }
@@ -16623,6 +16984,8 @@ func (m *TicketEventMutation) Field(name string) (ent.Value, bool) {
 		return m.By()
 	case ticketevent.FieldText:
 		return m.Text()
+	case ticketevent.FieldExternalID:
+		return m.ExternalID()
 	}
 	return nil, false
 }
@@ -16648,6 +17011,8 @@ func (m *TicketEventMutation) OldField(ctx context.Context, name string) (ent.Va
 		return m.OldBy(ctx)
 	case ticketevent.FieldText:
 		return m.OldText(ctx)
+	case ticketevent.FieldExternalID:
+		return m.OldExternalID(ctx)
 	}
 	return nil, fmt.Errorf("unknown TicketEvent field %s", name)
 }
@@ -16713,6 +17078,13 @@ func (m *TicketEventMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetText(v)
 		return nil
+	case ticketevent.FieldExternalID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExternalID(v)
+		return nil
 	}
 	return fmt.Errorf("unknown TicketEvent field %s", name)
 }
@@ -16742,7 +17114,11 @@ func (m *TicketEventMutation) AddField(name string, value ent.Value) error {
 // ClearedFields returns all nullable fields that were cleared during this
 // mutation.
 func (m *TicketEventMutation) ClearedFields() []string {
-	return nil
+	var fields []string
+	if m.FieldCleared(ticketevent.FieldExternalID) {
+		fields = append(fields, ticketevent.FieldExternalID)
+	}
+	return fields
 }
 
 // FieldCleared returns a boolean indicating if a field with the given name was
@@ -16755,6 +17131,11 @@ func (m *TicketEventMutation) FieldCleared(name string) bool {
 // ClearField clears the value of the field with the given name. It returns an
 // error if the field is not defined in the schema.
 func (m *TicketEventMutation) ClearField(name string) error {
+	switch name {
+	case ticketevent.FieldExternalID:
+		m.ClearExternalID()
+		return nil
+	}
 	return fmt.Errorf("unknown TicketEvent nullable field %s", name)
 }
 
@@ -16785,6 +17166,9 @@ func (m *TicketEventMutation) ResetField(name string) error {
 		return nil
 	case ticketevent.FieldText:
 		m.ResetText()
+		return nil
+	case ticketevent.FieldExternalID:
+		m.ResetExternalID()
 		return nil
 	}
 	return fmt.Errorf("unknown TicketEvent field %s", name)

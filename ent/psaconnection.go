@@ -72,6 +72,10 @@ type PSAConnection struct {
 	ChangesSince *time.Time `json:"changes_since,omitempty"`
 	// when to ask next for tickets that no poll shows: deleted, moved
 	NextProbeAt *time.Time `json:"next_probe_at,omitempty"`
+	// what the PSA proves itself with when it calls, sealed
+	CallbackSecret []byte `json:"-"`
+	// why the PSA does not call, in words for people; polls do without
+	CallbackError string `json:"callback_error,omitempty"`
 	// when the PSA's callbacks were last seen in order
 	CallbacksAt *time.Time `json:"callbacks_at,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
@@ -114,13 +118,13 @@ func (*PSAConnection) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case psaconnection.FieldFields, psaconnection.FieldCredentials, psaconnection.FieldSettings:
+		case psaconnection.FieldFields, psaconnection.FieldCredentials, psaconnection.FieldSettings, psaconnection.FieldCallbackSecret:
 			values[i] = new([]byte)
 		case psaconnection.FieldPublicNotes:
 			values[i] = new(sql.NullBool)
 		case psaconnection.FieldUrgency, psaconnection.FieldAttempts, psaconnection.FieldWakes, psaconnection.FieldFence, psaconnection.FieldCallsPerMinute:
 			values[i] = new(sql.NullInt64)
-		case psaconnection.FieldID, psaconnection.FieldOrganizationID, psaconnection.FieldKind, psaconnection.FieldAccount, psaconnection.FieldName, psaconnection.FieldDefaultCompanyID, psaconnection.FieldDefaultCompanyName, psaconnection.FieldOnClose, psaconnection.FieldLastError, psaconnection.FieldLastErrorReason:
+		case psaconnection.FieldID, psaconnection.FieldOrganizationID, psaconnection.FieldKind, psaconnection.FieldAccount, psaconnection.FieldName, psaconnection.FieldDefaultCompanyID, psaconnection.FieldDefaultCompanyName, psaconnection.FieldOnClose, psaconnection.FieldLastError, psaconnection.FieldLastErrorReason, psaconnection.FieldCallbackError:
 			values[i] = new(sql.NullString)
 		case psaconnection.FieldNextAttemptAt, psaconnection.FieldClaimedUntil, psaconnection.FieldCreatedAt, psaconnection.FieldUpdatedAt, psaconnection.FieldDisconnectedAt, psaconnection.FieldLastErrorAt, psaconnection.FieldLastSuccessAt, psaconnection.FieldChangesSince, psaconnection.FieldNextProbeAt, psaconnection.FieldCallbacksAt:
 			values[i] = new(sql.NullTime)
@@ -318,6 +322,18 @@ func (_m *PSAConnection) assignValues(columns []string, values []any) error {
 				_m.NextProbeAt = new(time.Time)
 				*_m.NextProbeAt = value.Time
 			}
+		case psaconnection.FieldCallbackSecret:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field callback_secret", values[i])
+			} else if value != nil {
+				_m.CallbackSecret = *value
+			}
+		case psaconnection.FieldCallbackError:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field callback_error", values[i])
+			} else if value.Valid {
+				_m.CallbackError = value.String
+			}
 		case psaconnection.FieldCallbacksAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
 				return fmt.Errorf("unexpected type %T for field callbacks_at", values[i])
@@ -464,6 +480,11 @@ func (_m *PSAConnection) String() string {
 		builder.WriteString("next_probe_at=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
+	builder.WriteString(", ")
+	builder.WriteString("callback_secret=<sensitive>")
+	builder.WriteString(", ")
+	builder.WriteString("callback_error=")
+	builder.WriteString(_m.CallbackError)
 	builder.WriteString(", ")
 	if v := _m.CallbacksAt; v != nil {
 		builder.WriteString("callbacks_at=")

@@ -323,6 +323,26 @@ func (_c *PSAConnectionCreate) SetNillableNextProbeAt(v *time.Time) *PSAConnecti
 	return _c
 }
 
+// SetCallbackSecret sets the "callback_secret" field.
+func (_c *PSAConnectionCreate) SetCallbackSecret(v []byte) *PSAConnectionCreate {
+	_c.mutation.SetCallbackSecret(v)
+	return _c
+}
+
+// SetCallbackError sets the "callback_error" field.
+func (_c *PSAConnectionCreate) SetCallbackError(v string) *PSAConnectionCreate {
+	_c.mutation.SetCallbackError(v)
+	return _c
+}
+
+// SetNillableCallbackError sets the "callback_error" field if the given value is not nil.
+func (_c *PSAConnectionCreate) SetNillableCallbackError(v *string) *PSAConnectionCreate {
+	if v != nil {
+		_c.SetCallbackError(*v)
+	}
+	return _c
+}
+
 // SetCallbacksAt sets the "callbacks_at" field.
 func (_c *PSAConnectionCreate) SetCallbacksAt(v time.Time) *PSAConnectionCreate {
 	_c.mutation.SetCallbacksAt(v)
@@ -456,6 +476,10 @@ func (_c *PSAConnectionCreate) defaults() {
 		v := psaconnection.DefaultLastErrorReason
 		_c.mutation.SetLastErrorReason(v)
 	}
+	if _, ok := _c.mutation.CallbackError(); !ok {
+		v := psaconnection.DefaultCallbackError
+		_c.mutation.SetCallbackError(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		v := psaconnection.DefaultID()
 		_c.mutation.SetID(v)
@@ -553,6 +577,9 @@ func (_c *PSAConnectionCreate) check() error {
 	}
 	if _, ok := _c.mutation.LastErrorReason(); !ok {
 		return &ValidationError{Name: "last_error_reason", err: errors.New(`ent: missing required field "PSAConnection.last_error_reason"`)}
+	}
+	if _, ok := _c.mutation.CallbackError(); !ok {
+		return &ValidationError{Name: "callback_error", err: errors.New(`ent: missing required field "PSAConnection.callback_error"`)}
 	}
 	if v, ok := _c.mutation.ID(); ok {
 		if err := psaconnection.IDValidator(v); err != nil {
@@ -702,6 +729,14 @@ func (_c *PSAConnectionCreate) createSpec() (*PSAConnection, *sqlgraph.CreateSpe
 	if value, ok := _c.mutation.NextProbeAt(); ok {
 		_spec.SetField(psaconnection.FieldNextProbeAt, field.TypeTime, value)
 		_node.NextProbeAt = &value
+	}
+	if value, ok := _c.mutation.CallbackSecret(); ok {
+		_spec.SetField(psaconnection.FieldCallbackSecret, field.TypeBytes, value)
+		_node.CallbackSecret = value
+	}
+	if value, ok := _c.mutation.CallbackError(); ok {
+		_spec.SetField(psaconnection.FieldCallbackError, field.TypeString, value)
+		_node.CallbackError = value
 	}
 	if value, ok := _c.mutation.CallbacksAt(); ok {
 		_spec.SetField(psaconnection.FieldCallbacksAt, field.TypeTime, value)
@@ -1136,6 +1171,36 @@ func (u *PSAConnectionUpsert) UpdateNextProbeAt() *PSAConnectionUpsert {
 // ClearNextProbeAt clears the value of the "next_probe_at" field.
 func (u *PSAConnectionUpsert) ClearNextProbeAt() *PSAConnectionUpsert {
 	u.SetNull(psaconnection.FieldNextProbeAt)
+	return u
+}
+
+// SetCallbackSecret sets the "callback_secret" field.
+func (u *PSAConnectionUpsert) SetCallbackSecret(v []byte) *PSAConnectionUpsert {
+	u.Set(psaconnection.FieldCallbackSecret, v)
+	return u
+}
+
+// UpdateCallbackSecret sets the "callback_secret" field to the value that was provided on create.
+func (u *PSAConnectionUpsert) UpdateCallbackSecret() *PSAConnectionUpsert {
+	u.SetExcluded(psaconnection.FieldCallbackSecret)
+	return u
+}
+
+// ClearCallbackSecret clears the value of the "callback_secret" field.
+func (u *PSAConnectionUpsert) ClearCallbackSecret() *PSAConnectionUpsert {
+	u.SetNull(psaconnection.FieldCallbackSecret)
+	return u
+}
+
+// SetCallbackError sets the "callback_error" field.
+func (u *PSAConnectionUpsert) SetCallbackError(v string) *PSAConnectionUpsert {
+	u.Set(psaconnection.FieldCallbackError, v)
+	return u
+}
+
+// UpdateCallbackError sets the "callback_error" field to the value that was provided on create.
+func (u *PSAConnectionUpsert) UpdateCallbackError() *PSAConnectionUpsert {
+	u.SetExcluded(psaconnection.FieldCallbackError)
 	return u
 }
 
@@ -1620,6 +1685,41 @@ func (u *PSAConnectionUpsertOne) UpdateNextProbeAt() *PSAConnectionUpsertOne {
 func (u *PSAConnectionUpsertOne) ClearNextProbeAt() *PSAConnectionUpsertOne {
 	return u.Update(func(s *PSAConnectionUpsert) {
 		s.ClearNextProbeAt()
+	})
+}
+
+// SetCallbackSecret sets the "callback_secret" field.
+func (u *PSAConnectionUpsertOne) SetCallbackSecret(v []byte) *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetCallbackSecret(v)
+	})
+}
+
+// UpdateCallbackSecret sets the "callback_secret" field to the value that was provided on create.
+func (u *PSAConnectionUpsertOne) UpdateCallbackSecret() *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateCallbackSecret()
+	})
+}
+
+// ClearCallbackSecret clears the value of the "callback_secret" field.
+func (u *PSAConnectionUpsertOne) ClearCallbackSecret() *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.ClearCallbackSecret()
+	})
+}
+
+// SetCallbackError sets the "callback_error" field.
+func (u *PSAConnectionUpsertOne) SetCallbackError(v string) *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetCallbackError(v)
+	})
+}
+
+// UpdateCallbackError sets the "callback_error" field to the value that was provided on create.
+func (u *PSAConnectionUpsertOne) UpdateCallbackError() *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateCallbackError()
 	})
 }
 
@@ -2274,6 +2374,41 @@ func (u *PSAConnectionUpsertBulk) UpdateNextProbeAt() *PSAConnectionUpsertBulk {
 func (u *PSAConnectionUpsertBulk) ClearNextProbeAt() *PSAConnectionUpsertBulk {
 	return u.Update(func(s *PSAConnectionUpsert) {
 		s.ClearNextProbeAt()
+	})
+}
+
+// SetCallbackSecret sets the "callback_secret" field.
+func (u *PSAConnectionUpsertBulk) SetCallbackSecret(v []byte) *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetCallbackSecret(v)
+	})
+}
+
+// UpdateCallbackSecret sets the "callback_secret" field to the value that was provided on create.
+func (u *PSAConnectionUpsertBulk) UpdateCallbackSecret() *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateCallbackSecret()
+	})
+}
+
+// ClearCallbackSecret clears the value of the "callback_secret" field.
+func (u *PSAConnectionUpsertBulk) ClearCallbackSecret() *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.ClearCallbackSecret()
+	})
+}
+
+// SetCallbackError sets the "callback_error" field.
+func (u *PSAConnectionUpsertBulk) SetCallbackError(v string) *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetCallbackError(v)
+	})
+}
+
+// UpdateCallbackError sets the "callback_error" field to the value that was provided on create.
+func (u *PSAConnectionUpsertBulk) UpdateCallbackError() *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateCallbackError()
 	})
 }
 

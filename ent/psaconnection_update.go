@@ -405,6 +405,32 @@ func (_u *PSAConnectionUpdate) ClearNextProbeAt() *PSAConnectionUpdate {
 	return _u
 }
 
+// SetCallbackSecret sets the "callback_secret" field.
+func (_u *PSAConnectionUpdate) SetCallbackSecret(v []byte) *PSAConnectionUpdate {
+	_u.mutation.SetCallbackSecret(v)
+	return _u
+}
+
+// ClearCallbackSecret clears the value of the "callback_secret" field.
+func (_u *PSAConnectionUpdate) ClearCallbackSecret() *PSAConnectionUpdate {
+	_u.mutation.ClearCallbackSecret()
+	return _u
+}
+
+// SetCallbackError sets the "callback_error" field.
+func (_u *PSAConnectionUpdate) SetCallbackError(v string) *PSAConnectionUpdate {
+	_u.mutation.SetCallbackError(v)
+	return _u
+}
+
+// SetNillableCallbackError sets the "callback_error" field if the given value is not nil.
+func (_u *PSAConnectionUpdate) SetNillableCallbackError(v *string) *PSAConnectionUpdate {
+	if v != nil {
+		_u.SetCallbackError(*v)
+	}
+	return _u
+}
+
 // SetCallbacksAt sets the "callbacks_at" field.
 func (_u *PSAConnectionUpdate) SetCallbacksAt(v time.Time) *PSAConnectionUpdate {
 	_u.mutation.SetCallbacksAt(v)
@@ -665,6 +691,15 @@ func (_u *PSAConnectionUpdate) sqlSave(ctx context.Context) (_node int, err erro
 	}
 	if _u.mutation.NextProbeAtCleared() {
 		_spec.ClearField(psaconnection.FieldNextProbeAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.CallbackSecret(); ok {
+		_spec.SetField(psaconnection.FieldCallbackSecret, field.TypeBytes, value)
+	}
+	if _u.mutation.CallbackSecretCleared() {
+		_spec.ClearField(psaconnection.FieldCallbackSecret, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.CallbackError(); ok {
+		_spec.SetField(psaconnection.FieldCallbackError, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.CallbacksAt(); ok {
 		_spec.SetField(psaconnection.FieldCallbacksAt, field.TypeTime, value)
@@ -1157,6 +1192,32 @@ func (_u *PSAConnectionUpdateOne) ClearNextProbeAt() *PSAConnectionUpdateOne {
 	return _u
 }
 
+// SetCallbackSecret sets the "callback_secret" field.
+func (_u *PSAConnectionUpdateOne) SetCallbackSecret(v []byte) *PSAConnectionUpdateOne {
+	_u.mutation.SetCallbackSecret(v)
+	return _u
+}
+
+// ClearCallbackSecret clears the value of the "callback_secret" field.
+func (_u *PSAConnectionUpdateOne) ClearCallbackSecret() *PSAConnectionUpdateOne {
+	_u.mutation.ClearCallbackSecret()
+	return _u
+}
+
+// SetCallbackError sets the "callback_error" field.
+func (_u *PSAConnectionUpdateOne) SetCallbackError(v string) *PSAConnectionUpdateOne {
+	_u.mutation.SetCallbackError(v)
+	return _u
+}
+
+// SetNillableCallbackError sets the "callback_error" field if the given value is not nil.
+func (_u *PSAConnectionUpdateOne) SetNillableCallbackError(v *string) *PSAConnectionUpdateOne {
+	if v != nil {
+		_u.SetCallbackError(*v)
+	}
+	return _u
+}
+
 // SetCallbacksAt sets the "callbacks_at" field.
 func (_u *PSAConnectionUpdateOne) SetCallbacksAt(v time.Time) *PSAConnectionUpdateOne {
 	_u.mutation.SetCallbacksAt(v)
@@ -1447,6 +1508,15 @@ func (_u *PSAConnectionUpdateOne) sqlSave(ctx context.Context) (_node *PSAConnec
 	}
 	if _u.mutation.NextProbeAtCleared() {
 		_spec.ClearField(psaconnection.FieldNextProbeAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.CallbackSecret(); ok {
+		_spec.SetField(psaconnection.FieldCallbackSecret, field.TypeBytes, value)
+	}
+	if _u.mutation.CallbackSecretCleared() {
+		_spec.ClearField(psaconnection.FieldCallbackSecret, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.CallbackError(); ok {
+		_spec.SetField(psaconnection.FieldCallbackError, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.CallbacksAt(); ok {
 		_spec.SetField(psaconnection.FieldCallbacksAt, field.TypeTime, value)

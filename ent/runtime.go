@@ -629,6 +629,10 @@ func init() {
 	psaconnectionDescLastErrorReason := psaconnectionFields[16].Descriptor()
 	// psaconnection.DefaultLastErrorReason holds the default value on creation for the last_error_reason field.
 	psaconnection.DefaultLastErrorReason = psaconnectionDescLastErrorReason.Default.(string)
+	// psaconnectionDescCallbackError is the schema descriptor for callback_error field.
+	psaconnectionDescCallbackError := psaconnectionFields[22].Descriptor()
+	// psaconnection.DefaultCallbackError holds the default value on creation for the callback_error field.
+	psaconnection.DefaultCallbackError = psaconnectionDescCallbackError.Default.(string)
 	// psaconnectionDescID is the schema descriptor for id field.
 	psaconnectionDescID := psaconnectionFields[0].Descriptor()
 	// psaconnection.DefaultID holds the default value on creation for the id field.
@@ -827,20 +831,28 @@ func init() {
 	ticketDescExternalClosed := ticketFields[19].Descriptor()
 	// ticket.DefaultExternalClosed holds the default value on creation for the external_closed field.
 	ticket.DefaultExternalClosed = ticketDescExternalClosed.Default.(bool)
+	// ticketDescExternalBoardID is the schema descriptor for external_board_id field.
+	ticketDescExternalBoardID := ticketFields[22].Descriptor()
+	// ticket.DefaultExternalBoardID holds the default value on creation for the external_board_id field.
+	ticket.DefaultExternalBoardID = ticketDescExternalBoardID.Default.(string)
+	// ticketDescDoubled is the schema descriptor for doubled field.
+	ticketDescDoubled := ticketFields[23].Descriptor()
+	// ticket.DefaultDoubled holds the default value on creation for the doubled field.
+	ticket.DefaultDoubled = ticketDescDoubled.Default.(bool)
 	// ticketDescMerged is the schema descriptor for merged field.
-	ticketDescMerged := ticketFields[21].Descriptor()
+	ticketDescMerged := ticketFields[24].Descriptor()
 	// ticket.DefaultMerged holds the default value on creation for the merged field.
 	ticket.DefaultMerged = ticketDescMerged.Default.(bool)
 	// ticketDescClosedRevision is the schema descriptor for closed_revision field.
-	ticketDescClosedRevision := ticketFields[22].Descriptor()
+	ticketDescClosedRevision := ticketFields[25].Descriptor()
 	// ticket.DefaultClosedRevision holds the default value on creation for the closed_revision field.
 	ticket.DefaultClosedRevision = ticketDescClosedRevision.Default.(int)
 	// ticketDescLastError is the schema descriptor for last_error field.
-	ticketDescLastError := ticketFields[23].Descriptor()
+	ticketDescLastError := ticketFields[26].Descriptor()
 	// ticket.DefaultLastError holds the default value on creation for the last_error field.
 	ticket.DefaultLastError = ticketDescLastError.Default.(string)
 	// ticketDescLastErrorReason is the schema descriptor for last_error_reason field.
-	ticketDescLastErrorReason := ticketFields[24].Descriptor()
+	ticketDescLastErrorReason := ticketFields[27].Descriptor()
 	// ticket.DefaultLastErrorReason holds the default value on creation for the last_error_reason field.
 	ticket.DefaultLastErrorReason = ticketDescLastErrorReason.Default.(string)
 	// ticketDescID is the schema descriptor for id field.

@@ -75,6 +75,12 @@ type Ticket struct {
 	ExternalClosed bool `json:"external_closed,omitempty"`
 	// SeenAt holds the value of the "seen_at" field.
 	SeenAt *time.Time `json:"seen_at,omitempty"`
+	// people's notes have been read as of this change of the ticket, by the PSA's clock
+	NotesAsOf *time.Time `json:"notes_as_of,omitempty"`
+	// ExternalBoardID holds the value of the "external_board_id" field.
+	ExternalBoardID string `json:"external_board_id,omitempty"`
+	// another ticket with its reference was seen: look which, and close it
+	Doubled bool `json:"doubled,omitempty"`
 	// it was merged into a ticket of somebody else's, to which Cairn adds notes and nothing else
 	Merged bool `json:"merged,omitempty"`
 	// the incident's revision when somebody closed it in the PSA: news above it open it again
@@ -151,13 +157,13 @@ func (*Ticket) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case ticket.FieldPushedClosed, ticket.FieldExternalClosed, ticket.FieldMerged:
+		case ticket.FieldPushedClosed, ticket.FieldExternalClosed, ticket.FieldDoubled, ticket.FieldMerged:
 			values[i] = new(sql.NullBool)
 		case ticket.FieldUrgency, ticket.FieldAttempts, ticket.FieldWakes, ticket.FieldFence, ticket.FieldWantedRevision, ticket.FieldOpenedRevision, ticket.FieldSyncedRevision, ticket.FieldClosedRevision:
 			values[i] = new(sql.NullInt64)
-		case ticket.FieldID, ticket.FieldOrganizationID, ticket.FieldTenantID, ticket.FieldIncidentID, ticket.FieldConnectionID, ticket.FieldState, ticket.FieldPushedTitle, ticket.FieldPushedSeverity, ticket.FieldExternalID, ticket.FieldExternalNumber, ticket.FieldExternalURL, ticket.FieldCompanyID, ticket.FieldCompanyName, ticket.FieldExternalStatus, ticket.FieldExternalStatusID, ticket.FieldLastError, ticket.FieldLastErrorReason:
+		case ticket.FieldID, ticket.FieldOrganizationID, ticket.FieldTenantID, ticket.FieldIncidentID, ticket.FieldConnectionID, ticket.FieldState, ticket.FieldPushedTitle, ticket.FieldPushedSeverity, ticket.FieldExternalID, ticket.FieldExternalNumber, ticket.FieldExternalURL, ticket.FieldCompanyID, ticket.FieldCompanyName, ticket.FieldExternalStatus, ticket.FieldExternalStatusID, ticket.FieldExternalBoardID, ticket.FieldLastError, ticket.FieldLastErrorReason:
 			values[i] = new(sql.NullString)
-		case ticket.FieldNextAttemptAt, ticket.FieldClaimedUntil, ticket.FieldCreatedAt, ticket.FieldUpdatedAt, ticket.FieldSeenAt, ticket.FieldLastErrorAt:
+		case ticket.FieldNextAttemptAt, ticket.FieldClaimedUntil, ticket.FieldCreatedAt, ticket.FieldUpdatedAt, ticket.FieldSeenAt, ticket.FieldNotesAsOf, ticket.FieldLastErrorAt:
 			values[i] = new(sql.NullTime)
 		default:
 			values[i] = new(sql.UnknownType)
@@ -351,6 +357,25 @@ func (_m *Ticket) assignValues(columns []string, values []any) error {
 				_m.SeenAt = new(time.Time)
 				*_m.SeenAt = value.Time
 			}
+		case ticket.FieldNotesAsOf:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field notes_as_of", values[i])
+			} else if value.Valid {
+				_m.NotesAsOf = new(time.Time)
+				*_m.NotesAsOf = value.Time
+			}
+		case ticket.FieldExternalBoardID:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field external_board_id", values[i])
+			} else if value.Valid {
+				_m.ExternalBoardID = value.String
+			}
+		case ticket.FieldDoubled:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field doubled", values[i])
+			} else if value.Valid {
+				_m.Doubled = value.Bool
+			}
 		case ticket.FieldMerged:
 			if value, ok := values[i].(*sql.NullBool); !ok {
 				return fmt.Errorf("unexpected type %T for field merged", values[i])
@@ -527,6 +552,17 @@ func (_m *Ticket) String() string {
 		builder.WriteString("seen_at=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
+	builder.WriteString(", ")
+	if v := _m.NotesAsOf; v != nil {
+		builder.WriteString("notes_as_of=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("external_board_id=")
+	builder.WriteString(_m.ExternalBoardID)
+	builder.WriteString(", ")
+	builder.WriteString("doubled=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Doubled))
 	builder.WriteString(", ")
 	builder.WriteString("merged=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Merged))

@@ -363,6 +363,48 @@ func (_c *TicketCreate) SetNillableSeenAt(v *time.Time) *TicketCreate {
 	return _c
 }
 
+// SetNotesAsOf sets the "notes_as_of" field.
+func (_c *TicketCreate) SetNotesAsOf(v time.Time) *TicketCreate {
+	_c.mutation.SetNotesAsOf(v)
+	return _c
+}
+
+// SetNillableNotesAsOf sets the "notes_as_of" field if the given value is not nil.
+func (_c *TicketCreate) SetNillableNotesAsOf(v *time.Time) *TicketCreate {
+	if v != nil {
+		_c.SetNotesAsOf(*v)
+	}
+	return _c
+}
+
+// SetExternalBoardID sets the "external_board_id" field.
+func (_c *TicketCreate) SetExternalBoardID(v string) *TicketCreate {
+	_c.mutation.SetExternalBoardID(v)
+	return _c
+}
+
+// SetNillableExternalBoardID sets the "external_board_id" field if the given value is not nil.
+func (_c *TicketCreate) SetNillableExternalBoardID(v *string) *TicketCreate {
+	if v != nil {
+		_c.SetExternalBoardID(*v)
+	}
+	return _c
+}
+
+// SetDoubled sets the "doubled" field.
+func (_c *TicketCreate) SetDoubled(v bool) *TicketCreate {
+	_c.mutation.SetDoubled(v)
+	return _c
+}
+
+// SetNillableDoubled sets the "doubled" field if the given value is not nil.
+func (_c *TicketCreate) SetNillableDoubled(v *bool) *TicketCreate {
+	if v != nil {
+		_c.SetDoubled(*v)
+	}
+	return _c
+}
+
 // SetMerged sets the "merged" field.
 func (_c *TicketCreate) SetMerged(v bool) *TicketCreate {
 	_c.mutation.SetMerged(v)
@@ -594,6 +636,14 @@ func (_c *TicketCreate) defaults() {
 		v := ticket.DefaultExternalClosed
 		_c.mutation.SetExternalClosed(v)
 	}
+	if _, ok := _c.mutation.ExternalBoardID(); !ok {
+		v := ticket.DefaultExternalBoardID
+		_c.mutation.SetExternalBoardID(v)
+	}
+	if _, ok := _c.mutation.Doubled(); !ok {
+		v := ticket.DefaultDoubled
+		_c.mutation.SetDoubled(v)
+	}
 	if _, ok := _c.mutation.Merged(); !ok {
 		v := ticket.DefaultMerged
 		_c.mutation.SetMerged(v)
@@ -717,6 +767,12 @@ func (_c *TicketCreate) check() error {
 	}
 	if _, ok := _c.mutation.ExternalClosed(); !ok {
 		return &ValidationError{Name: "external_closed", err: errors.New(`ent: missing required field "Ticket.external_closed"`)}
+	}
+	if _, ok := _c.mutation.ExternalBoardID(); !ok {
+		return &ValidationError{Name: "external_board_id", err: errors.New(`ent: missing required field "Ticket.external_board_id"`)}
+	}
+	if _, ok := _c.mutation.Doubled(); !ok {
+		return &ValidationError{Name: "doubled", err: errors.New(`ent: missing required field "Ticket.doubled"`)}
 	}
 	if _, ok := _c.mutation.Merged(); !ok {
 		return &ValidationError{Name: "merged", err: errors.New(`ent: missing required field "Ticket.merged"`)}
@@ -880,6 +936,18 @@ func (_c *TicketCreate) createSpec() (*Ticket, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.SeenAt(); ok {
 		_spec.SetField(ticket.FieldSeenAt, field.TypeTime, value)
 		_node.SeenAt = &value
+	}
+	if value, ok := _c.mutation.NotesAsOf(); ok {
+		_spec.SetField(ticket.FieldNotesAsOf, field.TypeTime, value)
+		_node.NotesAsOf = &value
+	}
+	if value, ok := _c.mutation.ExternalBoardID(); ok {
+		_spec.SetField(ticket.FieldExternalBoardID, field.TypeString, value)
+		_node.ExternalBoardID = value
+	}
+	if value, ok := _c.mutation.Doubled(); ok {
+		_spec.SetField(ticket.FieldDoubled, field.TypeBool, value)
+		_node.Doubled = value
 	}
 	if value, ok := _c.mutation.Merged(); ok {
 		_spec.SetField(ticket.FieldMerged, field.TypeBool, value)
@@ -1352,6 +1420,48 @@ func (u *TicketUpsert) UpdateSeenAt() *TicketUpsert {
 // ClearSeenAt clears the value of the "seen_at" field.
 func (u *TicketUpsert) ClearSeenAt() *TicketUpsert {
 	u.SetNull(ticket.FieldSeenAt)
+	return u
+}
+
+// SetNotesAsOf sets the "notes_as_of" field.
+func (u *TicketUpsert) SetNotesAsOf(v time.Time) *TicketUpsert {
+	u.Set(ticket.FieldNotesAsOf, v)
+	return u
+}
+
+// UpdateNotesAsOf sets the "notes_as_of" field to the value that was provided on create.
+func (u *TicketUpsert) UpdateNotesAsOf() *TicketUpsert {
+	u.SetExcluded(ticket.FieldNotesAsOf)
+	return u
+}
+
+// ClearNotesAsOf clears the value of the "notes_as_of" field.
+func (u *TicketUpsert) ClearNotesAsOf() *TicketUpsert {
+	u.SetNull(ticket.FieldNotesAsOf)
+	return u
+}
+
+// SetExternalBoardID sets the "external_board_id" field.
+func (u *TicketUpsert) SetExternalBoardID(v string) *TicketUpsert {
+	u.Set(ticket.FieldExternalBoardID, v)
+	return u
+}
+
+// UpdateExternalBoardID sets the "external_board_id" field to the value that was provided on create.
+func (u *TicketUpsert) UpdateExternalBoardID() *TicketUpsert {
+	u.SetExcluded(ticket.FieldExternalBoardID)
+	return u
+}
+
+// SetDoubled sets the "doubled" field.
+func (u *TicketUpsert) SetDoubled(v bool) *TicketUpsert {
+	u.Set(ticket.FieldDoubled, v)
+	return u
+}
+
+// UpdateDoubled sets the "doubled" field to the value that was provided on create.
+func (u *TicketUpsert) UpdateDoubled() *TicketUpsert {
+	u.SetExcluded(ticket.FieldDoubled)
 	return u
 }
 
@@ -1879,6 +1989,55 @@ func (u *TicketUpsertOne) UpdateSeenAt() *TicketUpsertOne {
 func (u *TicketUpsertOne) ClearSeenAt() *TicketUpsertOne {
 	return u.Update(func(s *TicketUpsert) {
 		s.ClearSeenAt()
+	})
+}
+
+// SetNotesAsOf sets the "notes_as_of" field.
+func (u *TicketUpsertOne) SetNotesAsOf(v time.Time) *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.SetNotesAsOf(v)
+	})
+}
+
+// UpdateNotesAsOf sets the "notes_as_of" field to the value that was provided on create.
+func (u *TicketUpsertOne) UpdateNotesAsOf() *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.UpdateNotesAsOf()
+	})
+}
+
+// ClearNotesAsOf clears the value of the "notes_as_of" field.
+func (u *TicketUpsertOne) ClearNotesAsOf() *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.ClearNotesAsOf()
+	})
+}
+
+// SetExternalBoardID sets the "external_board_id" field.
+func (u *TicketUpsertOne) SetExternalBoardID(v string) *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.SetExternalBoardID(v)
+	})
+}
+
+// UpdateExternalBoardID sets the "external_board_id" field to the value that was provided on create.
+func (u *TicketUpsertOne) UpdateExternalBoardID() *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.UpdateExternalBoardID()
+	})
+}
+
+// SetDoubled sets the "doubled" field.
+func (u *TicketUpsertOne) SetDoubled(v bool) *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.SetDoubled(v)
+	})
+}
+
+// UpdateDoubled sets the "doubled" field to the value that was provided on create.
+func (u *TicketUpsertOne) UpdateDoubled() *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.UpdateDoubled()
 	})
 }
 
@@ -2585,6 +2744,55 @@ func (u *TicketUpsertBulk) UpdateSeenAt() *TicketUpsertBulk {
 func (u *TicketUpsertBulk) ClearSeenAt() *TicketUpsertBulk {
 	return u.Update(func(s *TicketUpsert) {
 		s.ClearSeenAt()
+	})
+}
+
+// SetNotesAsOf sets the "notes_as_of" field.
+func (u *TicketUpsertBulk) SetNotesAsOf(v time.Time) *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.SetNotesAsOf(v)
+	})
+}
+
+// UpdateNotesAsOf sets the "notes_as_of" field to the value that was provided on create.
+func (u *TicketUpsertBulk) UpdateNotesAsOf() *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.UpdateNotesAsOf()
+	})
+}
+
+// ClearNotesAsOf clears the value of the "notes_as_of" field.
+func (u *TicketUpsertBulk) ClearNotesAsOf() *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.ClearNotesAsOf()
+	})
+}
+
+// SetExternalBoardID sets the "external_board_id" field.
+func (u *TicketUpsertBulk) SetExternalBoardID(v string) *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.SetExternalBoardID(v)
+	})
+}
+
+// UpdateExternalBoardID sets the "external_board_id" field to the value that was provided on create.
+func (u *TicketUpsertBulk) UpdateExternalBoardID() *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.UpdateExternalBoardID()
+	})
+}
+
+// SetDoubled sets the "doubled" field.
+func (u *TicketUpsertBulk) SetDoubled(v bool) *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.SetDoubled(v)
+	})
+}
+
+// UpdateDoubled sets the "doubled" field to the value that was provided on create.
+func (u *TicketUpsertBulk) UpdateDoubled() *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.UpdateDoubled()
 	})
 }
 

@@ -419,6 +419,54 @@ func (_u *TicketUpdate) ClearSeenAt() *TicketUpdate {
 	return _u
 }
 
+// SetNotesAsOf sets the "notes_as_of" field.
+func (_u *TicketUpdate) SetNotesAsOf(v time.Time) *TicketUpdate {
+	_u.mutation.SetNotesAsOf(v)
+	return _u
+}
+
+// SetNillableNotesAsOf sets the "notes_as_of" field if the given value is not nil.
+func (_u *TicketUpdate) SetNillableNotesAsOf(v *time.Time) *TicketUpdate {
+	if v != nil {
+		_u.SetNotesAsOf(*v)
+	}
+	return _u
+}
+
+// ClearNotesAsOf clears the value of the "notes_as_of" field.
+func (_u *TicketUpdate) ClearNotesAsOf() *TicketUpdate {
+	_u.mutation.ClearNotesAsOf()
+	return _u
+}
+
+// SetExternalBoardID sets the "external_board_id" field.
+func (_u *TicketUpdate) SetExternalBoardID(v string) *TicketUpdate {
+	_u.mutation.SetExternalBoardID(v)
+	return _u
+}
+
+// SetNillableExternalBoardID sets the "external_board_id" field if the given value is not nil.
+func (_u *TicketUpdate) SetNillableExternalBoardID(v *string) *TicketUpdate {
+	if v != nil {
+		_u.SetExternalBoardID(*v)
+	}
+	return _u
+}
+
+// SetDoubled sets the "doubled" field.
+func (_u *TicketUpdate) SetDoubled(v bool) *TicketUpdate {
+	_u.mutation.SetDoubled(v)
+	return _u
+}
+
+// SetNillableDoubled sets the "doubled" field if the given value is not nil.
+func (_u *TicketUpdate) SetNillableDoubled(v *bool) *TicketUpdate {
+	if v != nil {
+		_u.SetDoubled(*v)
+	}
+	return _u
+}
+
 // SetMerged sets the "merged" field.
 func (_u *TicketUpdate) SetMerged(v bool) *TicketUpdate {
 	_u.mutation.SetMerged(v)
@@ -732,6 +780,18 @@ func (_u *TicketUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.SeenAtCleared() {
 		_spec.ClearField(ticket.FieldSeenAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.NotesAsOf(); ok {
+		_spec.SetField(ticket.FieldNotesAsOf, field.TypeTime, value)
+	}
+	if _u.mutation.NotesAsOfCleared() {
+		_spec.ClearField(ticket.FieldNotesAsOf, field.TypeTime)
+	}
+	if value, ok := _u.mutation.ExternalBoardID(); ok {
+		_spec.SetField(ticket.FieldExternalBoardID, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Doubled(); ok {
+		_spec.SetField(ticket.FieldDoubled, field.TypeBool, value)
 	}
 	if value, ok := _u.mutation.Merged(); ok {
 		_spec.SetField(ticket.FieldMerged, field.TypeBool, value)
@@ -1253,6 +1313,54 @@ func (_u *TicketUpdateOne) ClearSeenAt() *TicketUpdateOne {
 	return _u
 }
 
+// SetNotesAsOf sets the "notes_as_of" field.
+func (_u *TicketUpdateOne) SetNotesAsOf(v time.Time) *TicketUpdateOne {
+	_u.mutation.SetNotesAsOf(v)
+	return _u
+}
+
+// SetNillableNotesAsOf sets the "notes_as_of" field if the given value is not nil.
+func (_u *TicketUpdateOne) SetNillableNotesAsOf(v *time.Time) *TicketUpdateOne {
+	if v != nil {
+		_u.SetNotesAsOf(*v)
+	}
+	return _u
+}
+
+// ClearNotesAsOf clears the value of the "notes_as_of" field.
+func (_u *TicketUpdateOne) ClearNotesAsOf() *TicketUpdateOne {
+	_u.mutation.ClearNotesAsOf()
+	return _u
+}
+
+// SetExternalBoardID sets the "external_board_id" field.
+func (_u *TicketUpdateOne) SetExternalBoardID(v string) *TicketUpdateOne {
+	_u.mutation.SetExternalBoardID(v)
+	return _u
+}
+
+// SetNillableExternalBoardID sets the "external_board_id" field if the given value is not nil.
+func (_u *TicketUpdateOne) SetNillableExternalBoardID(v *string) *TicketUpdateOne {
+	if v != nil {
+		_u.SetExternalBoardID(*v)
+	}
+	return _u
+}
+
+// SetDoubled sets the "doubled" field.
+func (_u *TicketUpdateOne) SetDoubled(v bool) *TicketUpdateOne {
+	_u.mutation.SetDoubled(v)
+	return _u
+}
+
+// SetNillableDoubled sets the "doubled" field if the given value is not nil.
+func (_u *TicketUpdateOne) SetNillableDoubled(v *bool) *TicketUpdateOne {
+	if v != nil {
+		_u.SetDoubled(*v)
+	}
+	return _u
+}
+
 // SetMerged sets the "merged" field.
 func (_u *TicketUpdateOne) SetMerged(v bool) *TicketUpdateOne {
 	_u.mutation.SetMerged(v)
@@ -1596,6 +1704,18 @@ func (_u *TicketUpdateOne) sqlSave(ctx context.Context) (_node *Ticket, err erro
 	}
 	if _u.mutation.SeenAtCleared() {
 		_spec.ClearField(ticket.FieldSeenAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.NotesAsOf(); ok {
+		_spec.SetField(ticket.FieldNotesAsOf, field.TypeTime, value)
+	}
+	if _u.mutation.NotesAsOfCleared() {
+		_spec.ClearField(ticket.FieldNotesAsOf, field.TypeTime)
+	}
+	if value, ok := _u.mutation.ExternalBoardID(); ok {
+		_spec.SetField(ticket.FieldExternalBoardID, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Doubled(); ok {
+		_spec.SetField(ticket.FieldDoubled, field.TypeBool, value)
 	}
 	if value, ok := _u.mutation.Merged(); ok {
 		_spec.SetField(ticket.FieldMerged, field.TypeBool, value)

@@ -431,6 +431,8 @@ var (
 		{Name: "last_success_at", Type: field.TypeTime, Nullable: true},
 		{Name: "changes_since", Type: field.TypeTime, Nullable: true},
 		{Name: "next_probe_at", Type: field.TypeTime, Nullable: true},
+		{Name: "callback_secret", Type: field.TypeBytes, Nullable: true},
+		{Name: "callback_error", Type: field.TypeString, Default: ""},
 		{Name: "callbacks_at", Type: field.TypeTime, Nullable: true},
 	}
 	// PsaConnectionsTable holds the schema information for the "psa_connections" table.
@@ -517,6 +519,9 @@ var (
 		{Name: "external_status_id", Type: field.TypeString, Default: ""},
 		{Name: "external_closed", Type: field.TypeBool, Default: false},
 		{Name: "seen_at", Type: field.TypeTime, Nullable: true},
+		{Name: "notes_as_of", Type: field.TypeTime, Nullable: true},
+		{Name: "external_board_id", Type: field.TypeString, Default: ""},
+		{Name: "doubled", Type: field.TypeBool, Default: false},
 		{Name: "merged", Type: field.TypeBool, Default: false},
 		{Name: "closed_revision", Type: field.TypeInt, Default: 0},
 		{Name: "last_error", Type: field.TypeString, Default: ""},
@@ -533,13 +538,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "tickets_incidents_tickets",
-				Columns:    []*schema.Column{TicketsColumns[32]},
+				Columns:    []*schema.Column{TicketsColumns[35]},
 				RefColumns: []*schema.Column{IncidentsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "tickets_psa_connections_tickets",
-				Columns:    []*schema.Column{TicketsColumns[33]},
+				Columns:    []*schema.Column{TicketsColumns[36]},
 				RefColumns: []*schema.Column{PsaConnectionsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -556,17 +561,17 @@ var (
 			{
 				Name:    "ticket_incident_id_connection_id",
 				Unique:  true,
-				Columns: []*schema.Column{TicketsColumns[32], TicketsColumns[33]},
+				Columns: []*schema.Column{TicketsColumns[35], TicketsColumns[36]},
 			},
 			{
 				Name:    "ticket_connection_id_external_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketsColumns[33], TicketsColumns[18]},
+				Columns: []*schema.Column{TicketsColumns[36], TicketsColumns[18]},
 			},
 			{
 				Name:    "ticket_connection_id_urgency_created_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketsColumns[33], TicketsColumns[4], TicketsColumns[10], TicketsColumns[0]},
+				Columns: []*schema.Column{TicketsColumns[36], TicketsColumns[4], TicketsColumns[10], TicketsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "next_attempt_at IS NOT NULL",
 				},
@@ -588,6 +593,7 @@ var (
 		{Name: "in_psa", Type: field.TypeBool},
 		{Name: "by", Type: field.TypeString},
 		{Name: "text", Type: field.TypeString, Size: 2147483647},
+		{Name: "external_id", Type: field.TypeString, Nullable: true},
 		{Name: "ticket_id", Type: field.TypeString, Size: 64},
 	}
 	// TicketEventsTable holds the schema information for the "ticket_events" table.
@@ -598,7 +604,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "ticket_events_tickets_events",
-				Columns:    []*schema.Column{TicketEventsColumns[8]},
+				Columns:    []*schema.Column{TicketEventsColumns[9]},
 				RefColumns: []*schema.Column{TicketsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -607,7 +613,12 @@ var (
 			{
 				Name:    "ticketevent_ticket_id_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketEventsColumns[8], TicketEventsColumns[3], TicketEventsColumns[0]},
+				Columns: []*schema.Column{TicketEventsColumns[9], TicketEventsColumns[3], TicketEventsColumns[0]},
+			},
+			{
+				Name:    "ticketevent_ticket_id_external_id",
+				Unique:  true,
+				Columns: []*schema.Column{TicketEventsColumns[9], TicketEventsColumns[8]},
 			},
 		},
 	}

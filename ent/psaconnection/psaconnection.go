@@ -68,6 +68,10 @@ const (
 	FieldChangesSince = "changes_since"
 	// FieldNextProbeAt holds the string denoting the next_probe_at field in the database.
 	FieldNextProbeAt = "next_probe_at"
+	// FieldCallbackSecret holds the string denoting the callback_secret field in the database.
+	FieldCallbackSecret = "callback_secret"
+	// FieldCallbackError holds the string denoting the callback_error field in the database.
+	FieldCallbackError = "callback_error"
 	// FieldCallbacksAt holds the string denoting the callbacks_at field in the database.
 	FieldCallbacksAt = "callbacks_at"
 	// EdgeMappings holds the string denoting the mappings edge name in mutations.
@@ -122,6 +126,8 @@ var Columns = []string{
 	FieldLastSuccessAt,
 	FieldChangesSince,
 	FieldNextProbeAt,
+	FieldCallbackSecret,
+	FieldCallbackError,
 	FieldCallbacksAt,
 }
 
@@ -164,6 +170,8 @@ var (
 	DefaultLastError string
 	// DefaultLastErrorReason holds the default value on creation for the "last_error_reason" field.
 	DefaultLastErrorReason string
+	// DefaultCallbackError holds the default value on creation for the "callback_error" field.
+	DefaultCallbackError string
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() string
 	// IDValidator is a validator for the "id" field. It is called by the builders before save.
@@ -323,6 +331,11 @@ func ByChangesSince(opts ...sql.OrderTermOption) OrderOption {
 // ByNextProbeAt orders the results by the next_probe_at field.
 func ByNextProbeAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldNextProbeAt, opts...).ToFunc()
+}
+
+// ByCallbackError orders the results by the callback_error field.
+func ByCallbackError(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldCallbackError, opts...).ToFunc()
 }
 
 // ByCallbacksAt orders the results by the callbacks_at field.

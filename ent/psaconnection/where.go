@@ -185,6 +185,16 @@ func NextProbeAt(v time.Time) predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldEQ(FieldNextProbeAt, v))
 }
 
+// CallbackSecret applies equality check predicate on the "callback_secret" field. It's identical to CallbackSecretEQ.
+func CallbackSecret(v []byte) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldCallbackSecret, v))
+}
+
+// CallbackError applies equality check predicate on the "callback_error" field. It's identical to CallbackErrorEQ.
+func CallbackError(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldCallbackError, v))
+}
+
 // CallbacksAt applies equality check predicate on the "callbacks_at" field. It's identical to CallbacksAtEQ.
 func CallbacksAt(v time.Time) predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldEQ(FieldCallbacksAt, v))
@@ -1408,6 +1418,121 @@ func NextProbeAtIsNil() predicate.PSAConnection {
 // NextProbeAtNotNil applies the NotNil predicate on the "next_probe_at" field.
 func NextProbeAtNotNil() predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldNotNull(FieldNextProbeAt))
+}
+
+// CallbackSecretEQ applies the EQ predicate on the "callback_secret" field.
+func CallbackSecretEQ(v []byte) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldCallbackSecret, v))
+}
+
+// CallbackSecretNEQ applies the NEQ predicate on the "callback_secret" field.
+func CallbackSecretNEQ(v []byte) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNEQ(FieldCallbackSecret, v))
+}
+
+// CallbackSecretIn applies the In predicate on the "callback_secret" field.
+func CallbackSecretIn(vs ...[]byte) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldIn(FieldCallbackSecret, vs...))
+}
+
+// CallbackSecretNotIn applies the NotIn predicate on the "callback_secret" field.
+func CallbackSecretNotIn(vs ...[]byte) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNotIn(FieldCallbackSecret, vs...))
+}
+
+// CallbackSecretGT applies the GT predicate on the "callback_secret" field.
+func CallbackSecretGT(v []byte) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGT(FieldCallbackSecret, v))
+}
+
+// CallbackSecretGTE applies the GTE predicate on the "callback_secret" field.
+func CallbackSecretGTE(v []byte) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGTE(FieldCallbackSecret, v))
+}
+
+// CallbackSecretLT applies the LT predicate on the "callback_secret" field.
+func CallbackSecretLT(v []byte) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLT(FieldCallbackSecret, v))
+}
+
+// CallbackSecretLTE applies the LTE predicate on the "callback_secret" field.
+func CallbackSecretLTE(v []byte) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLTE(FieldCallbackSecret, v))
+}
+
+// CallbackSecretIsNil applies the IsNil predicate on the "callback_secret" field.
+func CallbackSecretIsNil() predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldIsNull(FieldCallbackSecret))
+}
+
+// CallbackSecretNotNil applies the NotNil predicate on the "callback_secret" field.
+func CallbackSecretNotNil() predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNotNull(FieldCallbackSecret))
+}
+
+// CallbackErrorEQ applies the EQ predicate on the "callback_error" field.
+func CallbackErrorEQ(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldCallbackError, v))
+}
+
+// CallbackErrorNEQ applies the NEQ predicate on the "callback_error" field.
+func CallbackErrorNEQ(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNEQ(FieldCallbackError, v))
+}
+
+// CallbackErrorIn applies the In predicate on the "callback_error" field.
+func CallbackErrorIn(vs ...string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldIn(FieldCallbackError, vs...))
+}
+
+// CallbackErrorNotIn applies the NotIn predicate on the "callback_error" field.
+func CallbackErrorNotIn(vs ...string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNotIn(FieldCallbackError, vs...))
+}
+
+// CallbackErrorGT applies the GT predicate on the "callback_error" field.
+func CallbackErrorGT(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGT(FieldCallbackError, v))
+}
+
+// CallbackErrorGTE applies the GTE predicate on the "callback_error" field.
+func CallbackErrorGTE(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGTE(FieldCallbackError, v))
+}
+
+// CallbackErrorLT applies the LT predicate on the "callback_error" field.
+func CallbackErrorLT(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLT(FieldCallbackError, v))
+}
+
+// CallbackErrorLTE applies the LTE predicate on the "callback_error" field.
+func CallbackErrorLTE(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLTE(FieldCallbackError, v))
+}
+
+// CallbackErrorContains applies the Contains predicate on the "callback_error" field.
+func CallbackErrorContains(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldContains(FieldCallbackError, v))
+}
+
+// CallbackErrorHasPrefix applies the HasPrefix predicate on the "callback_error" field.
+func CallbackErrorHasPrefix(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldHasPrefix(FieldCallbackError, v))
+}
+
+// CallbackErrorHasSuffix applies the HasSuffix predicate on the "callback_error" field.
+func CallbackErrorHasSuffix(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldHasSuffix(FieldCallbackError, v))
+}
+
+// CallbackErrorEqualFold applies the EqualFold predicate on the "callback_error" field.
+func CallbackErrorEqualFold(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEqualFold(FieldCallbackError, v))
+}
+
+// CallbackErrorContainsFold applies the ContainsFold predicate on the "callback_error" field.
+func CallbackErrorContainsFold(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldContainsFold(FieldCallbackError, v))
 }
 
 // CallbacksAtEQ applies the EQ predicate on the "callbacks_at" field.

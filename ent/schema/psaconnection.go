@@ -50,6 +50,8 @@ func (PSAConnection) Fields() []ent.Field {
 		// How far it has been read.
 		field.Time("changes_since").Optional().Nillable().Comment("changes of tickets before it have been read, by the PSA's clock"),
 		field.Time("next_probe_at").Optional().Nillable().Comment("when to ask next for tickets that no poll shows: deleted, moved"),
+		field.Bytes("callback_secret").Optional().Sensitive().Comment("what the PSA proves itself with when it calls, sealed"),
+		field.String("callback_error").Default("").Comment("why the PSA does not call, in words for people; polls do without"),
 		field.Time("callbacks_at").Optional().Nillable().Comment("when the PSA's callbacks were last seen in order"),
 	}
 }

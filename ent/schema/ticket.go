@@ -55,6 +55,9 @@ func (Ticket) Fields() []ent.Field {
 		field.String("external_status_id").Default(""),
 		field.Bool("external_closed").Default(false),
 		field.Time("seen_at").Optional().Nillable(),
+		field.Time("notes_as_of").Optional().Nillable().Comment("people's notes have been read as of this change of the ticket, by the PSA's clock"),
+		field.String("external_board_id").Default(""),
+		field.Bool("doubled").Default(false).Comment("another ticket with its reference was seen: look which, and close it"),
 		field.Bool("merged").Default(false).Comment("it was merged into a ticket of somebody else's, to which Cairn adds notes and nothing else"),
 		field.Int("closed_revision").Default(0).Comment("the incident's revision when somebody closed it in the PSA: news above it open it again"),
 

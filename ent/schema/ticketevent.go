@@ -46,6 +46,7 @@ func (TicketEvent) Fields() []ent.Field {
 		field.Bool("in_psa").Immutable().Comment("somebody did it in the PSA"),
 		field.String("by").Immutable().Comment("who, as the PSA or Cairn names them; empty where unknown"),
 		field.Text("text").Immutable(),
+		field.String("external_id").Optional().Nillable().Immutable().Comment("of the note in the PSA it repeats"),
 	}
 }
 
@@ -58,5 +59,8 @@ func (TicketEvent) Edges() []ent.Edge {
 
 // Indexes of the entity.
 func (TicketEvent) Indexes() []ent.Index {
-	return []ent.Index{index.Fields("ticket_id", "at", "id")}
+	return []ent.Index{
+		index.Fields("ticket_id", "at", "id"),
+		index.Fields("ticket_id", "external_id").Unique(),
+	}
 }

@@ -70,6 +70,12 @@ const (
 	FieldExternalClosed = "external_closed"
 	// FieldSeenAt holds the string denoting the seen_at field in the database.
 	FieldSeenAt = "seen_at"
+	// FieldNotesAsOf holds the string denoting the notes_as_of field in the database.
+	FieldNotesAsOf = "notes_as_of"
+	// FieldExternalBoardID holds the string denoting the external_board_id field in the database.
+	FieldExternalBoardID = "external_board_id"
+	// FieldDoubled holds the string denoting the doubled field in the database.
+	FieldDoubled = "doubled"
 	// FieldMerged holds the string denoting the merged field in the database.
 	FieldMerged = "merged"
 	// FieldClosedRevision holds the string denoting the closed_revision field in the database.
@@ -151,6 +157,9 @@ var Columns = []string{
 	FieldExternalStatusID,
 	FieldExternalClosed,
 	FieldSeenAt,
+	FieldNotesAsOf,
+	FieldExternalBoardID,
+	FieldDoubled,
 	FieldMerged,
 	FieldClosedRevision,
 	FieldLastError,
@@ -211,6 +220,10 @@ var (
 	DefaultExternalStatusID string
 	// DefaultExternalClosed holds the default value on creation for the "external_closed" field.
 	DefaultExternalClosed bool
+	// DefaultExternalBoardID holds the default value on creation for the "external_board_id" field.
+	DefaultExternalBoardID string
+	// DefaultDoubled holds the default value on creation for the "doubled" field.
+	DefaultDoubled bool
 	// DefaultMerged holds the default value on creation for the "merged" field.
 	DefaultMerged bool
 	// DefaultClosedRevision holds the default value on creation for the "closed_revision" field.
@@ -402,6 +415,21 @@ func ByExternalClosed(opts ...sql.OrderTermOption) OrderOption {
 // BySeenAt orders the results by the seen_at field.
 func BySeenAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldSeenAt, opts...).ToFunc()
+}
+
+// ByNotesAsOf orders the results by the notes_as_of field.
+func ByNotesAsOf(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldNotesAsOf, opts...).ToFunc()
+}
+
+// ByExternalBoardID orders the results by the external_board_id field.
+func ByExternalBoardID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldExternalBoardID, opts...).ToFunc()
+}
+
+// ByDoubled orders the results by the doubled field.
+func ByDoubled(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldDoubled, opts...).ToFunc()
 }
 
 // ByMerged orders the results by the merged field.

@@ -200,6 +200,21 @@ func SeenAt(v time.Time) predicate.Ticket {
 	return predicate.Ticket(sql.FieldEQ(FieldSeenAt, v))
 }
 
+// NotesAsOf applies equality check predicate on the "notes_as_of" field. It's identical to NotesAsOfEQ.
+func NotesAsOf(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldNotesAsOf, v))
+}
+
+// ExternalBoardID applies equality check predicate on the "external_board_id" field. It's identical to ExternalBoardIDEQ.
+func ExternalBoardID(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldExternalBoardID, v))
+}
+
+// Doubled applies equality check predicate on the "doubled" field. It's identical to DoubledEQ.
+func Doubled(v bool) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldDoubled, v))
+}
+
 // Merged applies equality check predicate on the "merged" field. It's identical to MergedEQ.
 func Merged(v bool) predicate.Ticket {
 	return predicate.Ticket(sql.FieldEQ(FieldMerged, v))
@@ -1618,6 +1633,131 @@ func SeenAtIsNil() predicate.Ticket {
 // SeenAtNotNil applies the NotNil predicate on the "seen_at" field.
 func SeenAtNotNil() predicate.Ticket {
 	return predicate.Ticket(sql.FieldNotNull(FieldSeenAt))
+}
+
+// NotesAsOfEQ applies the EQ predicate on the "notes_as_of" field.
+func NotesAsOfEQ(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldNotesAsOf, v))
+}
+
+// NotesAsOfNEQ applies the NEQ predicate on the "notes_as_of" field.
+func NotesAsOfNEQ(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNEQ(FieldNotesAsOf, v))
+}
+
+// NotesAsOfIn applies the In predicate on the "notes_as_of" field.
+func NotesAsOfIn(vs ...time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldIn(FieldNotesAsOf, vs...))
+}
+
+// NotesAsOfNotIn applies the NotIn predicate on the "notes_as_of" field.
+func NotesAsOfNotIn(vs ...time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotIn(FieldNotesAsOf, vs...))
+}
+
+// NotesAsOfGT applies the GT predicate on the "notes_as_of" field.
+func NotesAsOfGT(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGT(FieldNotesAsOf, v))
+}
+
+// NotesAsOfGTE applies the GTE predicate on the "notes_as_of" field.
+func NotesAsOfGTE(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGTE(FieldNotesAsOf, v))
+}
+
+// NotesAsOfLT applies the LT predicate on the "notes_as_of" field.
+func NotesAsOfLT(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLT(FieldNotesAsOf, v))
+}
+
+// NotesAsOfLTE applies the LTE predicate on the "notes_as_of" field.
+func NotesAsOfLTE(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLTE(FieldNotesAsOf, v))
+}
+
+// NotesAsOfIsNil applies the IsNil predicate on the "notes_as_of" field.
+func NotesAsOfIsNil() predicate.Ticket {
+	return predicate.Ticket(sql.FieldIsNull(FieldNotesAsOf))
+}
+
+// NotesAsOfNotNil applies the NotNil predicate on the "notes_as_of" field.
+func NotesAsOfNotNil() predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotNull(FieldNotesAsOf))
+}
+
+// ExternalBoardIDEQ applies the EQ predicate on the "external_board_id" field.
+func ExternalBoardIDEQ(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldExternalBoardID, v))
+}
+
+// ExternalBoardIDNEQ applies the NEQ predicate on the "external_board_id" field.
+func ExternalBoardIDNEQ(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNEQ(FieldExternalBoardID, v))
+}
+
+// ExternalBoardIDIn applies the In predicate on the "external_board_id" field.
+func ExternalBoardIDIn(vs ...string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldIn(FieldExternalBoardID, vs...))
+}
+
+// ExternalBoardIDNotIn applies the NotIn predicate on the "external_board_id" field.
+func ExternalBoardIDNotIn(vs ...string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotIn(FieldExternalBoardID, vs...))
+}
+
+// ExternalBoardIDGT applies the GT predicate on the "external_board_id" field.
+func ExternalBoardIDGT(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGT(FieldExternalBoardID, v))
+}
+
+// ExternalBoardIDGTE applies the GTE predicate on the "external_board_id" field.
+func ExternalBoardIDGTE(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGTE(FieldExternalBoardID, v))
+}
+
+// ExternalBoardIDLT applies the LT predicate on the "external_board_id" field.
+func ExternalBoardIDLT(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLT(FieldExternalBoardID, v))
+}
+
+// ExternalBoardIDLTE applies the LTE predicate on the "external_board_id" field.
+func ExternalBoardIDLTE(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLTE(FieldExternalBoardID, v))
+}
+
+// ExternalBoardIDContains applies the Contains predicate on the "external_board_id" field.
+func ExternalBoardIDContains(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldContains(FieldExternalBoardID, v))
+}
+
+// ExternalBoardIDHasPrefix applies the HasPrefix predicate on the "external_board_id" field.
+func ExternalBoardIDHasPrefix(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldHasPrefix(FieldExternalBoardID, v))
+}
+
+// ExternalBoardIDHasSuffix applies the HasSuffix predicate on the "external_board_id" field.
+func ExternalBoardIDHasSuffix(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldHasSuffix(FieldExternalBoardID, v))
+}
+
+// ExternalBoardIDEqualFold applies the EqualFold predicate on the "external_board_id" field.
+func ExternalBoardIDEqualFold(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEqualFold(FieldExternalBoardID, v))
+}
+
+// ExternalBoardIDContainsFold applies the ContainsFold predicate on the "external_board_id" field.
+func ExternalBoardIDContainsFold(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldContainsFold(FieldExternalBoardID, v))
+}
+
+// DoubledEQ applies the EQ predicate on the "doubled" field.
+func DoubledEQ(v bool) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldDoubled, v))
+}
+
+// DoubledNEQ applies the NEQ predicate on the "doubled" field.
+func DoubledNEQ(v bool) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNEQ(FieldDoubled, v))
 }
 
 // MergedEQ applies the EQ predicate on the "merged" field.

@@ -30,6 +30,8 @@ const (
 	FieldBy = "by"
 	// FieldText holds the string denoting the text field in the database.
 	FieldText = "text"
+	// FieldExternalID holds the string denoting the external_id field in the database.
+	FieldExternalID = "external_id"
 	// EdgeTicket holds the string denoting the ticket edge name in mutations.
 	EdgeTicket = "ticket"
 	// Table holds the table name of the ticketevent in the database.
@@ -54,6 +56,7 @@ var Columns = []string{
 	FieldInPsa,
 	FieldBy,
 	FieldText,
+	FieldExternalID,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -163,6 +166,11 @@ func ByBy(opts ...sql.OrderTermOption) OrderOption {
 // ByText orders the results by the text field.
 func ByText(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldText, opts...).ToFunc()
+}
+
+// ByExternalID orders the results by the external_id field.
+func ByExternalID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldExternalID, opts...).ToFunc()
 }
 
 // ByTicketField orders the results by ticket field.
