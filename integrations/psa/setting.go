@@ -13,6 +13,7 @@ const (
 	SettingItem       Setting = "ITEM"
 	SettingCategory   Setting = "CATEGORY"
 	SettingTeam       Setting = "TEAM"
+	SettingOwner      Setting = "OWNER" // an agent or resource
 	SettingStatus     Setting = "STATUS"
 	SettingPriority   Setting = "PRIORITY"
 	SettingSource     Setting = "SOURCE"

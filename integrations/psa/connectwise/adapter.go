@@ -3,7 +3,8 @@
 //
 // Every vendor's folder has the same files: adapter.go (what it takes and what
 // it is), call.go (one call, its errors, pages), verify.go (rights), company.go,
-// choice.go (what can be chosen), ticket.go, note.go and callback.go.
+// choice.go (what can be chosen), ticket.go, note.go, author.go (who did
+// something) and callback.go.
 package connectwise
 
 import (

@@ -53,7 +53,7 @@ func contract(t *testing.T) http.RoundTripper {
 		t.Log("NOT CHECKED: the vendor's OpenAPI document is not beside the project: calls are not held against it")
 		return http.DefaultTransport
 	}
-	return psatest.Contract(t, document, func(path string) (string, bool) {
+	return psatest.Contract(t, document, false, http.DefaultTransport, func(path string) (string, bool) {
 		found := versioned.FindStringSubmatch(path)
 		// Of custom fields the document has nothing.
 		if found == nil || strings.HasPrefix(found[1], "/system/userDefinedFields") {
