@@ -65,6 +65,7 @@ type desk struct {
 	key       *secret.Keeper
 	public    *url.URL
 
+	clockOf  func() time.Time // nil: the desk's own
 	mu       sync.Mutex
 	now      time.Time
 	findings map[string][]detect.Finding // by account
@@ -113,6 +114,9 @@ func (d *desk) start() {
 }
 
 func (d *desk) clock() time.Time {
+	if d.clockOf != nil {
+		return d.clockOf()
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.now
@@ -174,20 +178,10 @@ func (d *desk) connect(change ...func(*ticketing.Connect)) *ent.PSAConnection {
 // found has detection find something in an account, beside what it found before.
 func (d *desk) found(account, key string, change ...func(*detect.Finding)) {
 	d.Helper()
-	now := d.clock()
 	if d.accounts[account] == "" {
-		require.NoError(d, d.db.InTx(d.ctx, func(ctx context.Context, tx *database.Tx) error {
-			a, err := tx.Client.Account.Create().SetOrganizationID(d.tenant.OrganizationID).SetTenantID(d.tenant.ID).
-				SetPrincipal(account + "@contoso.example").SetCreatedAt(t0).Save(ctx)
-			d.accounts[account] = a.ID
-			return err
-		}))
+		require.NoError(d, d.account(account))
 	}
-	f := detect.Finding{
-		Key: account + "-" + key, Book: bookOf(account), Rule: "rule-" + key, Severity: detect.SeverityHigh, Confidence: detect.ConfidenceHigh,
-		Stage: detect.StageEntry, AccountID: d.accounts[account], OccurredAt: now, LastAt: now, Evidence: []string{"activity_" + key},
-		Explanation: "because " + key + ".",
-	}
+	f := d.finding(account, key)
 	for _, c := range change {
 		c(&f)
 	}
@@ -207,10 +201,25 @@ func bookOf(account string) detect.BookKey {
 
 func (d *desk) review(account string) {
 	d.Helper()
-	require.NoError(d, d.db.InTx(d.ctx, func(ctx context.Context, tx *database.Tx) error {
+	require.NoError(d, d.tryReview(account))
+}
+
+func (d *desk) tryReview(account string) error {
+	return d.db.InTx(d.ctx, func(ctx context.Context, tx *database.Tx) error {
 		_, err := d.incidents.Apply(ctx, tx, d.tenant.ID, []detect.Review{{Book: bookOf(account), Findings: d.findings[account]}})
 		return err
-	}))
+	})
+}
+
+func (d *desk) account(name string) error {
+	return d.db.InTx(d.ctx, func(ctx context.Context, tx *database.Tx) error {
+		a, err := tx.Client.Account.Create().SetOrganizationID(d.tenant.OrganizationID).SetTenantID(d.tenant.ID).
+			SetPrincipal(name + "@contoso.example").SetCreatedAt(t0).Save(ctx)
+		if err == nil {
+			d.accounts[name] = a.ID
+		}
+		return err
+	})
 }
 
 func (d *desk) status(account string, s entincident.Status) {
@@ -371,4 +380,14 @@ func (d *desk) exec(statements ...string) {
 func (d *desk) https() {
 	d.public = &url.URL{Scheme: "https", Host: "cairn.example"}
 	d.start()
+}
+
+// finding is what detection finds in an account now.
+func (d *desk) finding(account, key string) detect.Finding {
+	now := d.clock()
+	return detect.Finding{
+		Key: account + "-" + key, Book: bookOf(account), Rule: "rule-" + key, Severity: detect.SeverityHigh, Confidence: detect.ConfidenceHigh,
+		Stage: detect.StageEntry, AccountID: d.accounts[account], OccurredAt: now, LastAt: now, Evidence: []string{"activity_" + key},
+		Explanation: "because " + key + ".",
+	}
 }

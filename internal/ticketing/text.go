@@ -133,12 +133,14 @@ func literal(s string) string {
 
 var (
 	// schemed is a URL with its host: everything up to what ends a host.
-	schemed = regexp.MustCompile(`(?i)\b([a-z][a-z0-9+.-]{1,20})://([^\s/?#"'<>]*)`)
+	schemed = regexp.MustCompile(`(?i)([a-z][a-z0-9+.-]{1,20})://([^\s/?#"'<>]*)`)
 	// bareHost is what programs make links of without a scheme. An address of
 	// mail is none: people have to recognise it.
 	bareHost = regexp.MustCompile(`(?i)[\p{L}\p{N}._%+'-]+@[\p{L}\p{N}.-]+|[\p{L}\p{N}_-]+(?:\.[\p{L}\p{N}_-]+)*\.(?:xn--[a-z0-9-]+|\p{L}{2,})`)
+	// site is what becomes a link whatever comes behind.
+	site = regexp.MustCompile(`(?i)(www)\.`)
 	// scripted is a link without an authority.
-	scripted = regexp.MustCompile(`(?i)\b(javascript|data|vbscript|mailto|file|tel|sms|callto):`)
+	scripted = regexp.MustCompile(`(?i)(javascript|vbscript|mailto|callto|\bdata|\bfile|\btel|\bsms):`)
 	// share is a path to another machine.
 	share = regexp.MustCompile(`\\\\([\p{L}\p{N}])`)
 )
@@ -157,6 +159,7 @@ func defang(s string) string {
 		}
 		return strings.ReplaceAll(m, ".", "[.]")
 	})
+	s = site.ReplaceAllString(s, "$1[.]")
 	s = share.ReplaceAllString(s, `[\\]$1`)
 	return scripted.ReplaceAllString(s, "$1[:]")
 }

@@ -13,14 +13,8 @@ import (
 	"github.com/cairn-itdr/cairn/internal/database"
 )
 
-const (
-	// strikes is how many failures in a row have a key rest.
-	strikes = 5
-	// pauseFirst and pauseMost are how long it rests, at first and at the most,
-	// where it did not say itself.
-	pauseFirst = 5 * time.Second
-	pauseMost  = 5 * time.Minute
-)
+// strikes is how many failures in a row have a key rest.
+const strikes = 5
 
 // states are the keys of a queue's limits.
 type states map[limitKey]*state
@@ -136,7 +130,7 @@ func (c *Claim) judge(ctx context.Context, tx *database.Tx, out Outcome, now tim
 	if !out.Plain && failures < strikes {
 		return false, nil
 	}
-	until := now.Add(max(out.After, Backoff(pauseFirst, pauseMost, max(0, failures-strikes))))
+	until := now.Add(max(out.After, Backoff(c.runner.Pause, c.runner.PauseMost, max(0, failures-strikes))))
 	_, err = tx.SQL.ExecContext(ctx,
 		"UPDATE work_limits SET paused_until = $1 WHERE name = $2 AND key = $3 AND (paused_until IS NULL OR paused_until < $1)",
 		until, out.Blame, c.Key(out.Blame))

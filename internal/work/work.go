@@ -105,9 +105,16 @@ type Config struct {
 	// Sweep is how often due rows are looked for without a signal, 0 for the
 	// standard: retries, rested keys and what a lost signal left.
 	Sweep time.Duration
+	// Pause is how long a key rests that fails and does not say itself, at first,
+	// and PauseMost at the most; 0 for the standard.
+	Pause, PauseMost time.Duration
 }
 
-const standardSweep = time.Second
+const (
+	standardSweep     = time.Second
+	standardPause     = 5 * time.Second
+	standardPauseMost = 5 * time.Minute
+)
 
 // Runner works off the queues registered with it.
 type Runner struct {
@@ -137,6 +144,9 @@ type queue struct {
 func New(cfg Config) *Runner {
 	if cfg.Sweep == 0 {
 		cfg.Sweep = standardSweep
+	}
+	if cfg.Pause == 0 {
+		cfg.Pause, cfg.PauseMost = standardPause, standardPauseMost
 	}
 	return &Runner{Config: cfg, budgets: map[limitKey]*budget{}}
 }
