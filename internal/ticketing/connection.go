@@ -52,7 +52,7 @@ func (s *Service) Connect(ctx context.Context, in Connect) (*ent.PSAConnection, 
 	if err != nil {
 		return nil, fmt.Errorf("connect a PSA: %w", err)
 	}
-	name, err := naming.Check("name", in.Name)
+	name, err := checkName(in.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (s *Service) Connect(ctx context.Context, in Connect) (*ent.PSAConnection, 
 		return nil, err
 	}
 	err = s.DB.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
-		before, err := tx.Client.PSAConnection.Query().Where(psaconnection.Kind(c.Kind), psaconnection.Account(c.Account), locked).Only(ctx)
+		before, err := tx.Client.PSAConnection.Query().Where(psaconnection.Kind(c.Kind), psaconnection.Account(c.Account)).Only(ctx)
 		switch {
 		case err == nil && before.DisconnectedAt == nil:
 			return refusal.New(refusal.Taken, []string{"credentials"}, "this account is connected as %q: change that connection", before.Name)
@@ -83,16 +83,16 @@ func (s *Service) Connect(ctx context.Context, in Connect) (*ent.PSAConnection, 
 		case !ent.IsNotFound(err):
 			return fmt.Errorf("look for the account: %w", err)
 		}
+		if before != nil {
+			if err := s.resume(ctx, tx, c); err != nil {
+				return err
+			}
+		}
 		if err := s.store(ctx, tx, c, in.Fields, before); err != nil {
 			return err
 		}
 		if err := s.limit(ctx, tx, c, adapter); err != nil {
 			return err
-		}
-		if before != nil {
-			if err := s.resume(ctx, tx, c); err != nil {
-				return err
-			}
 		}
 		s.connectionChanged(tx, c)
 		return audit.Write(ctx, tx, s.Now(), audit.Entry{Action: "connectPsa", ObjectID: c.ID, Result: "OK", Detail: c.Kind + " " + c.Name})
@@ -175,7 +175,7 @@ func (s *Service) UpdateConnection(ctx context.Context, id string, in Update) (*
 		return nil, err
 	}
 	if in.Name != nil {
-		if c.Name, err = naming.Check("name", *in.Name); err != nil {
+		if c.Name, err = checkName(*in.Name); err != nil {
 			return nil, err
 		}
 	}
@@ -308,12 +308,13 @@ func (s *Service) Verify(ctx context.Context, id string) (*ent.PSAConnection, []
 			return c, rights, nil
 		}
 	}
-	return c, rights, s.DB.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
-		if err := s.restart(ctx, tx, ticket.ConnectionID(id), ticket.StateIn(ticket.StateFailed, ticket.StateRetrying)); err != nil {
-			return err
-		}
-		return answered(ctx, tx, c, s.Now())
+	err = s.DB.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
+		return s.restart(ctx, tx, ticket.ConnectionID(id), ticket.StateIn(ticket.StateFailed, ticket.StateRetrying))
 	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, rights, s.answered(ctx, c)
 }
 
 // Health is how a connection answers, and what of its budget is used.
@@ -442,6 +443,14 @@ func (s *Service) fill(
 		c.DefaultCompanyID, c.DefaultCompanyName = there.ID, there.Name
 	}
 	return adapter, nil
+}
+
+func checkName(name string) (string, error) {
+	name, err := naming.Check("a PSA connection", name)
+	if err == nil && name == "" {
+		return "", refusal.New(refusal.Invalid, []string{"name"}, "a PSA connection has a name")
+	}
+	return name, err
 }
 
 func callsOf(n int, adapter psa.Adapter) (int, error) {

@@ -391,3 +391,12 @@ func (d *desk) finding(account, key string) detect.Finding {
 		Explanation: "because " + key + ".",
 	}
 }
+
+// hostile is a finding with a text somebody wrote.
+func (d *desk) hostile(account, text string) detect.Finding {
+	d.Helper()
+	require.NoError(d, d.account(account))
+	f := d.finding(account, "a")
+	f.Explanation = text
+	return f
+}

@@ -19,10 +19,11 @@ import (
 	"github.com/cairn-itdr/cairn/internal/ticketing"
 )
 
-func (d *desk) only(account string, kind ticketevent.Kind) *ent.TicketEvent {
+// annsOnly is the one event of a kind of Ann's ticket.
+func (d *desk) annsOnly(kind ticketevent.Kind) *ent.TicketEvent {
 	d.Helper()
-	e, err := d.db.Client().TicketEvent.Query().Where(ticketevent.TicketID(d.row(account).ID), ticketevent.KindEQ(kind)).Only(d.ctx)
-	require.NoError(d, err, "%v", d.kinds(account))
+	e, err := d.db.Client().TicketEvent.Query().Where(ticketevent.TicketID(d.row("ann").ID), ticketevent.KindEQ(kind)).Only(d.ctx)
+	require.NoError(d, err, "%v", d.kinds("ann"))
 	return e
 }
 
@@ -51,7 +52,7 @@ func TestClosedInThePSA(t *testing.T) {
 				require.NoError(d, d.vendor.Close(d.number("ann"), c.who))
 				d.wait()
 				require.Equal(d, c.want, d.incident("ann").Status)
-				e := d.only("ann", ticketevent.KindClosed)
+				e := d.annsOnly(ticketevent.KindClosed)
 				require.Contains(d, e.Text, c.text)
 				require.True(d, e.InPsa)
 				require.True(d, d.there("ann").Closed)
@@ -107,8 +108,8 @@ func TestPeopleAreNotOverruled(t *testing.T) {
 		require.NoError(d, d.vendor.Note(d.number("ann"), "Called the user: see ![x](https://evil.example/a)\x1b[31m", technician))
 		d.wait()
 		require.Equal(d, "In Progress", d.there("ann").Status)
-		require.Contains(d, d.only("ann", ticketevent.KindStatusChanged).Text, "In Progress")
-		reply := d.only("ann", ticketevent.KindReplied)
+		require.Contains(d, d.annsOnly(ticketevent.KindStatusChanged).Text, "In Progress")
+		reply := d.annsOnly(ticketevent.KindReplied)
 		require.Equal(d, technician, reply.By)
 		require.Equal(d, "Called the user: see ![x](hxxps[://]evil[.]example/a)[31m", reply.Text)
 		d.found("ann", "b")

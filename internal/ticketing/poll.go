@@ -36,17 +36,17 @@ func (s *Service) reconcile(ctx context.Context, claim *work.Claim) work.Outcome
 	if err := p.all(ctx); err != nil {
 		s.Logger.WarnContext(ctx, "the tickets of a PSA connection could not be compared; the next pass tries again",
 			"connection", c.ID, "organization", c.OrganizationID, "error", err)
-		out, reason := outcomeOf(err)
+		out, _ := outcomeOf(err)
 		out.Final = false
-		out.Record = func(ctx context.Context, tx *database.Tx, _ work.Settled) error {
-			return tx.Client.PSAConnection.UpdateOneID(c.ID).SetLastError(explain(c, "", err)).
-				SetLastErrorReason(string(reason)).SetLastErrorAt(s.Now()).Exec(ctx)
+		if failed := s.fails(ctx, c, err); failed != nil {
+			out.Err = errors.Join(err, failed)
 		}
 		return out
 	}
-	return work.Outcome{Again: again, Record: func(ctx context.Context, tx *database.Tx, _ work.Settled) error {
-		return answered(ctx, tx, c, s.Now())
-	}}
+	if err := s.answered(ctx, c); err != nil {
+		return work.Outcome{Err: err}
+	}
+	return work.Outcome{Again: again}
 }
 
 // poll is one pass over a connection, under its claim.

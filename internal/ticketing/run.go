@@ -58,7 +58,7 @@ func (s *Service) run(ctx context.Context, c *work.Claim) work.Outcome {
 		st := plan(f)
 		switch st.do {
 		case actDone:
-			return v.done(st)
+			return v.done(ctx, st)
 		case actWait:
 			s.at("waits")
 			return v.waits(st)
@@ -132,7 +132,10 @@ func (v *visit) tenantName() string {
 }
 
 // done writes that the ticket is as the incident was when it was read.
-func (v *visit) done(st step) work.Outcome {
+func (v *visit) done(ctx context.Context, st step) work.Outcome {
+	if err := v.answered(ctx, v.connection); err != nil {
+		return work.Outcome{Err: err}
+	}
 	revision, t := v.incident.Revision, v.ticket
 	return work.Outcome{Again: st.until, Record: func(ctx context.Context, tx *database.Tx, s work.Settled) error {
 		u := tx.Client.Ticket.UpdateOneID(t.ID).SetLastError("").SetLastErrorReason("").ClearLastErrorAt()
@@ -148,10 +151,7 @@ func (v *visit) done(st step) work.Outcome {
 				return err
 			}
 		}
-		if err := u.Exec(ctx); err != nil {
-			return err
-		}
-		return v.answered(ctx, tx)
+		return u.Exec(ctx)
 	}}
 }
 
@@ -203,11 +203,12 @@ func (v *visit) broken(ctx context.Context, cause error) work.Outcome {
 		if t.LastErrorReason != string(reason) || t.State != state {
 			events = append(events, event{kind: ticketevent.KindFailed, text: text})
 		}
-		if err := v.tell(ctx, tx, t, events...); err != nil || out.Blame == "" {
-			return err
+		return v.tell(ctx, tx, t, events...)
+	}
+	if out.Blame != "" {
+		if err := v.fails(ctx, v.connection, cause); err != nil {
+			v.Logger.WarnContext(ctx, "it could not be noted how a PSA connection fails", "connection", t.ConnectionID, "error", err)
 		}
-		return tx.Client.PSAConnection.UpdateOneID(t.ConnectionID).SetLastError(explain(v.connection, "", cause)).
-			SetLastErrorReason(string(reason)).SetLastErrorAt(v.Now()).Exec(ctx)
 	}
 	return out
 }
@@ -228,19 +229,35 @@ func (v *visit) journal(ctx context.Context) ([]*ent.TicketStep, error) {
 // answerEvery is how often it is noted that a connection answers.
 const answerEvery = 30 * time.Second
 
-// answered notes that a connection does what it is asked.
-func (v *visit) answered(ctx context.Context, tx *database.Tx) error {
-	return answered(ctx, tx, v.connection, v.Now())
-}
-
-func answered(ctx context.Context, tx *database.Tx, c *ent.PSAConnection, now time.Time) error {
-	if c.LastError == "" && c.LastSuccessAt != nil && now.Sub(*c.LastSuccessAt) < answerEvery {
+// answered notes that a connection does what it is asked. It is written in a
+// transaction of its own, for it locks what many tickets share.
+func (s *Service) answered(ctx context.Context, c *ent.PSAConnection) error {
+	if c.LastError == "" && c.LastSuccessAt != nil && s.Now().Sub(*c.LastSuccessAt) < answerEvery {
 		return nil
 	}
-	err := tx.Client.PSAConnection.Update().Where(psaconnection.ID(c.ID)).
-		SetLastError("").SetLastErrorReason("").ClearLastErrorAt().SetLastSuccessAt(now).Exec(ctx)
+	return s.onConnection(ctx, c.ID, func(u *ent.PSAConnectionUpdate) {
+		u.SetLastError("").SetLastErrorReason("").ClearLastErrorAt().SetLastSuccessAt(s.Now())
+	})
+}
+
+// fails notes why a connection does not do what it is asked.
+func (s *Service) fails(ctx context.Context, c *ent.PSAConnection, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
+	defer cancel()
+	_, _, reason := psa.Retry(cause)
+	return s.onConnection(ctx, c.ID, func(u *ent.PSAConnectionUpdate) {
+		u.SetLastError(explain(c, "", cause)).SetLastErrorReason(string(reason)).SetLastErrorAt(s.Now())
+	})
+}
+
+func (s *Service) onConnection(ctx context.Context, id string, set func(*ent.PSAConnectionUpdate)) error {
+	err := s.DB.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
+		u := tx.Client.PSAConnection.Update().Where(psaconnection.ID(id))
+		set(u)
+		return u.Exec(ctx)
+	})
 	if err != nil {
-		return fmt.Errorf("note that PSA connection %s answers: %w", c.ID, err)
+		return fmt.Errorf("note how PSA connection %s answers: %w", id, err)
 	}
 	return nil
 }

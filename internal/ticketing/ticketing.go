@@ -15,7 +15,7 @@
 // some time after the call ended, and for tickets once more later, for one that
 // was made late is a duplicate, which Cairn closes.
 //
-// Locks are taken in this order: incident, ticket, connection.
+// Locks are taken in this order: incident, ticket, connection, limit of work.
 //
 // What may not live here: vendors' APIs (integrations/psa), the life of
 // incidents, who may do what.
