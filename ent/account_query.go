@@ -79,7 +79,7 @@ func (_q *AccountQuery) QueryTenant() *TenantQuery {
 		step := sqlgraph.NewStep(
 			sqlgraph.From(account.Table, account.FieldID, selector),
 			sqlgraph.To(tenant.Table, tenant.FieldID),
-			sqlgraph.Edge(sqlgraph.M2O, true, account.TenantTable, account.TenantColumn),
+			sqlgraph.Edge(sqlgraph.M2O, false, account.TenantTable, account.TenantColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil

@@ -20,16 +20,30 @@ type APIKey struct {
 	ID string `json:"id,omitempty"`
 	// OrganizationID holds the value of the "organization_id" field.
 	OrganizationID string `json:"organization_id,omitempty"`
-	// Name holds the value of the "name" field.
-	Name string `json:"name,omitempty"`
 	// Role holds the value of the "role" field.
 	Role access.Role `json:"role,omitempty"`
+	// IsReadOnly holds the value of the "is_read_only" field.
+	IsReadOnly bool `json:"is_read_only,omitempty"`
+	// CanManageTenants holds the value of the "can_manage_tenants" field.
+	CanManageTenants bool `json:"can_manage_tenants,omitempty"`
+	// CanViewSensitiveTenants holds the value of the "can_view_sensitive_tenants" field.
+	CanViewSensitiveTenants bool `json:"can_view_sensitive_tenants,omitempty"`
+	// Name holds the value of the "name" field.
+	Name string `json:"name,omitempty"`
 	// SHA-256 of the key, which has 256 random bits
 	Hash []byte `json:"-"`
 	// CreatedAt holds the value of the "created_at" field.
 	CreatedAt time.Time `json:"created_at,omitempty"`
 	// RevokedAt holds the value of the "revoked_at" field.
-	RevokedAt    *time.Time `json:"revoked_at,omitempty"`
+	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+	// ExpiresAt holds the value of the "expires_at" field.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	// to the minute or so
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+	// made for the tenants assigned to it, whatever its role
+	AssignedOnly bool `json:"assigned_only,omitempty"`
+	// the member without whom it stops; empty for keys made at the command line
+	CreatedByID  *string `json:"created_by_id,omitempty"`
 	selectValues sql.SelectValues
 }
 
@@ -40,9 +54,11 @@ func (*APIKey) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case apikey.FieldHash:
 			values[i] = new([]byte)
-		case apikey.FieldID, apikey.FieldOrganizationID, apikey.FieldName, apikey.FieldRole:
+		case apikey.FieldIsReadOnly, apikey.FieldCanManageTenants, apikey.FieldCanViewSensitiveTenants, apikey.FieldAssignedOnly:
+			values[i] = new(sql.NullBool)
+		case apikey.FieldID, apikey.FieldOrganizationID, apikey.FieldRole, apikey.FieldName, apikey.FieldCreatedByID:
 			values[i] = new(sql.NullString)
-		case apikey.FieldCreatedAt, apikey.FieldRevokedAt:
+		case apikey.FieldCreatedAt, apikey.FieldRevokedAt, apikey.FieldExpiresAt, apikey.FieldLastUsedAt:
 			values[i] = new(sql.NullTime)
 		default:
 			values[i] = new(sql.UnknownType)
@@ -71,17 +87,35 @@ func (_m *APIKey) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.OrganizationID = value.String
 			}
-		case apikey.FieldName:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field name", values[i])
-			} else if value.Valid {
-				_m.Name = value.String
-			}
 		case apikey.FieldRole:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field role", values[i])
 			} else if value.Valid {
 				_m.Role = access.Role(value.String)
+			}
+		case apikey.FieldIsReadOnly:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field is_read_only", values[i])
+			} else if value.Valid {
+				_m.IsReadOnly = value.Bool
+			}
+		case apikey.FieldCanManageTenants:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field can_manage_tenants", values[i])
+			} else if value.Valid {
+				_m.CanManageTenants = value.Bool
+			}
+		case apikey.FieldCanViewSensitiveTenants:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field can_view_sensitive_tenants", values[i])
+			} else if value.Valid {
+				_m.CanViewSensitiveTenants = value.Bool
+			}
+		case apikey.FieldName:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field name", values[i])
+			} else if value.Valid {
+				_m.Name = value.String
 			}
 		case apikey.FieldHash:
 			if value, ok := values[i].(*[]byte); !ok {
@@ -101,6 +135,33 @@ func (_m *APIKey) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.RevokedAt = new(time.Time)
 				*_m.RevokedAt = value.Time
+			}
+		case apikey.FieldExpiresAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field expires_at", values[i])
+			} else if value.Valid {
+				_m.ExpiresAt = new(time.Time)
+				*_m.ExpiresAt = value.Time
+			}
+		case apikey.FieldLastUsedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field last_used_at", values[i])
+			} else if value.Valid {
+				_m.LastUsedAt = new(time.Time)
+				*_m.LastUsedAt = value.Time
+			}
+		case apikey.FieldAssignedOnly:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field assigned_only", values[i])
+			} else if value.Valid {
+				_m.AssignedOnly = value.Bool
+			}
+		case apikey.FieldCreatedByID:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field created_by_id", values[i])
+			} else if value.Valid {
+				_m.CreatedByID = new(string)
+				*_m.CreatedByID = value.String
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -141,11 +202,20 @@ func (_m *APIKey) String() string {
 	builder.WriteString("organization_id=")
 	builder.WriteString(_m.OrganizationID)
 	builder.WriteString(", ")
-	builder.WriteString("name=")
-	builder.WriteString(_m.Name)
-	builder.WriteString(", ")
 	builder.WriteString("role=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Role))
+	builder.WriteString(", ")
+	builder.WriteString("is_read_only=")
+	builder.WriteString(fmt.Sprintf("%v", _m.IsReadOnly))
+	builder.WriteString(", ")
+	builder.WriteString("can_manage_tenants=")
+	builder.WriteString(fmt.Sprintf("%v", _m.CanManageTenants))
+	builder.WriteString(", ")
+	builder.WriteString("can_view_sensitive_tenants=")
+	builder.WriteString(fmt.Sprintf("%v", _m.CanViewSensitiveTenants))
+	builder.WriteString(", ")
+	builder.WriteString("name=")
+	builder.WriteString(_m.Name)
 	builder.WriteString(", ")
 	builder.WriteString("hash=<sensitive>")
 	builder.WriteString(", ")
@@ -155,6 +225,24 @@ func (_m *APIKey) String() string {
 	if v := _m.RevokedAt; v != nil {
 		builder.WriteString("revoked_at=")
 		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.ExpiresAt; v != nil {
+		builder.WriteString("expires_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.LastUsedAt; v != nil {
+		builder.WriteString("last_used_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("assigned_only=")
+	builder.WriteString(fmt.Sprintf("%v", _m.AssignedOnly))
+	builder.WriteString(", ")
+	if v := _m.CreatedByID; v != nil {
+		builder.WriteString("created_by_id=")
+		builder.WriteString(*v)
 	}
 	builder.WriteByte(')')
 	return builder.String()

@@ -30,15 +30,57 @@ func (_c *APIKeyCreate) SetOrganizationID(v string) *APIKeyCreate {
 	return _c
 }
 
-// SetName sets the "name" field.
-func (_c *APIKeyCreate) SetName(v string) *APIKeyCreate {
-	_c.mutation.SetName(v)
-	return _c
-}
-
 // SetRole sets the "role" field.
 func (_c *APIKeyCreate) SetRole(v access.Role) *APIKeyCreate {
 	_c.mutation.SetRole(v)
+	return _c
+}
+
+// SetIsReadOnly sets the "is_read_only" field.
+func (_c *APIKeyCreate) SetIsReadOnly(v bool) *APIKeyCreate {
+	_c.mutation.SetIsReadOnly(v)
+	return _c
+}
+
+// SetNillableIsReadOnly sets the "is_read_only" field if the given value is not nil.
+func (_c *APIKeyCreate) SetNillableIsReadOnly(v *bool) *APIKeyCreate {
+	if v != nil {
+		_c.SetIsReadOnly(*v)
+	}
+	return _c
+}
+
+// SetCanManageTenants sets the "can_manage_tenants" field.
+func (_c *APIKeyCreate) SetCanManageTenants(v bool) *APIKeyCreate {
+	_c.mutation.SetCanManageTenants(v)
+	return _c
+}
+
+// SetNillableCanManageTenants sets the "can_manage_tenants" field if the given value is not nil.
+func (_c *APIKeyCreate) SetNillableCanManageTenants(v *bool) *APIKeyCreate {
+	if v != nil {
+		_c.SetCanManageTenants(*v)
+	}
+	return _c
+}
+
+// SetCanViewSensitiveTenants sets the "can_view_sensitive_tenants" field.
+func (_c *APIKeyCreate) SetCanViewSensitiveTenants(v bool) *APIKeyCreate {
+	_c.mutation.SetCanViewSensitiveTenants(v)
+	return _c
+}
+
+// SetNillableCanViewSensitiveTenants sets the "can_view_sensitive_tenants" field if the given value is not nil.
+func (_c *APIKeyCreate) SetNillableCanViewSensitiveTenants(v *bool) *APIKeyCreate {
+	if v != nil {
+		_c.SetCanViewSensitiveTenants(*v)
+	}
+	return _c
+}
+
+// SetName sets the "name" field.
+func (_c *APIKeyCreate) SetName(v string) *APIKeyCreate {
+	_c.mutation.SetName(v)
 	return _c
 }
 
@@ -64,6 +106,62 @@ func (_c *APIKeyCreate) SetRevokedAt(v time.Time) *APIKeyCreate {
 func (_c *APIKeyCreate) SetNillableRevokedAt(v *time.Time) *APIKeyCreate {
 	if v != nil {
 		_c.SetRevokedAt(*v)
+	}
+	return _c
+}
+
+// SetExpiresAt sets the "expires_at" field.
+func (_c *APIKeyCreate) SetExpiresAt(v time.Time) *APIKeyCreate {
+	_c.mutation.SetExpiresAt(v)
+	return _c
+}
+
+// SetNillableExpiresAt sets the "expires_at" field if the given value is not nil.
+func (_c *APIKeyCreate) SetNillableExpiresAt(v *time.Time) *APIKeyCreate {
+	if v != nil {
+		_c.SetExpiresAt(*v)
+	}
+	return _c
+}
+
+// SetLastUsedAt sets the "last_used_at" field.
+func (_c *APIKeyCreate) SetLastUsedAt(v time.Time) *APIKeyCreate {
+	_c.mutation.SetLastUsedAt(v)
+	return _c
+}
+
+// SetNillableLastUsedAt sets the "last_used_at" field if the given value is not nil.
+func (_c *APIKeyCreate) SetNillableLastUsedAt(v *time.Time) *APIKeyCreate {
+	if v != nil {
+		_c.SetLastUsedAt(*v)
+	}
+	return _c
+}
+
+// SetAssignedOnly sets the "assigned_only" field.
+func (_c *APIKeyCreate) SetAssignedOnly(v bool) *APIKeyCreate {
+	_c.mutation.SetAssignedOnly(v)
+	return _c
+}
+
+// SetNillableAssignedOnly sets the "assigned_only" field if the given value is not nil.
+func (_c *APIKeyCreate) SetNillableAssignedOnly(v *bool) *APIKeyCreate {
+	if v != nil {
+		_c.SetAssignedOnly(*v)
+	}
+	return _c
+}
+
+// SetCreatedByID sets the "created_by_id" field.
+func (_c *APIKeyCreate) SetCreatedByID(v string) *APIKeyCreate {
+	_c.mutation.SetCreatedByID(v)
+	return _c
+}
+
+// SetNillableCreatedByID sets the "created_by_id" field if the given value is not nil.
+func (_c *APIKeyCreate) SetNillableCreatedByID(v *string) *APIKeyCreate {
+	if v != nil {
+		_c.SetCreatedByID(*v)
 	}
 	return _c
 }
@@ -117,6 +215,22 @@ func (_c *APIKeyCreate) ExecX(ctx context.Context) {
 
 // defaults sets the default values of the builder before save.
 func (_c *APIKeyCreate) defaults() {
+	if _, ok := _c.mutation.IsReadOnly(); !ok {
+		v := apikey.DefaultIsReadOnly
+		_c.mutation.SetIsReadOnly(v)
+	}
+	if _, ok := _c.mutation.CanManageTenants(); !ok {
+		v := apikey.DefaultCanManageTenants
+		_c.mutation.SetCanManageTenants(v)
+	}
+	if _, ok := _c.mutation.CanViewSensitiveTenants(); !ok {
+		v := apikey.DefaultCanViewSensitiveTenants
+		_c.mutation.SetCanViewSensitiveTenants(v)
+	}
+	if _, ok := _c.mutation.AssignedOnly(); !ok {
+		v := apikey.DefaultAssignedOnly
+		_c.mutation.SetAssignedOnly(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		v := apikey.DefaultID()
 		_c.mutation.SetID(v)
@@ -133,6 +247,18 @@ func (_c *APIKeyCreate) check() error {
 			return &ValidationError{Name: "organization_id", err: fmt.Errorf(`ent: validator failed for field "APIKey.organization_id": %w`, err)}
 		}
 	}
+	if _, ok := _c.mutation.Role(); !ok {
+		return &ValidationError{Name: "role", err: errors.New(`ent: missing required field "APIKey.role"`)}
+	}
+	if _, ok := _c.mutation.IsReadOnly(); !ok {
+		return &ValidationError{Name: "is_read_only", err: errors.New(`ent: missing required field "APIKey.is_read_only"`)}
+	}
+	if _, ok := _c.mutation.CanManageTenants(); !ok {
+		return &ValidationError{Name: "can_manage_tenants", err: errors.New(`ent: missing required field "APIKey.can_manage_tenants"`)}
+	}
+	if _, ok := _c.mutation.CanViewSensitiveTenants(); !ok {
+		return &ValidationError{Name: "can_view_sensitive_tenants", err: errors.New(`ent: missing required field "APIKey.can_view_sensitive_tenants"`)}
+	}
 	if _, ok := _c.mutation.Name(); !ok {
 		return &ValidationError{Name: "name", err: errors.New(`ent: missing required field "APIKey.name"`)}
 	}
@@ -141,14 +267,19 @@ func (_c *APIKeyCreate) check() error {
 			return &ValidationError{Name: "name", err: fmt.Errorf(`ent: validator failed for field "APIKey.name": %w`, err)}
 		}
 	}
-	if _, ok := _c.mutation.Role(); !ok {
-		return &ValidationError{Name: "role", err: errors.New(`ent: missing required field "APIKey.role"`)}
-	}
 	if _, ok := _c.mutation.Hash(); !ok {
 		return &ValidationError{Name: "hash", err: errors.New(`ent: missing required field "APIKey.hash"`)}
 	}
 	if _, ok := _c.mutation.CreatedAt(); !ok {
 		return &ValidationError{Name: "created_at", err: errors.New(`ent: missing required field "APIKey.created_at"`)}
+	}
+	if _, ok := _c.mutation.AssignedOnly(); !ok {
+		return &ValidationError{Name: "assigned_only", err: errors.New(`ent: missing required field "APIKey.assigned_only"`)}
+	}
+	if v, ok := _c.mutation.CreatedByID(); ok {
+		if err := apikey.CreatedByIDValidator(v); err != nil {
+			return &ValidationError{Name: "created_by_id", err: fmt.Errorf(`ent: validator failed for field "APIKey.created_by_id": %w`, err)}
+		}
 	}
 	if v, ok := _c.mutation.ID(); ok {
 		if err := apikey.IDValidator(v); err != nil {
@@ -195,13 +326,25 @@ func (_c *APIKeyCreate) createSpec() (*APIKey, *sqlgraph.CreateSpec) {
 		_spec.SetField(apikey.FieldOrganizationID, field.TypeString, value)
 		_node.OrganizationID = value
 	}
-	if value, ok := _c.mutation.Name(); ok {
-		_spec.SetField(apikey.FieldName, field.TypeString, value)
-		_node.Name = value
-	}
 	if value, ok := _c.mutation.Role(); ok {
 		_spec.SetField(apikey.FieldRole, field.TypeString, value)
 		_node.Role = value
+	}
+	if value, ok := _c.mutation.IsReadOnly(); ok {
+		_spec.SetField(apikey.FieldIsReadOnly, field.TypeBool, value)
+		_node.IsReadOnly = value
+	}
+	if value, ok := _c.mutation.CanManageTenants(); ok {
+		_spec.SetField(apikey.FieldCanManageTenants, field.TypeBool, value)
+		_node.CanManageTenants = value
+	}
+	if value, ok := _c.mutation.CanViewSensitiveTenants(); ok {
+		_spec.SetField(apikey.FieldCanViewSensitiveTenants, field.TypeBool, value)
+		_node.CanViewSensitiveTenants = value
+	}
+	if value, ok := _c.mutation.Name(); ok {
+		_spec.SetField(apikey.FieldName, field.TypeString, value)
+		_node.Name = value
 	}
 	if value, ok := _c.mutation.Hash(); ok {
 		_spec.SetField(apikey.FieldHash, field.TypeBytes, value)
@@ -214,6 +357,22 @@ func (_c *APIKeyCreate) createSpec() (*APIKey, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.RevokedAt(); ok {
 		_spec.SetField(apikey.FieldRevokedAt, field.TypeTime, value)
 		_node.RevokedAt = &value
+	}
+	if value, ok := _c.mutation.ExpiresAt(); ok {
+		_spec.SetField(apikey.FieldExpiresAt, field.TypeTime, value)
+		_node.ExpiresAt = &value
+	}
+	if value, ok := _c.mutation.LastUsedAt(); ok {
+		_spec.SetField(apikey.FieldLastUsedAt, field.TypeTime, value)
+		_node.LastUsedAt = &value
+	}
+	if value, ok := _c.mutation.AssignedOnly(); ok {
+		_spec.SetField(apikey.FieldAssignedOnly, field.TypeBool, value)
+		_node.AssignedOnly = value
+	}
+	if value, ok := _c.mutation.CreatedByID(); ok {
+		_spec.SetField(apikey.FieldCreatedByID, field.TypeString, value)
+		_node.CreatedByID = &value
 	}
 	return _node, _spec
 }
@@ -267,18 +426,6 @@ type (
 	}
 )
 
-// SetName sets the "name" field.
-func (u *APIKeyUpsert) SetName(v string) *APIKeyUpsert {
-	u.Set(apikey.FieldName, v)
-	return u
-}
-
-// UpdateName sets the "name" field to the value that was provided on create.
-func (u *APIKeyUpsert) UpdateName() *APIKeyUpsert {
-	u.SetExcluded(apikey.FieldName)
-	return u
-}
-
 // SetRole sets the "role" field.
 func (u *APIKeyUpsert) SetRole(v access.Role) *APIKeyUpsert {
 	u.Set(apikey.FieldRole, v)
@@ -288,6 +435,54 @@ func (u *APIKeyUpsert) SetRole(v access.Role) *APIKeyUpsert {
 // UpdateRole sets the "role" field to the value that was provided on create.
 func (u *APIKeyUpsert) UpdateRole() *APIKeyUpsert {
 	u.SetExcluded(apikey.FieldRole)
+	return u
+}
+
+// SetIsReadOnly sets the "is_read_only" field.
+func (u *APIKeyUpsert) SetIsReadOnly(v bool) *APIKeyUpsert {
+	u.Set(apikey.FieldIsReadOnly, v)
+	return u
+}
+
+// UpdateIsReadOnly sets the "is_read_only" field to the value that was provided on create.
+func (u *APIKeyUpsert) UpdateIsReadOnly() *APIKeyUpsert {
+	u.SetExcluded(apikey.FieldIsReadOnly)
+	return u
+}
+
+// SetCanManageTenants sets the "can_manage_tenants" field.
+func (u *APIKeyUpsert) SetCanManageTenants(v bool) *APIKeyUpsert {
+	u.Set(apikey.FieldCanManageTenants, v)
+	return u
+}
+
+// UpdateCanManageTenants sets the "can_manage_tenants" field to the value that was provided on create.
+func (u *APIKeyUpsert) UpdateCanManageTenants() *APIKeyUpsert {
+	u.SetExcluded(apikey.FieldCanManageTenants)
+	return u
+}
+
+// SetCanViewSensitiveTenants sets the "can_view_sensitive_tenants" field.
+func (u *APIKeyUpsert) SetCanViewSensitiveTenants(v bool) *APIKeyUpsert {
+	u.Set(apikey.FieldCanViewSensitiveTenants, v)
+	return u
+}
+
+// UpdateCanViewSensitiveTenants sets the "can_view_sensitive_tenants" field to the value that was provided on create.
+func (u *APIKeyUpsert) UpdateCanViewSensitiveTenants() *APIKeyUpsert {
+	u.SetExcluded(apikey.FieldCanViewSensitiveTenants)
+	return u
+}
+
+// SetName sets the "name" field.
+func (u *APIKeyUpsert) SetName(v string) *APIKeyUpsert {
+	u.Set(apikey.FieldName, v)
+	return u
+}
+
+// UpdateName sets the "name" field to the value that was provided on create.
+func (u *APIKeyUpsert) UpdateName() *APIKeyUpsert {
+	u.SetExcluded(apikey.FieldName)
 	return u
 }
 
@@ -306,6 +501,54 @@ func (u *APIKeyUpsert) UpdateRevokedAt() *APIKeyUpsert {
 // ClearRevokedAt clears the value of the "revoked_at" field.
 func (u *APIKeyUpsert) ClearRevokedAt() *APIKeyUpsert {
 	u.SetNull(apikey.FieldRevokedAt)
+	return u
+}
+
+// SetExpiresAt sets the "expires_at" field.
+func (u *APIKeyUpsert) SetExpiresAt(v time.Time) *APIKeyUpsert {
+	u.Set(apikey.FieldExpiresAt, v)
+	return u
+}
+
+// UpdateExpiresAt sets the "expires_at" field to the value that was provided on create.
+func (u *APIKeyUpsert) UpdateExpiresAt() *APIKeyUpsert {
+	u.SetExcluded(apikey.FieldExpiresAt)
+	return u
+}
+
+// ClearExpiresAt clears the value of the "expires_at" field.
+func (u *APIKeyUpsert) ClearExpiresAt() *APIKeyUpsert {
+	u.SetNull(apikey.FieldExpiresAt)
+	return u
+}
+
+// SetLastUsedAt sets the "last_used_at" field.
+func (u *APIKeyUpsert) SetLastUsedAt(v time.Time) *APIKeyUpsert {
+	u.Set(apikey.FieldLastUsedAt, v)
+	return u
+}
+
+// UpdateLastUsedAt sets the "last_used_at" field to the value that was provided on create.
+func (u *APIKeyUpsert) UpdateLastUsedAt() *APIKeyUpsert {
+	u.SetExcluded(apikey.FieldLastUsedAt)
+	return u
+}
+
+// ClearLastUsedAt clears the value of the "last_used_at" field.
+func (u *APIKeyUpsert) ClearLastUsedAt() *APIKeyUpsert {
+	u.SetNull(apikey.FieldLastUsedAt)
+	return u
+}
+
+// SetAssignedOnly sets the "assigned_only" field.
+func (u *APIKeyUpsert) SetAssignedOnly(v bool) *APIKeyUpsert {
+	u.Set(apikey.FieldAssignedOnly, v)
+	return u
+}
+
+// UpdateAssignedOnly sets the "assigned_only" field to the value that was provided on create.
+func (u *APIKeyUpsert) UpdateAssignedOnly() *APIKeyUpsert {
+	u.SetExcluded(apikey.FieldAssignedOnly)
 	return u
 }
 
@@ -334,6 +577,9 @@ func (u *APIKeyUpsertOne) UpdateNewValues() *APIKeyUpsertOne {
 		}
 		if _, exists := u.create.mutation.CreatedAt(); exists {
 			s.SetIgnore(apikey.FieldCreatedAt)
+		}
+		if _, exists := u.create.mutation.CreatedByID(); exists {
+			s.SetIgnore(apikey.FieldCreatedByID)
 		}
 	}))
 	return u
@@ -366,20 +612,6 @@ func (u *APIKeyUpsertOne) Update(set func(*APIKeyUpsert)) *APIKeyUpsertOne {
 	return u
 }
 
-// SetName sets the "name" field.
-func (u *APIKeyUpsertOne) SetName(v string) *APIKeyUpsertOne {
-	return u.Update(func(s *APIKeyUpsert) {
-		s.SetName(v)
-	})
-}
-
-// UpdateName sets the "name" field to the value that was provided on create.
-func (u *APIKeyUpsertOne) UpdateName() *APIKeyUpsertOne {
-	return u.Update(func(s *APIKeyUpsert) {
-		s.UpdateName()
-	})
-}
-
 // SetRole sets the "role" field.
 func (u *APIKeyUpsertOne) SetRole(v access.Role) *APIKeyUpsertOne {
 	return u.Update(func(s *APIKeyUpsert) {
@@ -391,6 +623,62 @@ func (u *APIKeyUpsertOne) SetRole(v access.Role) *APIKeyUpsertOne {
 func (u *APIKeyUpsertOne) UpdateRole() *APIKeyUpsertOne {
 	return u.Update(func(s *APIKeyUpsert) {
 		s.UpdateRole()
+	})
+}
+
+// SetIsReadOnly sets the "is_read_only" field.
+func (u *APIKeyUpsertOne) SetIsReadOnly(v bool) *APIKeyUpsertOne {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.SetIsReadOnly(v)
+	})
+}
+
+// UpdateIsReadOnly sets the "is_read_only" field to the value that was provided on create.
+func (u *APIKeyUpsertOne) UpdateIsReadOnly() *APIKeyUpsertOne {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.UpdateIsReadOnly()
+	})
+}
+
+// SetCanManageTenants sets the "can_manage_tenants" field.
+func (u *APIKeyUpsertOne) SetCanManageTenants(v bool) *APIKeyUpsertOne {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.SetCanManageTenants(v)
+	})
+}
+
+// UpdateCanManageTenants sets the "can_manage_tenants" field to the value that was provided on create.
+func (u *APIKeyUpsertOne) UpdateCanManageTenants() *APIKeyUpsertOne {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.UpdateCanManageTenants()
+	})
+}
+
+// SetCanViewSensitiveTenants sets the "can_view_sensitive_tenants" field.
+func (u *APIKeyUpsertOne) SetCanViewSensitiveTenants(v bool) *APIKeyUpsertOne {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.SetCanViewSensitiveTenants(v)
+	})
+}
+
+// UpdateCanViewSensitiveTenants sets the "can_view_sensitive_tenants" field to the value that was provided on create.
+func (u *APIKeyUpsertOne) UpdateCanViewSensitiveTenants() *APIKeyUpsertOne {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.UpdateCanViewSensitiveTenants()
+	})
+}
+
+// SetName sets the "name" field.
+func (u *APIKeyUpsertOne) SetName(v string) *APIKeyUpsertOne {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.SetName(v)
+	})
+}
+
+// UpdateName sets the "name" field to the value that was provided on create.
+func (u *APIKeyUpsertOne) UpdateName() *APIKeyUpsertOne {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.UpdateName()
 	})
 }
 
@@ -412,6 +700,62 @@ func (u *APIKeyUpsertOne) UpdateRevokedAt() *APIKeyUpsertOne {
 func (u *APIKeyUpsertOne) ClearRevokedAt() *APIKeyUpsertOne {
 	return u.Update(func(s *APIKeyUpsert) {
 		s.ClearRevokedAt()
+	})
+}
+
+// SetExpiresAt sets the "expires_at" field.
+func (u *APIKeyUpsertOne) SetExpiresAt(v time.Time) *APIKeyUpsertOne {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.SetExpiresAt(v)
+	})
+}
+
+// UpdateExpiresAt sets the "expires_at" field to the value that was provided on create.
+func (u *APIKeyUpsertOne) UpdateExpiresAt() *APIKeyUpsertOne {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.UpdateExpiresAt()
+	})
+}
+
+// ClearExpiresAt clears the value of the "expires_at" field.
+func (u *APIKeyUpsertOne) ClearExpiresAt() *APIKeyUpsertOne {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.ClearExpiresAt()
+	})
+}
+
+// SetLastUsedAt sets the "last_used_at" field.
+func (u *APIKeyUpsertOne) SetLastUsedAt(v time.Time) *APIKeyUpsertOne {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.SetLastUsedAt(v)
+	})
+}
+
+// UpdateLastUsedAt sets the "last_used_at" field to the value that was provided on create.
+func (u *APIKeyUpsertOne) UpdateLastUsedAt() *APIKeyUpsertOne {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.UpdateLastUsedAt()
+	})
+}
+
+// ClearLastUsedAt clears the value of the "last_used_at" field.
+func (u *APIKeyUpsertOne) ClearLastUsedAt() *APIKeyUpsertOne {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.ClearLastUsedAt()
+	})
+}
+
+// SetAssignedOnly sets the "assigned_only" field.
+func (u *APIKeyUpsertOne) SetAssignedOnly(v bool) *APIKeyUpsertOne {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.SetAssignedOnly(v)
+	})
+}
+
+// UpdateAssignedOnly sets the "assigned_only" field to the value that was provided on create.
+func (u *APIKeyUpsertOne) UpdateAssignedOnly() *APIKeyUpsertOne {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.UpdateAssignedOnly()
 	})
 }
 
@@ -607,6 +951,9 @@ func (u *APIKeyUpsertBulk) UpdateNewValues() *APIKeyUpsertBulk {
 			if _, exists := b.mutation.CreatedAt(); exists {
 				s.SetIgnore(apikey.FieldCreatedAt)
 			}
+			if _, exists := b.mutation.CreatedByID(); exists {
+				s.SetIgnore(apikey.FieldCreatedByID)
+			}
 		}
 	}))
 	return u
@@ -639,20 +986,6 @@ func (u *APIKeyUpsertBulk) Update(set func(*APIKeyUpsert)) *APIKeyUpsertBulk {
 	return u
 }
 
-// SetName sets the "name" field.
-func (u *APIKeyUpsertBulk) SetName(v string) *APIKeyUpsertBulk {
-	return u.Update(func(s *APIKeyUpsert) {
-		s.SetName(v)
-	})
-}
-
-// UpdateName sets the "name" field to the value that was provided on create.
-func (u *APIKeyUpsertBulk) UpdateName() *APIKeyUpsertBulk {
-	return u.Update(func(s *APIKeyUpsert) {
-		s.UpdateName()
-	})
-}
-
 // SetRole sets the "role" field.
 func (u *APIKeyUpsertBulk) SetRole(v access.Role) *APIKeyUpsertBulk {
 	return u.Update(func(s *APIKeyUpsert) {
@@ -664,6 +997,62 @@ func (u *APIKeyUpsertBulk) SetRole(v access.Role) *APIKeyUpsertBulk {
 func (u *APIKeyUpsertBulk) UpdateRole() *APIKeyUpsertBulk {
 	return u.Update(func(s *APIKeyUpsert) {
 		s.UpdateRole()
+	})
+}
+
+// SetIsReadOnly sets the "is_read_only" field.
+func (u *APIKeyUpsertBulk) SetIsReadOnly(v bool) *APIKeyUpsertBulk {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.SetIsReadOnly(v)
+	})
+}
+
+// UpdateIsReadOnly sets the "is_read_only" field to the value that was provided on create.
+func (u *APIKeyUpsertBulk) UpdateIsReadOnly() *APIKeyUpsertBulk {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.UpdateIsReadOnly()
+	})
+}
+
+// SetCanManageTenants sets the "can_manage_tenants" field.
+func (u *APIKeyUpsertBulk) SetCanManageTenants(v bool) *APIKeyUpsertBulk {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.SetCanManageTenants(v)
+	})
+}
+
+// UpdateCanManageTenants sets the "can_manage_tenants" field to the value that was provided on create.
+func (u *APIKeyUpsertBulk) UpdateCanManageTenants() *APIKeyUpsertBulk {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.UpdateCanManageTenants()
+	})
+}
+
+// SetCanViewSensitiveTenants sets the "can_view_sensitive_tenants" field.
+func (u *APIKeyUpsertBulk) SetCanViewSensitiveTenants(v bool) *APIKeyUpsertBulk {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.SetCanViewSensitiveTenants(v)
+	})
+}
+
+// UpdateCanViewSensitiveTenants sets the "can_view_sensitive_tenants" field to the value that was provided on create.
+func (u *APIKeyUpsertBulk) UpdateCanViewSensitiveTenants() *APIKeyUpsertBulk {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.UpdateCanViewSensitiveTenants()
+	})
+}
+
+// SetName sets the "name" field.
+func (u *APIKeyUpsertBulk) SetName(v string) *APIKeyUpsertBulk {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.SetName(v)
+	})
+}
+
+// UpdateName sets the "name" field to the value that was provided on create.
+func (u *APIKeyUpsertBulk) UpdateName() *APIKeyUpsertBulk {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.UpdateName()
 	})
 }
 
@@ -685,6 +1074,62 @@ func (u *APIKeyUpsertBulk) UpdateRevokedAt() *APIKeyUpsertBulk {
 func (u *APIKeyUpsertBulk) ClearRevokedAt() *APIKeyUpsertBulk {
 	return u.Update(func(s *APIKeyUpsert) {
 		s.ClearRevokedAt()
+	})
+}
+
+// SetExpiresAt sets the "expires_at" field.
+func (u *APIKeyUpsertBulk) SetExpiresAt(v time.Time) *APIKeyUpsertBulk {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.SetExpiresAt(v)
+	})
+}
+
+// UpdateExpiresAt sets the "expires_at" field to the value that was provided on create.
+func (u *APIKeyUpsertBulk) UpdateExpiresAt() *APIKeyUpsertBulk {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.UpdateExpiresAt()
+	})
+}
+
+// ClearExpiresAt clears the value of the "expires_at" field.
+func (u *APIKeyUpsertBulk) ClearExpiresAt() *APIKeyUpsertBulk {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.ClearExpiresAt()
+	})
+}
+
+// SetLastUsedAt sets the "last_used_at" field.
+func (u *APIKeyUpsertBulk) SetLastUsedAt(v time.Time) *APIKeyUpsertBulk {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.SetLastUsedAt(v)
+	})
+}
+
+// UpdateLastUsedAt sets the "last_used_at" field to the value that was provided on create.
+func (u *APIKeyUpsertBulk) UpdateLastUsedAt() *APIKeyUpsertBulk {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.UpdateLastUsedAt()
+	})
+}
+
+// ClearLastUsedAt clears the value of the "last_used_at" field.
+func (u *APIKeyUpsertBulk) ClearLastUsedAt() *APIKeyUpsertBulk {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.ClearLastUsedAt()
+	})
+}
+
+// SetAssignedOnly sets the "assigned_only" field.
+func (u *APIKeyUpsertBulk) SetAssignedOnly(v bool) *APIKeyUpsertBulk {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.SetAssignedOnly(v)
+	})
+}
+
+// UpdateAssignedOnly sets the "assigned_only" field to the value that was provided on create.
+func (u *APIKeyUpsertBulk) UpdateAssignedOnly() *APIKeyUpsertBulk {
+	return u.Update(func(s *APIKeyUpsert) {
+		s.UpdateAssignedOnly()
 	})
 }
 

@@ -29,20 +29,6 @@ func (_u *APIKeyUpdate) Where(ps ...predicate.APIKey) *APIKeyUpdate {
 	return _u
 }
 
-// SetName sets the "name" field.
-func (_u *APIKeyUpdate) SetName(v string) *APIKeyUpdate {
-	_u.mutation.SetName(v)
-	return _u
-}
-
-// SetNillableName sets the "name" field if the given value is not nil.
-func (_u *APIKeyUpdate) SetNillableName(v *string) *APIKeyUpdate {
-	if v != nil {
-		_u.SetName(*v)
-	}
-	return _u
-}
-
 // SetRole sets the "role" field.
 func (_u *APIKeyUpdate) SetRole(v access.Role) *APIKeyUpdate {
 	_u.mutation.SetRole(v)
@@ -53,6 +39,62 @@ func (_u *APIKeyUpdate) SetRole(v access.Role) *APIKeyUpdate {
 func (_u *APIKeyUpdate) SetNillableRole(v *access.Role) *APIKeyUpdate {
 	if v != nil {
 		_u.SetRole(*v)
+	}
+	return _u
+}
+
+// SetIsReadOnly sets the "is_read_only" field.
+func (_u *APIKeyUpdate) SetIsReadOnly(v bool) *APIKeyUpdate {
+	_u.mutation.SetIsReadOnly(v)
+	return _u
+}
+
+// SetNillableIsReadOnly sets the "is_read_only" field if the given value is not nil.
+func (_u *APIKeyUpdate) SetNillableIsReadOnly(v *bool) *APIKeyUpdate {
+	if v != nil {
+		_u.SetIsReadOnly(*v)
+	}
+	return _u
+}
+
+// SetCanManageTenants sets the "can_manage_tenants" field.
+func (_u *APIKeyUpdate) SetCanManageTenants(v bool) *APIKeyUpdate {
+	_u.mutation.SetCanManageTenants(v)
+	return _u
+}
+
+// SetNillableCanManageTenants sets the "can_manage_tenants" field if the given value is not nil.
+func (_u *APIKeyUpdate) SetNillableCanManageTenants(v *bool) *APIKeyUpdate {
+	if v != nil {
+		_u.SetCanManageTenants(*v)
+	}
+	return _u
+}
+
+// SetCanViewSensitiveTenants sets the "can_view_sensitive_tenants" field.
+func (_u *APIKeyUpdate) SetCanViewSensitiveTenants(v bool) *APIKeyUpdate {
+	_u.mutation.SetCanViewSensitiveTenants(v)
+	return _u
+}
+
+// SetNillableCanViewSensitiveTenants sets the "can_view_sensitive_tenants" field if the given value is not nil.
+func (_u *APIKeyUpdate) SetNillableCanViewSensitiveTenants(v *bool) *APIKeyUpdate {
+	if v != nil {
+		_u.SetCanViewSensitiveTenants(*v)
+	}
+	return _u
+}
+
+// SetName sets the "name" field.
+func (_u *APIKeyUpdate) SetName(v string) *APIKeyUpdate {
+	_u.mutation.SetName(v)
+	return _u
+}
+
+// SetNillableName sets the "name" field if the given value is not nil.
+func (_u *APIKeyUpdate) SetNillableName(v *string) *APIKeyUpdate {
+	if v != nil {
+		_u.SetName(*v)
 	}
 	return _u
 }
@@ -74,6 +116,60 @@ func (_u *APIKeyUpdate) SetNillableRevokedAt(v *time.Time) *APIKeyUpdate {
 // ClearRevokedAt clears the value of the "revoked_at" field.
 func (_u *APIKeyUpdate) ClearRevokedAt() *APIKeyUpdate {
 	_u.mutation.ClearRevokedAt()
+	return _u
+}
+
+// SetExpiresAt sets the "expires_at" field.
+func (_u *APIKeyUpdate) SetExpiresAt(v time.Time) *APIKeyUpdate {
+	_u.mutation.SetExpiresAt(v)
+	return _u
+}
+
+// SetNillableExpiresAt sets the "expires_at" field if the given value is not nil.
+func (_u *APIKeyUpdate) SetNillableExpiresAt(v *time.Time) *APIKeyUpdate {
+	if v != nil {
+		_u.SetExpiresAt(*v)
+	}
+	return _u
+}
+
+// ClearExpiresAt clears the value of the "expires_at" field.
+func (_u *APIKeyUpdate) ClearExpiresAt() *APIKeyUpdate {
+	_u.mutation.ClearExpiresAt()
+	return _u
+}
+
+// SetLastUsedAt sets the "last_used_at" field.
+func (_u *APIKeyUpdate) SetLastUsedAt(v time.Time) *APIKeyUpdate {
+	_u.mutation.SetLastUsedAt(v)
+	return _u
+}
+
+// SetNillableLastUsedAt sets the "last_used_at" field if the given value is not nil.
+func (_u *APIKeyUpdate) SetNillableLastUsedAt(v *time.Time) *APIKeyUpdate {
+	if v != nil {
+		_u.SetLastUsedAt(*v)
+	}
+	return _u
+}
+
+// ClearLastUsedAt clears the value of the "last_used_at" field.
+func (_u *APIKeyUpdate) ClearLastUsedAt() *APIKeyUpdate {
+	_u.mutation.ClearLastUsedAt()
+	return _u
+}
+
+// SetAssignedOnly sets the "assigned_only" field.
+func (_u *APIKeyUpdate) SetAssignedOnly(v bool) *APIKeyUpdate {
+	_u.mutation.SetAssignedOnly(v)
+	return _u
+}
+
+// SetNillableAssignedOnly sets the "assigned_only" field if the given value is not nil.
+func (_u *APIKeyUpdate) SetNillableAssignedOnly(v *bool) *APIKeyUpdate {
+	if v != nil {
+		_u.SetAssignedOnly(*v)
+	}
 	return _u
 }
 
@@ -131,17 +227,44 @@ func (_u *APIKeyUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 			}
 		}
 	}
-	if value, ok := _u.mutation.Name(); ok {
-		_spec.SetField(apikey.FieldName, field.TypeString, value)
-	}
 	if value, ok := _u.mutation.Role(); ok {
 		_spec.SetField(apikey.FieldRole, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.IsReadOnly(); ok {
+		_spec.SetField(apikey.FieldIsReadOnly, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.CanManageTenants(); ok {
+		_spec.SetField(apikey.FieldCanManageTenants, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.CanViewSensitiveTenants(); ok {
+		_spec.SetField(apikey.FieldCanViewSensitiveTenants, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.Name(); ok {
+		_spec.SetField(apikey.FieldName, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.RevokedAt(); ok {
 		_spec.SetField(apikey.FieldRevokedAt, field.TypeTime, value)
 	}
 	if _u.mutation.RevokedAtCleared() {
 		_spec.ClearField(apikey.FieldRevokedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.ExpiresAt(); ok {
+		_spec.SetField(apikey.FieldExpiresAt, field.TypeTime, value)
+	}
+	if _u.mutation.ExpiresAtCleared() {
+		_spec.ClearField(apikey.FieldExpiresAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.LastUsedAt(); ok {
+		_spec.SetField(apikey.FieldLastUsedAt, field.TypeTime, value)
+	}
+	if _u.mutation.LastUsedAtCleared() {
+		_spec.ClearField(apikey.FieldLastUsedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.AssignedOnly(); ok {
+		_spec.SetField(apikey.FieldAssignedOnly, field.TypeBool, value)
+	}
+	if _u.mutation.CreatedByIDCleared() {
+		_spec.ClearField(apikey.FieldCreatedByID, field.TypeString)
 	}
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -163,20 +286,6 @@ type APIKeyUpdateOne struct {
 	mutation *APIKeyMutation
 }
 
-// SetName sets the "name" field.
-func (_u *APIKeyUpdateOne) SetName(v string) *APIKeyUpdateOne {
-	_u.mutation.SetName(v)
-	return _u
-}
-
-// SetNillableName sets the "name" field if the given value is not nil.
-func (_u *APIKeyUpdateOne) SetNillableName(v *string) *APIKeyUpdateOne {
-	if v != nil {
-		_u.SetName(*v)
-	}
-	return _u
-}
-
 // SetRole sets the "role" field.
 func (_u *APIKeyUpdateOne) SetRole(v access.Role) *APIKeyUpdateOne {
 	_u.mutation.SetRole(v)
@@ -187,6 +296,62 @@ func (_u *APIKeyUpdateOne) SetRole(v access.Role) *APIKeyUpdateOne {
 func (_u *APIKeyUpdateOne) SetNillableRole(v *access.Role) *APIKeyUpdateOne {
 	if v != nil {
 		_u.SetRole(*v)
+	}
+	return _u
+}
+
+// SetIsReadOnly sets the "is_read_only" field.
+func (_u *APIKeyUpdateOne) SetIsReadOnly(v bool) *APIKeyUpdateOne {
+	_u.mutation.SetIsReadOnly(v)
+	return _u
+}
+
+// SetNillableIsReadOnly sets the "is_read_only" field if the given value is not nil.
+func (_u *APIKeyUpdateOne) SetNillableIsReadOnly(v *bool) *APIKeyUpdateOne {
+	if v != nil {
+		_u.SetIsReadOnly(*v)
+	}
+	return _u
+}
+
+// SetCanManageTenants sets the "can_manage_tenants" field.
+func (_u *APIKeyUpdateOne) SetCanManageTenants(v bool) *APIKeyUpdateOne {
+	_u.mutation.SetCanManageTenants(v)
+	return _u
+}
+
+// SetNillableCanManageTenants sets the "can_manage_tenants" field if the given value is not nil.
+func (_u *APIKeyUpdateOne) SetNillableCanManageTenants(v *bool) *APIKeyUpdateOne {
+	if v != nil {
+		_u.SetCanManageTenants(*v)
+	}
+	return _u
+}
+
+// SetCanViewSensitiveTenants sets the "can_view_sensitive_tenants" field.
+func (_u *APIKeyUpdateOne) SetCanViewSensitiveTenants(v bool) *APIKeyUpdateOne {
+	_u.mutation.SetCanViewSensitiveTenants(v)
+	return _u
+}
+
+// SetNillableCanViewSensitiveTenants sets the "can_view_sensitive_tenants" field if the given value is not nil.
+func (_u *APIKeyUpdateOne) SetNillableCanViewSensitiveTenants(v *bool) *APIKeyUpdateOne {
+	if v != nil {
+		_u.SetCanViewSensitiveTenants(*v)
+	}
+	return _u
+}
+
+// SetName sets the "name" field.
+func (_u *APIKeyUpdateOne) SetName(v string) *APIKeyUpdateOne {
+	_u.mutation.SetName(v)
+	return _u
+}
+
+// SetNillableName sets the "name" field if the given value is not nil.
+func (_u *APIKeyUpdateOne) SetNillableName(v *string) *APIKeyUpdateOne {
+	if v != nil {
+		_u.SetName(*v)
 	}
 	return _u
 }
@@ -208,6 +373,60 @@ func (_u *APIKeyUpdateOne) SetNillableRevokedAt(v *time.Time) *APIKeyUpdateOne {
 // ClearRevokedAt clears the value of the "revoked_at" field.
 func (_u *APIKeyUpdateOne) ClearRevokedAt() *APIKeyUpdateOne {
 	_u.mutation.ClearRevokedAt()
+	return _u
+}
+
+// SetExpiresAt sets the "expires_at" field.
+func (_u *APIKeyUpdateOne) SetExpiresAt(v time.Time) *APIKeyUpdateOne {
+	_u.mutation.SetExpiresAt(v)
+	return _u
+}
+
+// SetNillableExpiresAt sets the "expires_at" field if the given value is not nil.
+func (_u *APIKeyUpdateOne) SetNillableExpiresAt(v *time.Time) *APIKeyUpdateOne {
+	if v != nil {
+		_u.SetExpiresAt(*v)
+	}
+	return _u
+}
+
+// ClearExpiresAt clears the value of the "expires_at" field.
+func (_u *APIKeyUpdateOne) ClearExpiresAt() *APIKeyUpdateOne {
+	_u.mutation.ClearExpiresAt()
+	return _u
+}
+
+// SetLastUsedAt sets the "last_used_at" field.
+func (_u *APIKeyUpdateOne) SetLastUsedAt(v time.Time) *APIKeyUpdateOne {
+	_u.mutation.SetLastUsedAt(v)
+	return _u
+}
+
+// SetNillableLastUsedAt sets the "last_used_at" field if the given value is not nil.
+func (_u *APIKeyUpdateOne) SetNillableLastUsedAt(v *time.Time) *APIKeyUpdateOne {
+	if v != nil {
+		_u.SetLastUsedAt(*v)
+	}
+	return _u
+}
+
+// ClearLastUsedAt clears the value of the "last_used_at" field.
+func (_u *APIKeyUpdateOne) ClearLastUsedAt() *APIKeyUpdateOne {
+	_u.mutation.ClearLastUsedAt()
+	return _u
+}
+
+// SetAssignedOnly sets the "assigned_only" field.
+func (_u *APIKeyUpdateOne) SetAssignedOnly(v bool) *APIKeyUpdateOne {
+	_u.mutation.SetAssignedOnly(v)
+	return _u
+}
+
+// SetNillableAssignedOnly sets the "assigned_only" field if the given value is not nil.
+func (_u *APIKeyUpdateOne) SetNillableAssignedOnly(v *bool) *APIKeyUpdateOne {
+	if v != nil {
+		_u.SetAssignedOnly(*v)
+	}
 	return _u
 }
 
@@ -295,17 +514,44 @@ func (_u *APIKeyUpdateOne) sqlSave(ctx context.Context) (_node *APIKey, err erro
 			}
 		}
 	}
-	if value, ok := _u.mutation.Name(); ok {
-		_spec.SetField(apikey.FieldName, field.TypeString, value)
-	}
 	if value, ok := _u.mutation.Role(); ok {
 		_spec.SetField(apikey.FieldRole, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.IsReadOnly(); ok {
+		_spec.SetField(apikey.FieldIsReadOnly, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.CanManageTenants(); ok {
+		_spec.SetField(apikey.FieldCanManageTenants, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.CanViewSensitiveTenants(); ok {
+		_spec.SetField(apikey.FieldCanViewSensitiveTenants, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.Name(); ok {
+		_spec.SetField(apikey.FieldName, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.RevokedAt(); ok {
 		_spec.SetField(apikey.FieldRevokedAt, field.TypeTime, value)
 	}
 	if _u.mutation.RevokedAtCleared() {
 		_spec.ClearField(apikey.FieldRevokedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.ExpiresAt(); ok {
+		_spec.SetField(apikey.FieldExpiresAt, field.TypeTime, value)
+	}
+	if _u.mutation.ExpiresAtCleared() {
+		_spec.ClearField(apikey.FieldExpiresAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.LastUsedAt(); ok {
+		_spec.SetField(apikey.FieldLastUsedAt, field.TypeTime, value)
+	}
+	if _u.mutation.LastUsedAtCleared() {
+		_spec.ClearField(apikey.FieldLastUsedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.AssignedOnly(); ok {
+		_spec.SetField(apikey.FieldAssignedOnly, field.TypeBool, value)
+	}
+	if _u.mutation.CreatedByIDCleared() {
+		_spec.ClearField(apikey.FieldCreatedByID, field.TypeString)
 	}
 	_node = &APIKey{config: _u.config}
 	_spec.Assign = _node.assignValues

@@ -28,6 +28,8 @@ type AuditEntry struct {
 	PrincipalID string `json:"principal_id,omitempty"`
 	// PrincipalName holds the value of the "principal_name" field.
 	PrincipalName string `json:"principal_name,omitempty"`
+	// one of the MSP's own, whom guests see as the organization
+	PrincipalStaff bool `json:"principal_staff,omitempty"`
 	// Action holds the value of the "action" field.
 	Action string `json:"action,omitempty"`
 	// TenantID holds the value of the "tenant_id" field.
@@ -48,6 +50,8 @@ func (*AuditEntry) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
+		case auditentry.FieldPrincipalStaff:
+			values[i] = new(sql.NullBool)
 		case auditentry.FieldID, auditentry.FieldOrganizationID, auditentry.FieldPrincipalKind, auditentry.FieldPrincipalID, auditentry.FieldPrincipalName, auditentry.FieldAction, auditentry.FieldTenantID, auditentry.FieldObjectID, auditentry.FieldAddress, auditentry.FieldResult, auditentry.FieldDetail:
 			values[i] = new(sql.NullString)
 		case auditentry.FieldAt:
@@ -102,6 +106,12 @@ func (_m *AuditEntry) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field principal_name", values[i])
 			} else if value.Valid {
 				_m.PrincipalName = value.String
+			}
+		case auditentry.FieldPrincipalStaff:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field principal_staff", values[i])
+			} else if value.Valid {
+				_m.PrincipalStaff = value.Bool
 			}
 		case auditentry.FieldAction:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -190,6 +200,9 @@ func (_m *AuditEntry) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("principal_name=")
 	builder.WriteString(_m.PrincipalName)
+	builder.WriteString(", ")
+	builder.WriteString("principal_staff=")
+	builder.WriteString(fmt.Sprintf("%v", _m.PrincipalStaff))
 	builder.WriteString(", ")
 	builder.WriteString("action=")
 	builder.WriteString(_m.Action)

@@ -54,6 +54,20 @@ func (_c *AuditEntryCreate) SetPrincipalName(v string) *AuditEntryCreate {
 	return _c
 }
 
+// SetPrincipalStaff sets the "principal_staff" field.
+func (_c *AuditEntryCreate) SetPrincipalStaff(v bool) *AuditEntryCreate {
+	_c.mutation.SetPrincipalStaff(v)
+	return _c
+}
+
+// SetNillablePrincipalStaff sets the "principal_staff" field if the given value is not nil.
+func (_c *AuditEntryCreate) SetNillablePrincipalStaff(v *bool) *AuditEntryCreate {
+	if v != nil {
+		_c.SetPrincipalStaff(*v)
+	}
+	return _c
+}
+
 // SetAction sets the "action" field.
 func (_c *AuditEntryCreate) SetAction(v string) *AuditEntryCreate {
 	_c.mutation.SetAction(v)
@@ -147,6 +161,10 @@ func (_c *AuditEntryCreate) ExecX(ctx context.Context) {
 
 // defaults sets the default values of the builder before save.
 func (_c *AuditEntryCreate) defaults() {
+	if _, ok := _c.mutation.PrincipalStaff(); !ok {
+		v := auditentry.DefaultPrincipalStaff
+		_c.mutation.SetPrincipalStaff(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		v := auditentry.DefaultID()
 		_c.mutation.SetID(v)
@@ -174,6 +192,9 @@ func (_c *AuditEntryCreate) check() error {
 	}
 	if _, ok := _c.mutation.PrincipalName(); !ok {
 		return &ValidationError{Name: "principal_name", err: errors.New(`ent: missing required field "AuditEntry.principal_name"`)}
+	}
+	if _, ok := _c.mutation.PrincipalStaff(); !ok {
+		return &ValidationError{Name: "principal_staff", err: errors.New(`ent: missing required field "AuditEntry.principal_staff"`)}
 	}
 	if _, ok := _c.mutation.Action(); !ok {
 		return &ValidationError{Name: "action", err: errors.New(`ent: missing required field "AuditEntry.action"`)}
@@ -255,6 +276,10 @@ func (_c *AuditEntryCreate) createSpec() (*AuditEntry, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.PrincipalName(); ok {
 		_spec.SetField(auditentry.FieldPrincipalName, field.TypeString, value)
 		_node.PrincipalName = value
+	}
+	if value, ok := _c.mutation.PrincipalStaff(); ok {
+		_spec.SetField(auditentry.FieldPrincipalStaff, field.TypeBool, value)
+		_node.PrincipalStaff = value
 	}
 	if value, ok := _c.mutation.Action(); ok {
 		_spec.SetField(auditentry.FieldAction, field.TypeString, value)
@@ -363,6 +388,9 @@ func (u *AuditEntryUpsertOne) UpdateNewValues() *AuditEntryUpsertOne {
 		}
 		if _, exists := u.create.mutation.PrincipalName(); exists {
 			s.SetIgnore(auditentry.FieldPrincipalName)
+		}
+		if _, exists := u.create.mutation.PrincipalStaff(); exists {
+			s.SetIgnore(auditentry.FieldPrincipalStaff)
 		}
 		if _, exists := u.create.mutation.Action(); exists {
 			s.SetIgnore(auditentry.FieldAction)
@@ -610,6 +638,9 @@ func (u *AuditEntryUpsertBulk) UpdateNewValues() *AuditEntryUpsertBulk {
 			}
 			if _, exists := b.mutation.PrincipalName(); exists {
 				s.SetIgnore(auditentry.FieldPrincipalName)
+			}
+			if _, exists := b.mutation.PrincipalStaff(); exists {
+				s.SetIgnore(auditentry.FieldPrincipalStaff)
 			}
 			if _, exists := b.mutation.Action(); exists {
 				s.SetIgnore(auditentry.FieldAction)

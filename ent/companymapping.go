@@ -39,24 +39,13 @@ type CompanyMapping struct {
 
 // CompanyMappingEdges holds the relations/edges for other nodes in the graph.
 type CompanyMappingEdges struct {
-	// Connection holds the value of the connection edge.
-	Connection *PSAConnection `json:"connection,omitempty"`
 	// Tenant holds the value of the tenant edge.
 	Tenant *Tenant `json:"tenant,omitempty"`
+	// Connection holds the value of the connection edge.
+	Connection *PSAConnection `json:"connection,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
 	loadedTypes [2]bool
-}
-
-// ConnectionOrErr returns the Connection value or an error if the edge
-// was not loaded in eager-loading, or loaded but was not found.
-func (e CompanyMappingEdges) ConnectionOrErr() (*PSAConnection, error) {
-	if e.Connection != nil {
-		return e.Connection, nil
-	} else if e.loadedTypes[0] {
-		return nil, &NotFoundError{label: psaconnection.Label}
-	}
-	return nil, &NotLoadedError{edge: "connection"}
 }
 
 // TenantOrErr returns the Tenant value or an error if the edge
@@ -64,10 +53,21 @@ func (e CompanyMappingEdges) ConnectionOrErr() (*PSAConnection, error) {
 func (e CompanyMappingEdges) TenantOrErr() (*Tenant, error) {
 	if e.Tenant != nil {
 		return e.Tenant, nil
-	} else if e.loadedTypes[1] {
+	} else if e.loadedTypes[0] {
 		return nil, &NotFoundError{label: tenant.Label}
 	}
 	return nil, &NotLoadedError{edge: "tenant"}
+}
+
+// ConnectionOrErr returns the Connection value or an error if the edge
+// was not loaded in eager-loading, or loaded but was not found.
+func (e CompanyMappingEdges) ConnectionOrErr() (*PSAConnection, error) {
+	if e.Connection != nil {
+		return e.Connection, nil
+	} else if e.loadedTypes[1] {
+		return nil, &NotFoundError{label: psaconnection.Label}
+	}
+	return nil, &NotLoadedError{edge: "connection"}
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -149,14 +149,14 @@ func (_m *CompanyMapping) Value(name string) (ent.Value, error) {
 	return _m.selectValues.Get(name)
 }
 
-// QueryConnection queries the "connection" edge of the CompanyMapping entity.
-func (_m *CompanyMapping) QueryConnection() *PSAConnectionQuery {
-	return NewCompanyMappingClient(_m.config).QueryConnection(_m)
-}
-
 // QueryTenant queries the "tenant" edge of the CompanyMapping entity.
 func (_m *CompanyMapping) QueryTenant() *TenantQuery {
 	return NewCompanyMappingClient(_m.config).QueryTenant(_m)
+}
+
+// QueryConnection queries the "connection" edge of the CompanyMapping entity.
+func (_m *CompanyMapping) QueryConnection() *PSAConnectionQuery {
+	return NewCompanyMappingClient(_m.config).QueryConnection(_m)
 }
 
 // Update returns a builder for updating this CompanyMapping.

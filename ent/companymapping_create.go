@@ -75,14 +75,14 @@ func (_c *CompanyMappingCreate) SetNillableID(v *string) *CompanyMappingCreate {
 	return _c
 }
 
-// SetConnection sets the "connection" edge to the PSAConnection entity.
-func (_c *CompanyMappingCreate) SetConnection(v *PSAConnection) *CompanyMappingCreate {
-	return _c.SetConnectionID(v.ID)
-}
-
 // SetTenant sets the "tenant" edge to the Tenant entity.
 func (_c *CompanyMappingCreate) SetTenant(v *Tenant) *CompanyMappingCreate {
 	return _c.SetTenantID(v.ID)
+}
+
+// SetConnection sets the "connection" edge to the PSAConnection entity.
+func (_c *CompanyMappingCreate) SetConnection(v *PSAConnection) *CompanyMappingCreate {
+	return _c.SetConnectionID(v.ID)
 }
 
 // Mutation returns the CompanyMappingMutation object of the builder.
@@ -171,11 +171,11 @@ func (_c *CompanyMappingCreate) check() error {
 			return &ValidationError{Name: "id", err: fmt.Errorf(`ent: validator failed for field "CompanyMapping.id": %w`, err)}
 		}
 	}
-	if len(_c.mutation.ConnectionIDs()) == 0 {
-		return &ValidationError{Name: "connection", err: errors.New(`ent: missing required edge "CompanyMapping.connection"`)}
-	}
 	if len(_c.mutation.TenantIDs()) == 0 {
 		return &ValidationError{Name: "tenant", err: errors.New(`ent: missing required edge "CompanyMapping.tenant"`)}
+	}
+	if len(_c.mutation.ConnectionIDs()) == 0 {
+		return &ValidationError{Name: "connection", err: errors.New(`ent: missing required edge "CompanyMapping.connection"`)}
 	}
 	return nil
 }
@@ -229,6 +229,23 @@ func (_c *CompanyMappingCreate) createSpec() (*CompanyMapping, *sqlgraph.CreateS
 		_spec.SetField(companymapping.FieldUpdatedAt, field.TypeTime, value)
 		_node.UpdatedAt = value
 	}
+	if nodes := _c.mutation.TenantIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   companymapping.TenantTable,
+			Columns: []string{companymapping.TenantColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(tenant.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_node.TenantID = nodes[0]
+		_spec.Edges = append(_spec.Edges, edge)
+	}
 	if nodes := _c.mutation.ConnectionIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
@@ -244,23 +261,6 @@ func (_c *CompanyMappingCreate) createSpec() (*CompanyMapping, *sqlgraph.CreateS
 			edge.Target.Nodes = append(edge.Target.Nodes, k)
 		}
 		_node.ConnectionID = nodes[0]
-		_spec.Edges = append(_spec.Edges, edge)
-	}
-	if nodes := _c.mutation.TenantIDs(); len(nodes) > 0 {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.M2O,
-			Inverse: true,
-			Table:   companymapping.TenantTable,
-			Columns: []string{companymapping.TenantColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(tenant.FieldID, field.TypeString),
-			},
-		}
-		for _, k := range nodes {
-			edge.Target.Nodes = append(edge.Target.Nodes, k)
-		}
-		_node.TenantID = nodes[0]
 		_spec.Edges = append(_spec.Edges, edge)
 	}
 	return _node, _spec

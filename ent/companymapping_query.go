@@ -24,8 +24,8 @@ type CompanyMappingQuery struct {
 	order          []companymapping.OrderOption
 	inters         []Interceptor
 	predicates     []predicate.CompanyMapping
-	withConnection *PSAConnectionQuery
 	withTenant     *TenantQuery
+	withConnection *PSAConnectionQuery
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -62,6 +62,28 @@ func (_q *CompanyMappingQuery) Order(o ...companymapping.OrderOption) *CompanyMa
 	return _q
 }
 
+// QueryTenant chains the current query on the "tenant" edge.
+func (_q *CompanyMappingQuery) QueryTenant() *TenantQuery {
+	query := (&TenantClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(companymapping.Table, companymapping.FieldID, selector),
+			sqlgraph.To(tenant.Table, tenant.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, companymapping.TenantTable, companymapping.TenantColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
 // QueryConnection chains the current query on the "connection" edge.
 func (_q *CompanyMappingQuery) QueryConnection() *PSAConnectionQuery {
 	query := (&PSAConnectionClient{config: _q.config}).Query()
@@ -77,28 +99,6 @@ func (_q *CompanyMappingQuery) QueryConnection() *PSAConnectionQuery {
 			sqlgraph.From(companymapping.Table, companymapping.FieldID, selector),
 			sqlgraph.To(psaconnection.Table, psaconnection.FieldID),
 			sqlgraph.Edge(sqlgraph.M2O, true, companymapping.ConnectionTable, companymapping.ConnectionColumn),
-		)
-		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
-		return fromU, nil
-	}
-	return query
-}
-
-// QueryTenant chains the current query on the "tenant" edge.
-func (_q *CompanyMappingQuery) QueryTenant() *TenantQuery {
-	query := (&TenantClient{config: _q.config}).Query()
-	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
-		if err := _q.prepareQuery(ctx); err != nil {
-			return nil, err
-		}
-		selector := _q.sqlQuery(ctx)
-		if err := selector.Err(); err != nil {
-			return nil, err
-		}
-		step := sqlgraph.NewStep(
-			sqlgraph.From(companymapping.Table, companymapping.FieldID, selector),
-			sqlgraph.To(tenant.Table, tenant.FieldID),
-			sqlgraph.Edge(sqlgraph.M2O, true, companymapping.TenantTable, companymapping.TenantColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -298,23 +298,12 @@ func (_q *CompanyMappingQuery) Clone() *CompanyMappingQuery {
 		order:          append([]companymapping.OrderOption{}, _q.order...),
 		inters:         append([]Interceptor{}, _q.inters...),
 		predicates:     append([]predicate.CompanyMapping{}, _q.predicates...),
-		withConnection: _q.withConnection.Clone(),
 		withTenant:     _q.withTenant.Clone(),
+		withConnection: _q.withConnection.Clone(),
 		// clone intermediate query.
 		sql:  _q.sql.Clone(),
 		path: _q.path,
 	}
-}
-
-// WithConnection tells the query-builder to eager-load the nodes that are connected to
-// the "connection" edge. The optional arguments are used to configure the query builder of the edge.
-func (_q *CompanyMappingQuery) WithConnection(opts ...func(*PSAConnectionQuery)) *CompanyMappingQuery {
-	query := (&PSAConnectionClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	_q.withConnection = query
-	return _q
 }
 
 // WithTenant tells the query-builder to eager-load the nodes that are connected to
@@ -325,6 +314,17 @@ func (_q *CompanyMappingQuery) WithTenant(opts ...func(*TenantQuery)) *CompanyMa
 		opt(query)
 	}
 	_q.withTenant = query
+	return _q
+}
+
+// WithConnection tells the query-builder to eager-load the nodes that are connected to
+// the "connection" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *CompanyMappingQuery) WithConnection(opts ...func(*PSAConnectionQuery)) *CompanyMappingQuery {
+	query := (&PSAConnectionClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withConnection = query
 	return _q
 }
 
@@ -407,8 +407,8 @@ func (_q *CompanyMappingQuery) sqlAll(ctx context.Context, hooks ...queryHook) (
 		nodes       = []*CompanyMapping{}
 		_spec       = _q.querySpec()
 		loadedTypes = [2]bool{
-			_q.withConnection != nil,
 			_q.withTenant != nil,
+			_q.withConnection != nil,
 		}
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
@@ -429,50 +429,21 @@ func (_q *CompanyMappingQuery) sqlAll(ctx context.Context, hooks ...queryHook) (
 	if len(nodes) == 0 {
 		return nodes, nil
 	}
-	if query := _q.withConnection; query != nil {
-		if err := _q.loadConnection(ctx, query, nodes, nil,
-			func(n *CompanyMapping, e *PSAConnection) { n.Edges.Connection = e }); err != nil {
-			return nil, err
-		}
-	}
 	if query := _q.withTenant; query != nil {
 		if err := _q.loadTenant(ctx, query, nodes, nil,
 			func(n *CompanyMapping, e *Tenant) { n.Edges.Tenant = e }); err != nil {
 			return nil, err
 		}
 	}
+	if query := _q.withConnection; query != nil {
+		if err := _q.loadConnection(ctx, query, nodes, nil,
+			func(n *CompanyMapping, e *PSAConnection) { n.Edges.Connection = e }); err != nil {
+			return nil, err
+		}
+	}
 	return nodes, nil
 }
 
-func (_q *CompanyMappingQuery) loadConnection(ctx context.Context, query *PSAConnectionQuery, nodes []*CompanyMapping, init func(*CompanyMapping), assign func(*CompanyMapping, *PSAConnection)) error {
-	ids := make([]string, 0, len(nodes))
-	nodeids := make(map[string][]*CompanyMapping)
-	for i := range nodes {
-		fk := nodes[i].ConnectionID
-		if _, ok := nodeids[fk]; !ok {
-			ids = append(ids, fk)
-		}
-		nodeids[fk] = append(nodeids[fk], nodes[i])
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	query.Where(psaconnection.IDIn(ids...))
-	neighbors, err := query.All(ctx)
-	if err != nil {
-		return err
-	}
-	for _, n := range neighbors {
-		nodes, ok := nodeids[n.ID]
-		if !ok {
-			return fmt.Errorf(`unexpected foreign-key "connection_id" returned %v`, n.ID)
-		}
-		for i := range nodes {
-			assign(nodes[i], n)
-		}
-	}
-	return nil
-}
 func (_q *CompanyMappingQuery) loadTenant(ctx context.Context, query *TenantQuery, nodes []*CompanyMapping, init func(*CompanyMapping), assign func(*CompanyMapping, *Tenant)) error {
 	ids := make([]string, 0, len(nodes))
 	nodeids := make(map[string][]*CompanyMapping)
@@ -495,6 +466,35 @@ func (_q *CompanyMappingQuery) loadTenant(ctx context.Context, query *TenantQuer
 		nodes, ok := nodeids[n.ID]
 		if !ok {
 			return fmt.Errorf(`unexpected foreign-key "tenant_id" returned %v`, n.ID)
+		}
+		for i := range nodes {
+			assign(nodes[i], n)
+		}
+	}
+	return nil
+}
+func (_q *CompanyMappingQuery) loadConnection(ctx context.Context, query *PSAConnectionQuery, nodes []*CompanyMapping, init func(*CompanyMapping), assign func(*CompanyMapping, *PSAConnection)) error {
+	ids := make([]string, 0, len(nodes))
+	nodeids := make(map[string][]*CompanyMapping)
+	for i := range nodes {
+		fk := nodes[i].ConnectionID
+		if _, ok := nodeids[fk]; !ok {
+			ids = append(ids, fk)
+		}
+		nodeids[fk] = append(nodeids[fk], nodes[i])
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	query.Where(psaconnection.IDIn(ids...))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		nodes, ok := nodeids[n.ID]
+		if !ok {
+			return fmt.Errorf(`unexpected foreign-key "connection_id" returned %v`, n.ID)
 		}
 		for i := range nodes {
 			assign(nodes[i], n)
@@ -528,11 +528,11 @@ func (_q *CompanyMappingQuery) querySpec() *sqlgraph.QuerySpec {
 				_spec.Node.Columns = append(_spec.Node.Columns, fields[i])
 			}
 		}
-		if _q.withConnection != nil {
-			_spec.Node.AddColumnOnce(companymapping.FieldConnectionID)
-		}
 		if _q.withTenant != nil {
 			_spec.Node.AddColumnOnce(companymapping.FieldTenantID)
+		}
+		if _q.withConnection != nil {
+			_spec.Node.AddColumnOnce(companymapping.FieldConnectionID)
 		}
 	}
 	if ps := _q.predicates; len(ps) > 0 {

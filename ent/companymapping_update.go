@@ -109,11 +109,11 @@ func (_u *CompanyMappingUpdate) check() error {
 			return &ValidationError{Name: "company_id", err: fmt.Errorf(`ent: validator failed for field "CompanyMapping.company_id": %w`, err)}
 		}
 	}
-	if _u.mutation.ConnectionCleared() && len(_u.mutation.ConnectionIDs()) > 0 {
-		return errors.New(`ent: clearing a required unique edge "CompanyMapping.connection"`)
-	}
 	if _u.mutation.TenantCleared() && len(_u.mutation.TenantIDs()) > 0 {
 		return errors.New(`ent: clearing a required unique edge "CompanyMapping.tenant"`)
+	}
+	if _u.mutation.ConnectionCleared() && len(_u.mutation.ConnectionIDs()) > 0 {
+		return errors.New(`ent: clearing a required unique edge "CompanyMapping.connection"`)
 	}
 	return nil
 }
@@ -253,11 +253,11 @@ func (_u *CompanyMappingUpdateOne) check() error {
 			return &ValidationError{Name: "company_id", err: fmt.Errorf(`ent: validator failed for field "CompanyMapping.company_id": %w`, err)}
 		}
 	}
-	if _u.mutation.ConnectionCleared() && len(_u.mutation.ConnectionIDs()) > 0 {
-		return errors.New(`ent: clearing a required unique edge "CompanyMapping.connection"`)
-	}
 	if _u.mutation.TenantCleared() && len(_u.mutation.TenantIDs()) > 0 {
 		return errors.New(`ent: clearing a required unique edge "CompanyMapping.tenant"`)
+	}
+	if _u.mutation.ConnectionCleared() && len(_u.mutation.ConnectionIDs()) > 0 {
+		return errors.New(`ent: clearing a required unique edge "CompanyMapping.connection"`)
 	}
 	return nil
 }

@@ -14,15 +14,21 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/cairn-itdr/cairn/ent/account"
 	"github.com/cairn-itdr/cairn/ent/apikey"
+	"github.com/cairn-itdr/cairn/ent/assignment"
 	"github.com/cairn-itdr/cairn/ent/auditentry"
+	"github.com/cairn-itdr/cairn/ent/auditseal"
 	"github.com/cairn-itdr/cairn/ent/companymapping"
 	"github.com/cairn-itdr/cairn/ent/failedattack"
 	"github.com/cairn-itdr/cairn/ent/finding"
 	"github.com/cairn-itdr/cairn/ent/idempotencykey"
 	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
+	"github.com/cairn-itdr/cairn/ent/invitation"
+	"github.com/cairn-itdr/cairn/ent/member"
 	"github.com/cairn-itdr/cairn/ent/organization"
 	"github.com/cairn-itdr/cairn/ent/psaconnection"
+	"github.com/cairn-itdr/cairn/ent/session"
+	"github.com/cairn-itdr/cairn/ent/signinlink"
 	"github.com/cairn-itdr/cairn/ent/tenant"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 	"github.com/cairn-itdr/cairn/ent/ticketevent"
@@ -89,15 +95,21 @@ func checkColumn(t, c string) error {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
 			apikey.Table:         apikey.ValidColumn,
 			account.Table:        account.ValidColumn,
+			assignment.Table:     assignment.ValidColumn,
 			auditentry.Table:     auditentry.ValidColumn,
+			auditseal.Table:      auditseal.ValidColumn,
 			companymapping.Table: companymapping.ValidColumn,
 			failedattack.Table:   failedattack.ValidColumn,
 			finding.Table:        finding.ValidColumn,
 			idempotencykey.Table: idempotencykey.ValidColumn,
 			incident.Table:       incident.ValidColumn,
 			incidentevent.Table:  incidentevent.ValidColumn,
+			invitation.Table:     invitation.ValidColumn,
+			member.Table:         member.ValidColumn,
 			organization.Table:   organization.ValidColumn,
 			psaconnection.Table:  psaconnection.ValidColumn,
+			session.Table:        session.ValidColumn,
+			signinlink.Table:     signinlink.ValidColumn,
 			tenant.Table:         tenant.ValidColumn,
 			ticket.Table:         ticket.ValidColumn,
 			ticketevent.Table:    ticketevent.ValidColumn,

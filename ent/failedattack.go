@@ -10,6 +10,7 @@ import (
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
 	"github.com/cairn-itdr/cairn/ent/failedattack"
+	"github.com/cairn-itdr/cairn/ent/tenant"
 	"github.com/cairn-itdr/cairn/internal/activity"
 	"github.com/cairn-itdr/cairn/internal/detect"
 )
@@ -50,8 +51,31 @@ type FailedAttack struct {
 	// FirstAt holds the value of the "first_at" field.
 	FirstAt time.Time `json:"first_at,omitempty"`
 	// LastAt holds the value of the "last_at" field.
-	LastAt       time.Time `json:"last_at,omitempty"`
+	LastAt time.Time `json:"last_at,omitempty"`
+	// Edges holds the relations/edges for other nodes in the graph.
+	// The values are being populated by the FailedAttackQuery when eager-loading is set.
+	Edges        FailedAttackEdges `json:"edges"`
 	selectValues sql.SelectValues
+}
+
+// FailedAttackEdges holds the relations/edges for other nodes in the graph.
+type FailedAttackEdges struct {
+	// Tenant holds the value of the tenant edge.
+	Tenant *Tenant `json:"tenant,omitempty"`
+	// loadedTypes holds the information for reporting if a
+	// type was loaded (or requested) in eager-loading or not.
+	loadedTypes [1]bool
+}
+
+// TenantOrErr returns the Tenant value or an error if the edge
+// was not loaded in eager-loading, or loaded but was not found.
+func (e FailedAttackEdges) TenantOrErr() (*Tenant, error) {
+	if e.Tenant != nil {
+		return e.Tenant, nil
+	} else if e.loadedTypes[0] {
+		return nil, &NotFoundError{label: tenant.Label}
+	}
+	return nil, &NotLoadedError{edge: "tenant"}
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -195,6 +219,11 @@ func (_m *FailedAttack) assignValues(columns []string, values []any) error {
 // This includes values selected through modifiers, order, etc.
 func (_m *FailedAttack) Value(name string) (ent.Value, error) {
 	return _m.selectValues.Get(name)
+}
+
+// QueryTenant queries the "tenant" edge of the FailedAttack entity.
+func (_m *FailedAttack) QueryTenant() *TenantQuery {
+	return NewFailedAttackClient(_m.config).QueryTenant(_m)
 }
 
 // Update returns a builder for updating this FailedAttack.

@@ -13,6 +13,7 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/cairn-itdr/cairn/ent/failedattack"
+	"github.com/cairn-itdr/cairn/ent/tenant"
 	"github.com/cairn-itdr/cairn/internal/activity"
 	"github.com/cairn-itdr/cairn/internal/detect"
 )
@@ -135,6 +136,11 @@ func (_c *FailedAttackCreate) SetNillableID(v *string) *FailedAttackCreate {
 	return _c
 }
 
+// SetTenant sets the "tenant" edge to the Tenant entity.
+func (_c *FailedAttackCreate) SetTenant(v *Tenant) *FailedAttackCreate {
+	return _c.SetTenantID(v.ID)
+}
+
 // Mutation returns the FailedAttackMutation object of the builder.
 func (_c *FailedAttackCreate) Mutation() *FailedAttackMutation {
 	return _c.mutation
@@ -251,6 +257,9 @@ func (_c *FailedAttackCreate) check() error {
 			return &ValidationError{Name: "id", err: fmt.Errorf(`ent: validator failed for field "FailedAttack.id": %w`, err)}
 		}
 	}
+	if len(_c.mutation.TenantIDs()) == 0 {
+		return &ValidationError{Name: "tenant", err: errors.New(`ent: missing required edge "FailedAttack.tenant"`)}
+	}
 	return nil
 }
 
@@ -290,10 +299,6 @@ func (_c *FailedAttackCreate) createSpec() (*FailedAttack, *sqlgraph.CreateSpec)
 	if value, ok := _c.mutation.OrganizationID(); ok {
 		_spec.SetField(failedattack.FieldOrganizationID, field.TypeString, value)
 		_node.OrganizationID = value
-	}
-	if value, ok := _c.mutation.TenantID(); ok {
-		_spec.SetField(failedattack.FieldTenantID, field.TypeString, value)
-		_node.TenantID = value
 	}
 	if value, ok := _c.mutation.Book(); ok {
 		_spec.SetField(failedattack.FieldBook, field.TypeString, value)
@@ -350,6 +355,23 @@ func (_c *FailedAttackCreate) createSpec() (*FailedAttack, *sqlgraph.CreateSpec)
 	if value, ok := _c.mutation.LastAt(); ok {
 		_spec.SetField(failedattack.FieldLastAt, field.TypeTime, value)
 		_node.LastAt = value
+	}
+	if nodes := _c.mutation.TenantIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   failedattack.TenantTable,
+			Columns: []string{failedattack.TenantColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(tenant.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_node.TenantID = nodes[0]
+		_spec.Edges = append(_spec.Edges, edge)
 	}
 	return _node, _spec
 }

@@ -13,6 +13,7 @@ import (
 	"entgo.io/ent/schema/field"
 	"github.com/cairn-itdr/cairn/ent/failedattack"
 	"github.com/cairn-itdr/cairn/ent/predicate"
+	"github.com/cairn-itdr/cairn/ent/tenant"
 )
 
 // FailedAttackQuery is the builder for querying FailedAttack entities.
@@ -22,6 +23,7 @@ type FailedAttackQuery struct {
 	order      []failedattack.OrderOption
 	inters     []Interceptor
 	predicates []predicate.FailedAttack
+	withTenant *TenantQuery
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -56,6 +58,28 @@ func (_q *FailedAttackQuery) Unique(unique bool) *FailedAttackQuery {
 func (_q *FailedAttackQuery) Order(o ...failedattack.OrderOption) *FailedAttackQuery {
 	_q.order = append(_q.order, o...)
 	return _q
+}
+
+// QueryTenant chains the current query on the "tenant" edge.
+func (_q *FailedAttackQuery) QueryTenant() *TenantQuery {
+	query := (&TenantClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(failedattack.Table, failedattack.FieldID, selector),
+			sqlgraph.To(tenant.Table, tenant.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, failedattack.TenantTable, failedattack.TenantColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
 }
 
 // First returns the first FailedAttack entity from the query.
@@ -250,10 +274,22 @@ func (_q *FailedAttackQuery) Clone() *FailedAttackQuery {
 		order:      append([]failedattack.OrderOption{}, _q.order...),
 		inters:     append([]Interceptor{}, _q.inters...),
 		predicates: append([]predicate.FailedAttack{}, _q.predicates...),
+		withTenant: _q.withTenant.Clone(),
 		// clone intermediate query.
 		sql:  _q.sql.Clone(),
 		path: _q.path,
 	}
+}
+
+// WithTenant tells the query-builder to eager-load the nodes that are connected to
+// the "tenant" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *FailedAttackQuery) WithTenant(opts ...func(*TenantQuery)) *FailedAttackQuery {
+	query := (&TenantClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withTenant = query
+	return _q
 }
 
 // GroupBy is used to group vertices by one or more fields/columns.
@@ -332,8 +368,11 @@ func (_q *FailedAttackQuery) prepareQuery(ctx context.Context) error {
 
 func (_q *FailedAttackQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*FailedAttack, error) {
 	var (
-		nodes = []*FailedAttack{}
-		_spec = _q.querySpec()
+		nodes       = []*FailedAttack{}
+		_spec       = _q.querySpec()
+		loadedTypes = [1]bool{
+			_q.withTenant != nil,
+		}
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
 		return (*FailedAttack).scanValues(nil, columns)
@@ -341,6 +380,7 @@ func (_q *FailedAttackQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]
 	_spec.Assign = func(columns []string, values []any) error {
 		node := &FailedAttack{config: _q.config}
 		nodes = append(nodes, node)
+		node.Edges.loadedTypes = loadedTypes
 		return node.assignValues(columns, values)
 	}
 	for i := range hooks {
@@ -352,7 +392,43 @@ func (_q *FailedAttackQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]
 	if len(nodes) == 0 {
 		return nodes, nil
 	}
+	if query := _q.withTenant; query != nil {
+		if err := _q.loadTenant(ctx, query, nodes, nil,
+			func(n *FailedAttack, e *Tenant) { n.Edges.Tenant = e }); err != nil {
+			return nil, err
+		}
+	}
 	return nodes, nil
+}
+
+func (_q *FailedAttackQuery) loadTenant(ctx context.Context, query *TenantQuery, nodes []*FailedAttack, init func(*FailedAttack), assign func(*FailedAttack, *Tenant)) error {
+	ids := make([]string, 0, len(nodes))
+	nodeids := make(map[string][]*FailedAttack)
+	for i := range nodes {
+		fk := nodes[i].TenantID
+		if _, ok := nodeids[fk]; !ok {
+			ids = append(ids, fk)
+		}
+		nodeids[fk] = append(nodeids[fk], nodes[i])
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	query.Where(tenant.IDIn(ids...))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		nodes, ok := nodeids[n.ID]
+		if !ok {
+			return fmt.Errorf(`unexpected foreign-key "tenant_id" returned %v`, n.ID)
+		}
+		for i := range nodes {
+			assign(nodes[i], n)
+		}
+	}
+	return nil
 }
 
 func (_q *FailedAttackQuery) sqlCount(ctx context.Context) (int, error) {
@@ -379,6 +455,9 @@ func (_q *FailedAttackQuery) querySpec() *sqlgraph.QuerySpec {
 			if fields[i] != failedattack.FieldID {
 				_spec.Node.Columns = append(_spec.Node.Columns, fields[i])
 			}
+		}
+		if _q.withTenant != nil {
+			_spec.Node.AddColumnOnce(failedattack.FieldTenantID)
 		}
 	}
 	if ps := _q.predicates; len(ps) > 0 {

@@ -59,7 +59,18 @@ func (_u *FailedAttackUpdate) ExecX(ctx context.Context) {
 	}
 }
 
+// check runs all checks and user-defined validators on the builder.
+func (_u *FailedAttackUpdate) check() error {
+	if _u.mutation.TenantCleared() && len(_u.mutation.TenantIDs()) > 0 {
+		return errors.New(`ent: clearing a required unique edge "FailedAttack.tenant"`)
+	}
+	return nil
+}
+
 func (_u *FailedAttackUpdate) sqlSave(ctx context.Context) (_node int, err error) {
+	if err := _u.check(); err != nil {
+		return _node, err
+	}
 	_spec := sqlgraph.NewUpdateSpec(failedattack.Table, failedattack.Columns, sqlgraph.NewFieldSpec(failedattack.FieldID, field.TypeString))
 	if ps := _u.mutation.predicates; len(ps) > 0 {
 		_spec.Predicate = func(selector *sql.Selector) {
@@ -133,7 +144,18 @@ func (_u *FailedAttackUpdateOne) ExecX(ctx context.Context) {
 	}
 }
 
+// check runs all checks and user-defined validators on the builder.
+func (_u *FailedAttackUpdateOne) check() error {
+	if _u.mutation.TenantCleared() && len(_u.mutation.TenantIDs()) > 0 {
+		return errors.New(`ent: clearing a required unique edge "FailedAttack.tenant"`)
+	}
+	return nil
+}
+
 func (_u *FailedAttackUpdateOne) sqlSave(ctx context.Context) (_node *FailedAttack, err error) {
+	if err := _u.check(); err != nil {
+		return _node, err
+	}
 	_spec := sqlgraph.NewUpdateSpec(failedattack.Table, failedattack.Columns, sqlgraph.NewFieldSpec(failedattack.FieldID, field.TypeString))
 	id, ok := _u.mutation.ID()
 	if !ok {

@@ -15,6 +15,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/account"
 	"github.com/cairn-itdr/cairn/ent/finding"
 	"github.com/cairn-itdr/cairn/ent/incident"
+	"github.com/cairn-itdr/cairn/ent/tenant"
 	"github.com/cairn-itdr/cairn/internal/detect"
 )
 
@@ -178,6 +179,11 @@ func (_c *FindingCreate) SetNillableID(v *string) *FindingCreate {
 	return _c
 }
 
+// SetTenant sets the "tenant" edge to the Tenant entity.
+func (_c *FindingCreate) SetTenant(v *Tenant) *FindingCreate {
+	return _c.SetTenantID(v.ID)
+}
+
 // SetAccount sets the "account" edge to the Account entity.
 func (_c *FindingCreate) SetAccount(v *Account) *FindingCreate {
 	return _c.SetAccountID(v.ID)
@@ -319,6 +325,9 @@ func (_c *FindingCreate) check() error {
 			return &ValidationError{Name: "id", err: fmt.Errorf(`ent: validator failed for field "Finding.id": %w`, err)}
 		}
 	}
+	if len(_c.mutation.TenantIDs()) == 0 {
+		return &ValidationError{Name: "tenant", err: errors.New(`ent: missing required edge "Finding.tenant"`)}
+	}
 	return nil
 }
 
@@ -358,10 +367,6 @@ func (_c *FindingCreate) createSpec() (*Finding, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.OrganizationID(); ok {
 		_spec.SetField(finding.FieldOrganizationID, field.TypeString, value)
 		_node.OrganizationID = value
-	}
-	if value, ok := _c.mutation.TenantID(); ok {
-		_spec.SetField(finding.FieldTenantID, field.TypeString, value)
-		_node.TenantID = value
 	}
 	if value, ok := _c.mutation.NaturalKey(); ok {
 		_spec.SetField(finding.FieldNaturalKey, field.TypeString, value)
@@ -422,6 +427,23 @@ func (_c *FindingCreate) createSpec() (*Finding, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.SupersededAt(); ok {
 		_spec.SetField(finding.FieldSupersededAt, field.TypeTime, value)
 		_node.SupersededAt = &value
+	}
+	if nodes := _c.mutation.TenantIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   finding.TenantTable,
+			Columns: []string{finding.TenantColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(tenant.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_node.TenantID = nodes[0]
+		_spec.Edges = append(_spec.Edges, edge)
 	}
 	if nodes := _c.mutation.AccountIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{

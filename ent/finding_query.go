@@ -15,6 +15,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/finding"
 	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/predicate"
+	"github.com/cairn-itdr/cairn/ent/tenant"
 )
 
 // FindingQuery is the builder for querying Finding entities.
@@ -24,6 +25,7 @@ type FindingQuery struct {
 	order        []finding.OrderOption
 	inters       []Interceptor
 	predicates   []predicate.Finding
+	withTenant   *TenantQuery
 	withAccount  *AccountQuery
 	withIncident *IncidentQuery
 	// intermediate query (i.e. traversal path).
@@ -60,6 +62,28 @@ func (_q *FindingQuery) Unique(unique bool) *FindingQuery {
 func (_q *FindingQuery) Order(o ...finding.OrderOption) *FindingQuery {
 	_q.order = append(_q.order, o...)
 	return _q
+}
+
+// QueryTenant chains the current query on the "tenant" edge.
+func (_q *FindingQuery) QueryTenant() *TenantQuery {
+	query := (&TenantClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(finding.Table, finding.FieldID, selector),
+			sqlgraph.To(tenant.Table, tenant.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, finding.TenantTable, finding.TenantColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
 }
 
 // QueryAccount chains the current query on the "account" edge.
@@ -298,12 +322,24 @@ func (_q *FindingQuery) Clone() *FindingQuery {
 		order:        append([]finding.OrderOption{}, _q.order...),
 		inters:       append([]Interceptor{}, _q.inters...),
 		predicates:   append([]predicate.Finding{}, _q.predicates...),
+		withTenant:   _q.withTenant.Clone(),
 		withAccount:  _q.withAccount.Clone(),
 		withIncident: _q.withIncident.Clone(),
 		// clone intermediate query.
 		sql:  _q.sql.Clone(),
 		path: _q.path,
 	}
+}
+
+// WithTenant tells the query-builder to eager-load the nodes that are connected to
+// the "tenant" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *FindingQuery) WithTenant(opts ...func(*TenantQuery)) *FindingQuery {
+	query := (&TenantClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withTenant = query
+	return _q
 }
 
 // WithAccount tells the query-builder to eager-load the nodes that are connected to
@@ -406,7 +442,8 @@ func (_q *FindingQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Find
 	var (
 		nodes       = []*Finding{}
 		_spec       = _q.querySpec()
-		loadedTypes = [2]bool{
+		loadedTypes = [3]bool{
+			_q.withTenant != nil,
 			_q.withAccount != nil,
 			_q.withIncident != nil,
 		}
@@ -429,6 +466,12 @@ func (_q *FindingQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Find
 	if len(nodes) == 0 {
 		return nodes, nil
 	}
+	if query := _q.withTenant; query != nil {
+		if err := _q.loadTenant(ctx, query, nodes, nil,
+			func(n *Finding, e *Tenant) { n.Edges.Tenant = e }); err != nil {
+			return nil, err
+		}
+	}
 	if query := _q.withAccount; query != nil {
 		if err := _q.loadAccount(ctx, query, nodes, nil,
 			func(n *Finding, e *Account) { n.Edges.Account = e }); err != nil {
@@ -444,6 +487,35 @@ func (_q *FindingQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Find
 	return nodes, nil
 }
 
+func (_q *FindingQuery) loadTenant(ctx context.Context, query *TenantQuery, nodes []*Finding, init func(*Finding), assign func(*Finding, *Tenant)) error {
+	ids := make([]string, 0, len(nodes))
+	nodeids := make(map[string][]*Finding)
+	for i := range nodes {
+		fk := nodes[i].TenantID
+		if _, ok := nodeids[fk]; !ok {
+			ids = append(ids, fk)
+		}
+		nodeids[fk] = append(nodeids[fk], nodes[i])
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	query.Where(tenant.IDIn(ids...))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		nodes, ok := nodeids[n.ID]
+		if !ok {
+			return fmt.Errorf(`unexpected foreign-key "tenant_id" returned %v`, n.ID)
+		}
+		for i := range nodes {
+			assign(nodes[i], n)
+		}
+	}
+	return nil
+}
 func (_q *FindingQuery) loadAccount(ctx context.Context, query *AccountQuery, nodes []*Finding, init func(*Finding), assign func(*Finding, *Account)) error {
 	ids := make([]string, 0, len(nodes))
 	nodeids := make(map[string][]*Finding)
@@ -533,6 +605,9 @@ func (_q *FindingQuery) querySpec() *sqlgraph.QuerySpec {
 			if fields[i] != finding.FieldID {
 				_spec.Node.Columns = append(_spec.Node.Columns, fields[i])
 			}
+		}
+		if _q.withTenant != nil {
+			_spec.Node.AddColumnOnce(finding.FieldTenantID)
 		}
 		if _q.withAccount != nil {
 			_spec.Node.AddColumnOnce(finding.FieldAccountID)

@@ -274,6 +274,9 @@ func (_u *FindingUpdate) check() error {
 			return &ValidationError{Name: "book", err: fmt.Errorf(`ent: validator failed for field "Finding.book": %w`, err)}
 		}
 	}
+	if _u.mutation.TenantCleared() && len(_u.mutation.TenantIDs()) > 0 {
+		return errors.New(`ent: clearing a required unique edge "Finding.tenant"`)
+	}
 	return nil
 }
 
@@ -647,6 +650,9 @@ func (_u *FindingUpdateOne) check() error {
 		if err := finding.BookValidator(v); err != nil {
 			return &ValidationError{Name: "book", err: fmt.Errorf(`ent: validator failed for field "Finding.book": %w`, err)}
 		}
+	}
+	if _u.mutation.TenantCleared() && len(_u.mutation.TenantIDs()) > 0 {
+		return errors.New(`ent: clearing a required unique edge "Finding.tenant"`)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"entgo.io/ent/schema/field"
 	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
+	"github.com/cairn-itdr/cairn/ent/tenant"
 )
 
 // IncidentEventCreate is the builder for creating a IncidentEvent entity.
@@ -112,6 +113,11 @@ func (_c *IncidentEventCreate) SetNillableID(v *string) *IncidentEventCreate {
 		_c.SetID(*v)
 	}
 	return _c
+}
+
+// SetTenant sets the "tenant" edge to the Tenant entity.
+func (_c *IncidentEventCreate) SetTenant(v *Tenant) *IncidentEventCreate {
+	return _c.SetTenantID(v.ID)
 }
 
 // SetIncident sets the "incident" edge to the Incident entity.
@@ -221,6 +227,9 @@ func (_c *IncidentEventCreate) check() error {
 			return &ValidationError{Name: "id", err: fmt.Errorf(`ent: validator failed for field "IncidentEvent.id": %w`, err)}
 		}
 	}
+	if len(_c.mutation.TenantIDs()) == 0 {
+		return &ValidationError{Name: "tenant", err: errors.New(`ent: missing required edge "IncidentEvent.tenant"`)}
+	}
 	if len(_c.mutation.IncidentIDs()) == 0 {
 		return &ValidationError{Name: "incident", err: errors.New(`ent: missing required edge "IncidentEvent.incident"`)}
 	}
@@ -264,10 +273,6 @@ func (_c *IncidentEventCreate) createSpec() (*IncidentEvent, *sqlgraph.CreateSpe
 		_spec.SetField(incidentevent.FieldOrganizationID, field.TypeString, value)
 		_node.OrganizationID = value
 	}
-	if value, ok := _c.mutation.TenantID(); ok {
-		_spec.SetField(incidentevent.FieldTenantID, field.TypeString, value)
-		_node.TenantID = value
-	}
 	if value, ok := _c.mutation.Sequence(); ok {
 		_spec.SetField(incidentevent.FieldSequence, field.TypeInt, value)
 		_node.Sequence = value
@@ -295,6 +300,23 @@ func (_c *IncidentEventCreate) createSpec() (*IncidentEvent, *sqlgraph.CreateSpe
 	if value, ok := _c.mutation.RelatedID(); ok {
 		_spec.SetField(incidentevent.FieldRelatedID, field.TypeString, value)
 		_node.RelatedID = &value
+	}
+	if nodes := _c.mutation.TenantIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   incidentevent.TenantTable,
+			Columns: []string{incidentevent.TenantColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(tenant.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_node.TenantID = nodes[0]
+		_spec.Edges = append(_spec.Edges, edge)
 	}
 	if nodes := _c.mutation.IncidentIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{

@@ -14,6 +14,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/ent/predicate"
+	"github.com/cairn-itdr/cairn/ent/tenant"
 )
 
 // IncidentEventQuery is the builder for querying IncidentEvent entities.
@@ -23,6 +24,7 @@ type IncidentEventQuery struct {
 	order        []incidentevent.OrderOption
 	inters       []Interceptor
 	predicates   []predicate.IncidentEvent
+	withTenant   *TenantQuery
 	withIncident *IncidentQuery
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
@@ -58,6 +60,28 @@ func (_q *IncidentEventQuery) Unique(unique bool) *IncidentEventQuery {
 func (_q *IncidentEventQuery) Order(o ...incidentevent.OrderOption) *IncidentEventQuery {
 	_q.order = append(_q.order, o...)
 	return _q
+}
+
+// QueryTenant chains the current query on the "tenant" edge.
+func (_q *IncidentEventQuery) QueryTenant() *TenantQuery {
+	query := (&TenantClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(incidentevent.Table, incidentevent.FieldID, selector),
+			sqlgraph.To(tenant.Table, tenant.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, incidentevent.TenantTable, incidentevent.TenantColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
 }
 
 // QueryIncident chains the current query on the "incident" edge.
@@ -274,11 +298,23 @@ func (_q *IncidentEventQuery) Clone() *IncidentEventQuery {
 		order:        append([]incidentevent.OrderOption{}, _q.order...),
 		inters:       append([]Interceptor{}, _q.inters...),
 		predicates:   append([]predicate.IncidentEvent{}, _q.predicates...),
+		withTenant:   _q.withTenant.Clone(),
 		withIncident: _q.withIncident.Clone(),
 		// clone intermediate query.
 		sql:  _q.sql.Clone(),
 		path: _q.path,
 	}
+}
+
+// WithTenant tells the query-builder to eager-load the nodes that are connected to
+// the "tenant" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *IncidentEventQuery) WithTenant(opts ...func(*TenantQuery)) *IncidentEventQuery {
+	query := (&TenantClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withTenant = query
+	return _q
 }
 
 // WithIncident tells the query-builder to eager-load the nodes that are connected to
@@ -370,7 +406,8 @@ func (_q *IncidentEventQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([
 	var (
 		nodes       = []*IncidentEvent{}
 		_spec       = _q.querySpec()
-		loadedTypes = [1]bool{
+		loadedTypes = [2]bool{
+			_q.withTenant != nil,
 			_q.withIncident != nil,
 		}
 	)
@@ -392,6 +429,12 @@ func (_q *IncidentEventQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([
 	if len(nodes) == 0 {
 		return nodes, nil
 	}
+	if query := _q.withTenant; query != nil {
+		if err := _q.loadTenant(ctx, query, nodes, nil,
+			func(n *IncidentEvent, e *Tenant) { n.Edges.Tenant = e }); err != nil {
+			return nil, err
+		}
+	}
 	if query := _q.withIncident; query != nil {
 		if err := _q.loadIncident(ctx, query, nodes, nil,
 			func(n *IncidentEvent, e *Incident) { n.Edges.Incident = e }); err != nil {
@@ -401,6 +444,35 @@ func (_q *IncidentEventQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([
 	return nodes, nil
 }
 
+func (_q *IncidentEventQuery) loadTenant(ctx context.Context, query *TenantQuery, nodes []*IncidentEvent, init func(*IncidentEvent), assign func(*IncidentEvent, *Tenant)) error {
+	ids := make([]string, 0, len(nodes))
+	nodeids := make(map[string][]*IncidentEvent)
+	for i := range nodes {
+		fk := nodes[i].TenantID
+		if _, ok := nodeids[fk]; !ok {
+			ids = append(ids, fk)
+		}
+		nodeids[fk] = append(nodeids[fk], nodes[i])
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	query.Where(tenant.IDIn(ids...))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		nodes, ok := nodeids[n.ID]
+		if !ok {
+			return fmt.Errorf(`unexpected foreign-key "tenant_id" returned %v`, n.ID)
+		}
+		for i := range nodes {
+			assign(nodes[i], n)
+		}
+	}
+	return nil
+}
 func (_q *IncidentEventQuery) loadIncident(ctx context.Context, query *IncidentQuery, nodes []*IncidentEvent, init func(*IncidentEvent), assign func(*IncidentEvent, *Incident)) error {
 	ids := make([]string, 0, len(nodes))
 	nodeids := make(map[string][]*IncidentEvent)
@@ -455,6 +527,9 @@ func (_q *IncidentEventQuery) querySpec() *sqlgraph.QuerySpec {
 			if fields[i] != incidentevent.FieldID {
 				_spec.Node.Columns = append(_spec.Node.Columns, fields[i])
 			}
+		}
+		if _q.withTenant != nil {
+			_spec.Node.AddColumnOnce(incidentevent.FieldTenantID)
 		}
 		if _q.withIncident != nil {
 			_spec.Node.AddColumnOnce(incidentevent.FieldIncidentID)

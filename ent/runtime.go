@@ -5,16 +5,22 @@ package ent
 import (
 	"github.com/cairn-itdr/cairn/ent/account"
 	"github.com/cairn-itdr/cairn/ent/apikey"
+	"github.com/cairn-itdr/cairn/ent/assignment"
 	"github.com/cairn-itdr/cairn/ent/auditentry"
+	"github.com/cairn-itdr/cairn/ent/auditseal"
 	"github.com/cairn-itdr/cairn/ent/companymapping"
 	"github.com/cairn-itdr/cairn/ent/failedattack"
 	"github.com/cairn-itdr/cairn/ent/finding"
 	"github.com/cairn-itdr/cairn/ent/idempotencykey"
 	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
+	"github.com/cairn-itdr/cairn/ent/invitation"
+	"github.com/cairn-itdr/cairn/ent/member"
 	"github.com/cairn-itdr/cairn/ent/organization"
 	"github.com/cairn-itdr/cairn/ent/psaconnection"
 	"github.com/cairn-itdr/cairn/ent/schema"
+	"github.com/cairn-itdr/cairn/ent/session"
+	"github.com/cairn-itdr/cairn/ent/signinlink"
 	"github.com/cairn-itdr/cairn/ent/tenant"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 	"github.com/cairn-itdr/cairn/ent/ticketevent"
@@ -28,6 +34,8 @@ func init() {
 	apikeyMixin := schema.APIKey{}.Mixin()
 	apikeyMixinFields0 := apikeyMixin[0].Fields()
 	_ = apikeyMixinFields0
+	apikeyMixinFields1 := apikeyMixin[1].Fields()
+	_ = apikeyMixinFields1
 	apikeyFields := schema.APIKey{}.Fields()
 	_ = apikeyFields
 	// apikeyDescOrganizationID is the schema descriptor for organization_id field.
@@ -48,10 +56,30 @@ func init() {
 			return nil
 		}
 	}()
+	// apikeyDescIsReadOnly is the schema descriptor for is_read_only field.
+	apikeyDescIsReadOnly := apikeyMixinFields1[1].Descriptor()
+	// apikey.DefaultIsReadOnly holds the default value on creation for the is_read_only field.
+	apikey.DefaultIsReadOnly = apikeyDescIsReadOnly.Default.(bool)
+	// apikeyDescCanManageTenants is the schema descriptor for can_manage_tenants field.
+	apikeyDescCanManageTenants := apikeyMixinFields1[2].Descriptor()
+	// apikey.DefaultCanManageTenants holds the default value on creation for the can_manage_tenants field.
+	apikey.DefaultCanManageTenants = apikeyDescCanManageTenants.Default.(bool)
+	// apikeyDescCanViewSensitiveTenants is the schema descriptor for can_view_sensitive_tenants field.
+	apikeyDescCanViewSensitiveTenants := apikeyMixinFields1[3].Descriptor()
+	// apikey.DefaultCanViewSensitiveTenants holds the default value on creation for the can_view_sensitive_tenants field.
+	apikey.DefaultCanViewSensitiveTenants = apikeyDescCanViewSensitiveTenants.Default.(bool)
 	// apikeyDescName is the schema descriptor for name field.
 	apikeyDescName := apikeyFields[1].Descriptor()
 	// apikey.NameValidator is a validator for the "name" field. It is called by the builders before save.
 	apikey.NameValidator = apikeyDescName.Validators[0].(func(string) error)
+	// apikeyDescAssignedOnly is the schema descriptor for assigned_only field.
+	apikeyDescAssignedOnly := apikeyFields[7].Descriptor()
+	// apikey.DefaultAssignedOnly holds the default value on creation for the assigned_only field.
+	apikey.DefaultAssignedOnly = apikeyDescAssignedOnly.Default.(bool)
+	// apikeyDescCreatedByID is the schema descriptor for created_by_id field.
+	apikeyDescCreatedByID := apikeyFields[8].Descriptor()
+	// apikey.CreatedByIDValidator is a validator for the "created_by_id" field. It is called by the builders before save.
+	apikey.CreatedByIDValidator = apikeyDescCreatedByID.Validators[0].(func(string) error)
 	// apikeyDescID is the schema descriptor for id field.
 	apikeyDescID := apikeyFields[0].Descriptor()
 	// apikey.DefaultID holds the default value on creation for the id field.
@@ -123,6 +151,71 @@ func init() {
 	account.DefaultID = accountDescID.Default.(func() string)
 	// account.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	account.IDValidator = accountDescID.Validators[0].(func(string) error)
+	assignmentMixin := schema.Assignment{}.Mixin()
+	assignmentMixinFields0 := assignmentMixin[0].Fields()
+	_ = assignmentMixinFields0
+	assignmentFields := schema.Assignment{}.Fields()
+	_ = assignmentFields
+	// assignmentDescOrganizationID is the schema descriptor for organization_id field.
+	assignmentDescOrganizationID := assignmentMixinFields0[0].Descriptor()
+	// assignment.OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
+	assignment.OrganizationIDValidator = func() func(string) error {
+		validators := assignmentDescOrganizationID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(organization_id string) error {
+			for _, fn := range fns {
+				if err := fn(organization_id); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// assignmentDescTenantID is the schema descriptor for tenant_id field.
+	assignmentDescTenantID := assignmentMixinFields0[1].Descriptor()
+	// assignment.TenantIDValidator is a validator for the "tenant_id" field. It is called by the builders before save.
+	assignment.TenantIDValidator = func() func(string) error {
+		validators := assignmentDescTenantID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(tenant string) error {
+			for _, fn := range fns {
+				if err := fn(tenant); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// assignmentDescHolderID is the schema descriptor for holder_id field.
+	assignmentDescHolderID := assignmentFields[1].Descriptor()
+	// assignment.HolderIDValidator is a validator for the "holder_id" field. It is called by the builders before save.
+	assignment.HolderIDValidator = func() func(string) error {
+		validators := assignmentDescHolderID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(holder_id string) error {
+			for _, fn := range fns {
+				if err := fn(holder_id); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// assignmentDescID is the schema descriptor for id field.
+	assignmentDescID := assignmentFields[0].Descriptor()
+	// assignment.DefaultID holds the default value on creation for the id field.
+	assignment.DefaultID = assignmentDescID.Default.(func() string)
+	// assignment.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	assignment.IDValidator = assignmentDescID.Validators[0].(func(string) error)
 	auditentryMixin := schema.AuditEntry{}.Mixin()
 	auditentryMixinFields0 := auditentryMixin[0].Fields()
 	_ = auditentryMixinFields0
@@ -146,8 +239,12 @@ func init() {
 			return nil
 		}
 	}()
+	// auditentryDescPrincipalStaff is the schema descriptor for principal_staff field.
+	auditentryDescPrincipalStaff := auditentryFields[5].Descriptor()
+	// auditentry.DefaultPrincipalStaff holds the default value on creation for the principal_staff field.
+	auditentry.DefaultPrincipalStaff = auditentryDescPrincipalStaff.Default.(bool)
 	// auditentryDescTenantID is the schema descriptor for tenant_id field.
-	auditentryDescTenantID := auditentryFields[6].Descriptor()
+	auditentryDescTenantID := auditentryFields[7].Descriptor()
 	// auditentry.TenantIDValidator is a validator for the "tenant_id" field. It is called by the builders before save.
 	auditentry.TenantIDValidator = auditentryDescTenantID.Validators[0].(func(string) error)
 	// auditentryDescID is the schema descriptor for id field.
@@ -156,6 +253,43 @@ func init() {
 	auditentry.DefaultID = auditentryDescID.Default.(func() string)
 	// auditentry.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	auditentry.IDValidator = auditentryDescID.Validators[0].(func(string) error)
+	auditsealMixin := schema.AuditSeal{}.Mixin()
+	auditsealMixinFields0 := auditsealMixin[0].Fields()
+	_ = auditsealMixinFields0
+	auditsealFields := schema.AuditSeal{}.Fields()
+	_ = auditsealFields
+	// auditsealDescOrganizationID is the schema descriptor for organization_id field.
+	auditsealDescOrganizationID := auditsealMixinFields0[0].Descriptor()
+	// auditseal.OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
+	auditseal.OrganizationIDValidator = func() func(string) error {
+		validators := auditsealDescOrganizationID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(organization_id string) error {
+			for _, fn := range fns {
+				if err := fn(organization_id); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// auditsealDescSequence is the schema descriptor for sequence field.
+	auditsealDescSequence := auditsealFields[1].Descriptor()
+	// auditseal.SequenceValidator is a validator for the "sequence" field. It is called by the builders before save.
+	auditseal.SequenceValidator = auditsealDescSequence.Validators[0].(func(int64) error)
+	// auditsealDescEntryID is the schema descriptor for entry_id field.
+	auditsealDescEntryID := auditsealFields[2].Descriptor()
+	// auditseal.EntryIDValidator is a validator for the "entry_id" field. It is called by the builders before save.
+	auditseal.EntryIDValidator = auditsealDescEntryID.Validators[0].(func(string) error)
+	// auditsealDescID is the schema descriptor for id field.
+	auditsealDescID := auditsealFields[0].Descriptor()
+	// auditseal.DefaultID holds the default value on creation for the id field.
+	auditseal.DefaultID = auditsealDescID.Default.(func() string)
+	// auditseal.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	auditseal.IDValidator = auditsealDescID.Validators[0].(func(string) error)
 	companymappingMixin := schema.CompanyMapping{}.Mixin()
 	companymappingMixinFields0 := companymappingMixin[0].Fields()
 	_ = companymappingMixinFields0
@@ -243,9 +377,9 @@ func init() {
 			validators[0].(func(string) error),
 			validators[1].(func(string) error),
 		}
-		return func(tenant_id string) error {
+		return func(tenant string) error {
 			for _, fn := range fns {
-				if err := fn(tenant_id); err != nil {
+				if err := fn(tenant); err != nil {
 					return err
 				}
 			}
@@ -298,9 +432,9 @@ func init() {
 			validators[0].(func(string) error),
 			validators[1].(func(string) error),
 		}
-		return func(tenant_id string) error {
+		return func(tenant string) error {
 			for _, fn := range fns {
-				if err := fn(tenant_id); err != nil {
+				if err := fn(tenant); err != nil {
 					return err
 				}
 			}
@@ -481,9 +615,9 @@ func init() {
 			validators[0].(func(string) error),
 			validators[1].(func(string) error),
 		}
-		return func(tenant_id string) error {
+		return func(tenant string) error {
 			for _, fn := range fns {
-				if err := fn(tenant_id); err != nil {
+				if err := fn(tenant); err != nil {
 					return err
 				}
 			}
@@ -508,6 +642,136 @@ func init() {
 	incidentevent.DefaultID = incidenteventDescID.Default.(func() string)
 	// incidentevent.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	incidentevent.IDValidator = incidenteventDescID.Validators[0].(func(string) error)
+	invitationMixin := schema.Invitation{}.Mixin()
+	invitationMixinFields0 := invitationMixin[0].Fields()
+	_ = invitationMixinFields0
+	invitationMixinFields1 := invitationMixin[1].Fields()
+	_ = invitationMixinFields1
+	invitationFields := schema.Invitation{}.Fields()
+	_ = invitationFields
+	// invitationDescOrganizationID is the schema descriptor for organization_id field.
+	invitationDescOrganizationID := invitationMixinFields0[0].Descriptor()
+	// invitation.OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
+	invitation.OrganizationIDValidator = func() func(string) error {
+		validators := invitationDescOrganizationID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(organization_id string) error {
+			for _, fn := range fns {
+				if err := fn(organization_id); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// invitationDescIsReadOnly is the schema descriptor for is_read_only field.
+	invitationDescIsReadOnly := invitationMixinFields1[1].Descriptor()
+	// invitation.DefaultIsReadOnly holds the default value on creation for the is_read_only field.
+	invitation.DefaultIsReadOnly = invitationDescIsReadOnly.Default.(bool)
+	// invitationDescCanManageTenants is the schema descriptor for can_manage_tenants field.
+	invitationDescCanManageTenants := invitationMixinFields1[2].Descriptor()
+	// invitation.DefaultCanManageTenants holds the default value on creation for the can_manage_tenants field.
+	invitation.DefaultCanManageTenants = invitationDescCanManageTenants.Default.(bool)
+	// invitationDescCanViewSensitiveTenants is the schema descriptor for can_view_sensitive_tenants field.
+	invitationDescCanViewSensitiveTenants := invitationMixinFields1[3].Descriptor()
+	// invitation.DefaultCanViewSensitiveTenants holds the default value on creation for the can_view_sensitive_tenants field.
+	invitation.DefaultCanViewSensitiveTenants = invitationDescCanViewSensitiveTenants.Default.(bool)
+	// invitationDescEmail is the schema descriptor for email field.
+	invitationDescEmail := invitationFields[1].Descriptor()
+	// invitation.EmailValidator is a validator for the "email" field. It is called by the builders before save.
+	invitation.EmailValidator = func() func(string) error {
+		validators := invitationDescEmail.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(email string) error {
+			for _, fn := range fns {
+				if err := fn(email); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// invitationDescSendError is the schema descriptor for send_error field.
+	invitationDescSendError := invitationFields[10].Descriptor()
+	// invitation.DefaultSendError holds the default value on creation for the send_error field.
+	invitation.DefaultSendError = invitationDescSendError.Default.(string)
+	// invitationDescID is the schema descriptor for id field.
+	invitationDescID := invitationFields[0].Descriptor()
+	// invitation.DefaultID holds the default value on creation for the id field.
+	invitation.DefaultID = invitationDescID.Default.(func() string)
+	// invitation.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	invitation.IDValidator = invitationDescID.Validators[0].(func(string) error)
+	memberMixin := schema.Member{}.Mixin()
+	memberMixinFields0 := memberMixin[0].Fields()
+	_ = memberMixinFields0
+	memberMixinFields1 := memberMixin[1].Fields()
+	_ = memberMixinFields1
+	memberFields := schema.Member{}.Fields()
+	_ = memberFields
+	// memberDescOrganizationID is the schema descriptor for organization_id field.
+	memberDescOrganizationID := memberMixinFields0[0].Descriptor()
+	// member.OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
+	member.OrganizationIDValidator = func() func(string) error {
+		validators := memberDescOrganizationID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(organization_id string) error {
+			for _, fn := range fns {
+				if err := fn(organization_id); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// memberDescIsReadOnly is the schema descriptor for is_read_only field.
+	memberDescIsReadOnly := memberMixinFields1[1].Descriptor()
+	// member.DefaultIsReadOnly holds the default value on creation for the is_read_only field.
+	member.DefaultIsReadOnly = memberDescIsReadOnly.Default.(bool)
+	// memberDescCanManageTenants is the schema descriptor for can_manage_tenants field.
+	memberDescCanManageTenants := memberMixinFields1[2].Descriptor()
+	// member.DefaultCanManageTenants holds the default value on creation for the can_manage_tenants field.
+	member.DefaultCanManageTenants = memberDescCanManageTenants.Default.(bool)
+	// memberDescCanViewSensitiveTenants is the schema descriptor for can_view_sensitive_tenants field.
+	memberDescCanViewSensitiveTenants := memberMixinFields1[3].Descriptor()
+	// member.DefaultCanViewSensitiveTenants holds the default value on creation for the can_view_sensitive_tenants field.
+	member.DefaultCanViewSensitiveTenants = memberDescCanViewSensitiveTenants.Default.(bool)
+	// memberDescEmail is the schema descriptor for email field.
+	memberDescEmail := memberFields[1].Descriptor()
+	// member.EmailValidator is a validator for the "email" field. It is called by the builders before save.
+	member.EmailValidator = func() func(string) error {
+		validators := memberDescEmail.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(email string) error {
+			for _, fn := range fns {
+				if err := fn(email); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// memberDescName is the schema descriptor for name field.
+	memberDescName := memberFields[2].Descriptor()
+	// member.NameValidator is a validator for the "name" field. It is called by the builders before save.
+	member.NameValidator = memberDescName.Validators[0].(func(string) error)
+	// memberDescID is the schema descriptor for id field.
+	memberDescID := memberFields[0].Descriptor()
+	// member.DefaultID holds the default value on creation for the id field.
+	member.DefaultID = memberDescID.Default.(func() string)
+	// member.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	member.IDValidator = memberDescID.Validators[0].(func(string) error)
 	organizationFields := schema.Organization{}.Fields()
 	_ = organizationFields
 	// organizationDescName is the schema descriptor for name field.
@@ -639,6 +903,76 @@ func init() {
 	psaconnection.DefaultID = psaconnectionDescID.Default.(func() string)
 	// psaconnection.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	psaconnection.IDValidator = psaconnectionDescID.Validators[0].(func(string) error)
+	sessionMixin := schema.Session{}.Mixin()
+	sessionMixinFields0 := sessionMixin[0].Fields()
+	_ = sessionMixinFields0
+	sessionFields := schema.Session{}.Fields()
+	_ = sessionFields
+	// sessionDescOrganizationID is the schema descriptor for organization_id field.
+	sessionDescOrganizationID := sessionMixinFields0[0].Descriptor()
+	// session.OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
+	session.OrganizationIDValidator = func() func(string) error {
+		validators := sessionDescOrganizationID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(organization_id string) error {
+			for _, fn := range fns {
+				if err := fn(organization_id); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// sessionDescMemberID is the schema descriptor for member_id field.
+	sessionDescMemberID := sessionFields[1].Descriptor()
+	// session.MemberIDValidator is a validator for the "member_id" field. It is called by the builders before save.
+	session.MemberIDValidator = sessionDescMemberID.Validators[0].(func(string) error)
+	// sessionDescUserAgent is the schema descriptor for user_agent field.
+	sessionDescUserAgent := sessionFields[4].Descriptor()
+	// session.UserAgentValidator is a validator for the "user_agent" field. It is called by the builders before save.
+	session.UserAgentValidator = sessionDescUserAgent.Validators[0].(func(string) error)
+	// sessionDescID is the schema descriptor for id field.
+	sessionDescID := sessionFields[0].Descriptor()
+	// session.DefaultID holds the default value on creation for the id field.
+	session.DefaultID = sessionDescID.Default.(func() string)
+	// session.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	session.IDValidator = sessionDescID.Validators[0].(func(string) error)
+	signinlinkMixin := schema.SignInLink{}.Mixin()
+	signinlinkMixinFields0 := signinlinkMixin[0].Fields()
+	_ = signinlinkMixinFields0
+	signinlinkFields := schema.SignInLink{}.Fields()
+	_ = signinlinkFields
+	// signinlinkDescOrganizationID is the schema descriptor for organization_id field.
+	signinlinkDescOrganizationID := signinlinkMixinFields0[0].Descriptor()
+	// signinlink.OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
+	signinlink.OrganizationIDValidator = func() func(string) error {
+		validators := signinlinkDescOrganizationID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(organization_id string) error {
+			for _, fn := range fns {
+				if err := fn(organization_id); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// signinlinkDescMemberID is the schema descriptor for member_id field.
+	signinlinkDescMemberID := signinlinkFields[1].Descriptor()
+	// signinlink.MemberIDValidator is a validator for the "member_id" field. It is called by the builders before save.
+	signinlink.MemberIDValidator = signinlinkDescMemberID.Validators[0].(func(string) error)
+	// signinlinkDescID is the schema descriptor for id field.
+	signinlinkDescID := signinlinkFields[0].Descriptor()
+	// signinlink.DefaultID holds the default value on creation for the id field.
+	signinlink.DefaultID = signinlinkDescID.Default.(func() string)
+	// signinlink.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	signinlink.IDValidator = signinlinkDescID.Validators[0].(func(string) error)
 	tenantMixin := schema.Tenant{}.Mixin()
 	tenantMixinFields0 := tenantMixin[0].Fields()
 	_ = tenantMixinFields0
@@ -746,9 +1080,9 @@ func init() {
 			validators[0].(func(string) error),
 			validators[1].(func(string) error),
 		}
-		return func(tenant_id string) error {
+		return func(tenant string) error {
 			for _, fn := range fns {
-				if err := fn(tenant_id); err != nil {
+				if err := fn(tenant); err != nil {
 					return err
 				}
 			}
@@ -893,9 +1227,9 @@ func init() {
 			validators[0].(func(string) error),
 			validators[1].(func(string) error),
 		}
-		return func(tenant_id string) error {
+		return func(tenant string) error {
 			for _, fn := range fns {
-				if err := fn(tenant_id); err != nil {
+				if err := fn(tenant); err != nil {
 					return err
 				}
 			}
@@ -944,9 +1278,9 @@ func init() {
 			validators[0].(func(string) error),
 			validators[1].(func(string) error),
 		}
-		return func(tenant_id string) error {
+		return func(tenant string) error {
 			for _, fn := range fns {
-				if err := fn(tenant_id); err != nil {
+				if err := fn(tenant); err != nil {
 					return err
 				}
 			}

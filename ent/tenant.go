@@ -39,39 +39,17 @@ type Tenant struct {
 
 // TenantEdges holds the relations/edges for other nodes in the graph.
 type TenantEdges struct {
-	// Accounts holds the value of the accounts edge.
-	Accounts []*Account `json:"accounts,omitempty"`
-	// Incidents holds the value of the incidents edge.
-	Incidents []*Incident `json:"incidents,omitempty"`
 	// CompanyMappings holds the value of the companyMappings edge.
 	CompanyMappings []*CompanyMapping `json:"companyMappings,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [3]bool
-}
-
-// AccountsOrErr returns the Accounts value or an error if the edge
-// was not loaded in eager-loading.
-func (e TenantEdges) AccountsOrErr() ([]*Account, error) {
-	if e.loadedTypes[0] {
-		return e.Accounts, nil
-	}
-	return nil, &NotLoadedError{edge: "accounts"}
-}
-
-// IncidentsOrErr returns the Incidents value or an error if the edge
-// was not loaded in eager-loading.
-func (e TenantEdges) IncidentsOrErr() ([]*Incident, error) {
-	if e.loadedTypes[1] {
-		return e.Incidents, nil
-	}
-	return nil, &NotLoadedError{edge: "incidents"}
+	loadedTypes [1]bool
 }
 
 // CompanyMappingsOrErr returns the CompanyMappings value or an error if the edge
 // was not loaded in eager-loading.
 func (e TenantEdges) CompanyMappingsOrErr() ([]*CompanyMapping, error) {
-	if e.loadedTypes[2] {
+	if e.loadedTypes[0] {
 		return e.CompanyMappings, nil
 	}
 	return nil, &NotLoadedError{edge: "companyMappings"}
@@ -163,16 +141,6 @@ func (_m *Tenant) assignValues(columns []string, values []any) error {
 // This includes values selected through modifiers, order, etc.
 func (_m *Tenant) Value(name string) (ent.Value, error) {
 	return _m.selectValues.Get(name)
-}
-
-// QueryAccounts queries the "accounts" edge of the Tenant entity.
-func (_m *Tenant) QueryAccounts() *AccountQuery {
-	return NewTenantClient(_m.config).QueryAccounts(_m)
-}
-
-// QueryIncidents queries the "incidents" edge of the Tenant entity.
-func (_m *Tenant) QueryIncidents() *IncidentQuery {
-	return NewTenantClient(_m.config).QueryIncidents(_m)
 }
 
 // QueryCompanyMappings queries the "companyMappings" edge of the Tenant entity.

@@ -12,9 +12,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
-	"github.com/cairn-itdr/cairn/ent/account"
 	"github.com/cairn-itdr/cairn/ent/companymapping"
-	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/predicate"
 	"github.com/cairn-itdr/cairn/ent/tenant"
 )
@@ -26,8 +24,6 @@ type TenantQuery struct {
 	order               []tenant.OrderOption
 	inters              []Interceptor
 	predicates          []predicate.Tenant
-	withAccounts        *AccountQuery
-	withIncidents       *IncidentQuery
 	withCompanyMappings *CompanyMappingQuery
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
@@ -65,50 +61,6 @@ func (_q *TenantQuery) Order(o ...tenant.OrderOption) *TenantQuery {
 	return _q
 }
 
-// QueryAccounts chains the current query on the "accounts" edge.
-func (_q *TenantQuery) QueryAccounts() *AccountQuery {
-	query := (&AccountClient{config: _q.config}).Query()
-	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
-		if err := _q.prepareQuery(ctx); err != nil {
-			return nil, err
-		}
-		selector := _q.sqlQuery(ctx)
-		if err := selector.Err(); err != nil {
-			return nil, err
-		}
-		step := sqlgraph.NewStep(
-			sqlgraph.From(tenant.Table, tenant.FieldID, selector),
-			sqlgraph.To(account.Table, account.FieldID),
-			sqlgraph.Edge(sqlgraph.O2M, false, tenant.AccountsTable, tenant.AccountsColumn),
-		)
-		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
-		return fromU, nil
-	}
-	return query
-}
-
-// QueryIncidents chains the current query on the "incidents" edge.
-func (_q *TenantQuery) QueryIncidents() *IncidentQuery {
-	query := (&IncidentClient{config: _q.config}).Query()
-	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
-		if err := _q.prepareQuery(ctx); err != nil {
-			return nil, err
-		}
-		selector := _q.sqlQuery(ctx)
-		if err := selector.Err(); err != nil {
-			return nil, err
-		}
-		step := sqlgraph.NewStep(
-			sqlgraph.From(tenant.Table, tenant.FieldID, selector),
-			sqlgraph.To(incident.Table, incident.FieldID),
-			sqlgraph.Edge(sqlgraph.O2M, false, tenant.IncidentsTable, tenant.IncidentsColumn),
-		)
-		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
-		return fromU, nil
-	}
-	return query
-}
-
 // QueryCompanyMappings chains the current query on the "companyMappings" edge.
 func (_q *TenantQuery) QueryCompanyMappings() *CompanyMappingQuery {
 	query := (&CompanyMappingClient{config: _q.config}).Query()
@@ -123,7 +75,7 @@ func (_q *TenantQuery) QueryCompanyMappings() *CompanyMappingQuery {
 		step := sqlgraph.NewStep(
 			sqlgraph.From(tenant.Table, tenant.FieldID, selector),
 			sqlgraph.To(companymapping.Table, companymapping.FieldID),
-			sqlgraph.Edge(sqlgraph.O2M, false, tenant.CompanyMappingsTable, tenant.CompanyMappingsColumn),
+			sqlgraph.Edge(sqlgraph.O2M, true, tenant.CompanyMappingsTable, tenant.CompanyMappingsColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -323,35 +275,11 @@ func (_q *TenantQuery) Clone() *TenantQuery {
 		order:               append([]tenant.OrderOption{}, _q.order...),
 		inters:              append([]Interceptor{}, _q.inters...),
 		predicates:          append([]predicate.Tenant{}, _q.predicates...),
-		withAccounts:        _q.withAccounts.Clone(),
-		withIncidents:       _q.withIncidents.Clone(),
 		withCompanyMappings: _q.withCompanyMappings.Clone(),
 		// clone intermediate query.
 		sql:  _q.sql.Clone(),
 		path: _q.path,
 	}
-}
-
-// WithAccounts tells the query-builder to eager-load the nodes that are connected to
-// the "accounts" edge. The optional arguments are used to configure the query builder of the edge.
-func (_q *TenantQuery) WithAccounts(opts ...func(*AccountQuery)) *TenantQuery {
-	query := (&AccountClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	_q.withAccounts = query
-	return _q
-}
-
-// WithIncidents tells the query-builder to eager-load the nodes that are connected to
-// the "incidents" edge. The optional arguments are used to configure the query builder of the edge.
-func (_q *TenantQuery) WithIncidents(opts ...func(*IncidentQuery)) *TenantQuery {
-	query := (&IncidentClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	_q.withIncidents = query
-	return _q
 }
 
 // WithCompanyMappings tells the query-builder to eager-load the nodes that are connected to
@@ -443,9 +371,7 @@ func (_q *TenantQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Tenan
 	var (
 		nodes       = []*Tenant{}
 		_spec       = _q.querySpec()
-		loadedTypes = [3]bool{
-			_q.withAccounts != nil,
-			_q.withIncidents != nil,
+		loadedTypes = [1]bool{
 			_q.withCompanyMappings != nil,
 		}
 	)
@@ -467,20 +393,6 @@ func (_q *TenantQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Tenan
 	if len(nodes) == 0 {
 		return nodes, nil
 	}
-	if query := _q.withAccounts; query != nil {
-		if err := _q.loadAccounts(ctx, query, nodes,
-			func(n *Tenant) { n.Edges.Accounts = []*Account{} },
-			func(n *Tenant, e *Account) { n.Edges.Accounts = append(n.Edges.Accounts, e) }); err != nil {
-			return nil, err
-		}
-	}
-	if query := _q.withIncidents; query != nil {
-		if err := _q.loadIncidents(ctx, query, nodes,
-			func(n *Tenant) { n.Edges.Incidents = []*Incident{} },
-			func(n *Tenant, e *Incident) { n.Edges.Incidents = append(n.Edges.Incidents, e) }); err != nil {
-			return nil, err
-		}
-	}
 	if query := _q.withCompanyMappings; query != nil {
 		if err := _q.loadCompanyMappings(ctx, query, nodes,
 			func(n *Tenant) { n.Edges.CompanyMappings = []*CompanyMapping{} },
@@ -491,66 +403,6 @@ func (_q *TenantQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Tenan
 	return nodes, nil
 }
 
-func (_q *TenantQuery) loadAccounts(ctx context.Context, query *AccountQuery, nodes []*Tenant, init func(*Tenant), assign func(*Tenant, *Account)) error {
-	fks := make([]driver.Value, 0, len(nodes))
-	nodeids := make(map[string]*Tenant)
-	for i := range nodes {
-		fks = append(fks, nodes[i].ID)
-		nodeids[nodes[i].ID] = nodes[i]
-		if init != nil {
-			init(nodes[i])
-		}
-	}
-	if len(query.ctx.Fields) > 0 {
-		query.ctx.AppendFieldOnce(account.FieldTenantID)
-	}
-	query.Where(predicate.Account(func(s *sql.Selector) {
-		s.Where(sql.InValues(s.C(tenant.AccountsColumn), fks...))
-	}))
-	neighbors, err := query.All(ctx)
-	if err != nil {
-		return err
-	}
-	for _, n := range neighbors {
-		fk := n.TenantID
-		node, ok := nodeids[fk]
-		if !ok {
-			return fmt.Errorf(`unexpected referenced foreign-key "tenant_id" returned %v for node %v`, fk, n.ID)
-		}
-		assign(node, n)
-	}
-	return nil
-}
-func (_q *TenantQuery) loadIncidents(ctx context.Context, query *IncidentQuery, nodes []*Tenant, init func(*Tenant), assign func(*Tenant, *Incident)) error {
-	fks := make([]driver.Value, 0, len(nodes))
-	nodeids := make(map[string]*Tenant)
-	for i := range nodes {
-		fks = append(fks, nodes[i].ID)
-		nodeids[nodes[i].ID] = nodes[i]
-		if init != nil {
-			init(nodes[i])
-		}
-	}
-	if len(query.ctx.Fields) > 0 {
-		query.ctx.AppendFieldOnce(incident.FieldTenantID)
-	}
-	query.Where(predicate.Incident(func(s *sql.Selector) {
-		s.Where(sql.InValues(s.C(tenant.IncidentsColumn), fks...))
-	}))
-	neighbors, err := query.All(ctx)
-	if err != nil {
-		return err
-	}
-	for _, n := range neighbors {
-		fk := n.TenantID
-		node, ok := nodeids[fk]
-		if !ok {
-			return fmt.Errorf(`unexpected referenced foreign-key "tenant_id" returned %v for node %v`, fk, n.ID)
-		}
-		assign(node, n)
-	}
-	return nil
-}
 func (_q *TenantQuery) loadCompanyMappings(ctx context.Context, query *CompanyMappingQuery, nodes []*Tenant, init func(*Tenant), assign func(*Tenant, *CompanyMapping)) error {
 	fks := make([]driver.Value, 0, len(nodes))
 	nodeids := make(map[string]*Tenant)

@@ -10,9 +10,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
-	"github.com/cairn-itdr/cairn/ent/account"
 	"github.com/cairn-itdr/cairn/ent/companymapping"
-	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/predicate"
 	"github.com/cairn-itdr/cairn/ent/tenant"
 )
@@ -106,36 +104,6 @@ func (_u *TenantUpdate) SetNillableSensitive(v *bool) *TenantUpdate {
 	return _u
 }
 
-// AddAccountIDs adds the "accounts" edge to the Account entity by IDs.
-func (_u *TenantUpdate) AddAccountIDs(ids ...string) *TenantUpdate {
-	_u.mutation.AddAccountIDs(ids...)
-	return _u
-}
-
-// AddAccounts adds the "accounts" edges to the Account entity.
-func (_u *TenantUpdate) AddAccounts(v ...*Account) *TenantUpdate {
-	ids := make([]string, len(v))
-	for i := range v {
-		ids[i] = v[i].ID
-	}
-	return _u.AddAccountIDs(ids...)
-}
-
-// AddIncidentIDs adds the "incidents" edge to the Incident entity by IDs.
-func (_u *TenantUpdate) AddIncidentIDs(ids ...string) *TenantUpdate {
-	_u.mutation.AddIncidentIDs(ids...)
-	return _u
-}
-
-// AddIncidents adds the "incidents" edges to the Incident entity.
-func (_u *TenantUpdate) AddIncidents(v ...*Incident) *TenantUpdate {
-	ids := make([]string, len(v))
-	for i := range v {
-		ids[i] = v[i].ID
-	}
-	return _u.AddIncidentIDs(ids...)
-}
-
 // AddCompanyMappingIDs adds the "companyMappings" edge to the CompanyMapping entity by IDs.
 func (_u *TenantUpdate) AddCompanyMappingIDs(ids ...string) *TenantUpdate {
 	_u.mutation.AddCompanyMappingIDs(ids...)
@@ -154,48 +122,6 @@ func (_u *TenantUpdate) AddCompanyMappings(v ...*CompanyMapping) *TenantUpdate {
 // Mutation returns the TenantMutation object of the builder.
 func (_u *TenantUpdate) Mutation() *TenantMutation {
 	return _u.mutation
-}
-
-// ClearAccounts clears all "accounts" edges to the Account entity.
-func (_u *TenantUpdate) ClearAccounts() *TenantUpdate {
-	_u.mutation.ClearAccounts()
-	return _u
-}
-
-// RemoveAccountIDs removes the "accounts" edge to Account entities by IDs.
-func (_u *TenantUpdate) RemoveAccountIDs(ids ...string) *TenantUpdate {
-	_u.mutation.RemoveAccountIDs(ids...)
-	return _u
-}
-
-// RemoveAccounts removes "accounts" edges to Account entities.
-func (_u *TenantUpdate) RemoveAccounts(v ...*Account) *TenantUpdate {
-	ids := make([]string, len(v))
-	for i := range v {
-		ids[i] = v[i].ID
-	}
-	return _u.RemoveAccountIDs(ids...)
-}
-
-// ClearIncidents clears all "incidents" edges to the Incident entity.
-func (_u *TenantUpdate) ClearIncidents() *TenantUpdate {
-	_u.mutation.ClearIncidents()
-	return _u
-}
-
-// RemoveIncidentIDs removes the "incidents" edge to Incident entities by IDs.
-func (_u *TenantUpdate) RemoveIncidentIDs(ids ...string) *TenantUpdate {
-	_u.mutation.RemoveIncidentIDs(ids...)
-	return _u
-}
-
-// RemoveIncidents removes "incidents" edges to Incident entities.
-func (_u *TenantUpdate) RemoveIncidents(v ...*Incident) *TenantUpdate {
-	ids := make([]string, len(v))
-	for i := range v {
-		ids[i] = v[i].ID
-	}
-	return _u.RemoveIncidentIDs(ids...)
 }
 
 // ClearCompanyMappings clears all "companyMappings" edges to the CompanyMapping entity.
@@ -301,100 +227,10 @@ func (_u *TenantUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.Sensitive(); ok {
 		_spec.SetField(tenant.FieldSensitive, field.TypeBool, value)
 	}
-	if _u.mutation.AccountsCleared() {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   tenant.AccountsTable,
-			Columns: []string{tenant.AccountsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(account.FieldID, field.TypeString),
-			},
-		}
-		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
-	}
-	if nodes := _u.mutation.RemovedAccountsIDs(); len(nodes) > 0 && !_u.mutation.AccountsCleared() {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   tenant.AccountsTable,
-			Columns: []string{tenant.AccountsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(account.FieldID, field.TypeString),
-			},
-		}
-		for _, k := range nodes {
-			edge.Target.Nodes = append(edge.Target.Nodes, k)
-		}
-		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
-	}
-	if nodes := _u.mutation.AccountsIDs(); len(nodes) > 0 {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   tenant.AccountsTable,
-			Columns: []string{tenant.AccountsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(account.FieldID, field.TypeString),
-			},
-		}
-		for _, k := range nodes {
-			edge.Target.Nodes = append(edge.Target.Nodes, k)
-		}
-		_spec.Edges.Add = append(_spec.Edges.Add, edge)
-	}
-	if _u.mutation.IncidentsCleared() {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   tenant.IncidentsTable,
-			Columns: []string{tenant.IncidentsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(incident.FieldID, field.TypeString),
-			},
-		}
-		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
-	}
-	if nodes := _u.mutation.RemovedIncidentsIDs(); len(nodes) > 0 && !_u.mutation.IncidentsCleared() {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   tenant.IncidentsTable,
-			Columns: []string{tenant.IncidentsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(incident.FieldID, field.TypeString),
-			},
-		}
-		for _, k := range nodes {
-			edge.Target.Nodes = append(edge.Target.Nodes, k)
-		}
-		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
-	}
-	if nodes := _u.mutation.IncidentsIDs(); len(nodes) > 0 {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   tenant.IncidentsTable,
-			Columns: []string{tenant.IncidentsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(incident.FieldID, field.TypeString),
-			},
-		}
-		for _, k := range nodes {
-			edge.Target.Nodes = append(edge.Target.Nodes, k)
-		}
-		_spec.Edges.Add = append(_spec.Edges.Add, edge)
-	}
 	if _u.mutation.CompanyMappingsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
-			Inverse: false,
+			Inverse: true,
 			Table:   tenant.CompanyMappingsTable,
 			Columns: []string{tenant.CompanyMappingsColumn},
 			Bidi:    false,
@@ -407,7 +243,7 @@ func (_u *TenantUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if nodes := _u.mutation.RemovedCompanyMappingsIDs(); len(nodes) > 0 && !_u.mutation.CompanyMappingsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
-			Inverse: false,
+			Inverse: true,
 			Table:   tenant.CompanyMappingsTable,
 			Columns: []string{tenant.CompanyMappingsColumn},
 			Bidi:    false,
@@ -423,7 +259,7 @@ func (_u *TenantUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if nodes := _u.mutation.CompanyMappingsIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
-			Inverse: false,
+			Inverse: true,
 			Table:   tenant.CompanyMappingsTable,
 			Columns: []string{tenant.CompanyMappingsColumn},
 			Bidi:    false,
@@ -532,36 +368,6 @@ func (_u *TenantUpdateOne) SetNillableSensitive(v *bool) *TenantUpdateOne {
 	return _u
 }
 
-// AddAccountIDs adds the "accounts" edge to the Account entity by IDs.
-func (_u *TenantUpdateOne) AddAccountIDs(ids ...string) *TenantUpdateOne {
-	_u.mutation.AddAccountIDs(ids...)
-	return _u
-}
-
-// AddAccounts adds the "accounts" edges to the Account entity.
-func (_u *TenantUpdateOne) AddAccounts(v ...*Account) *TenantUpdateOne {
-	ids := make([]string, len(v))
-	for i := range v {
-		ids[i] = v[i].ID
-	}
-	return _u.AddAccountIDs(ids...)
-}
-
-// AddIncidentIDs adds the "incidents" edge to the Incident entity by IDs.
-func (_u *TenantUpdateOne) AddIncidentIDs(ids ...string) *TenantUpdateOne {
-	_u.mutation.AddIncidentIDs(ids...)
-	return _u
-}
-
-// AddIncidents adds the "incidents" edges to the Incident entity.
-func (_u *TenantUpdateOne) AddIncidents(v ...*Incident) *TenantUpdateOne {
-	ids := make([]string, len(v))
-	for i := range v {
-		ids[i] = v[i].ID
-	}
-	return _u.AddIncidentIDs(ids...)
-}
-
 // AddCompanyMappingIDs adds the "companyMappings" edge to the CompanyMapping entity by IDs.
 func (_u *TenantUpdateOne) AddCompanyMappingIDs(ids ...string) *TenantUpdateOne {
 	_u.mutation.AddCompanyMappingIDs(ids...)
@@ -580,48 +386,6 @@ func (_u *TenantUpdateOne) AddCompanyMappings(v ...*CompanyMapping) *TenantUpdat
 // Mutation returns the TenantMutation object of the builder.
 func (_u *TenantUpdateOne) Mutation() *TenantMutation {
 	return _u.mutation
-}
-
-// ClearAccounts clears all "accounts" edges to the Account entity.
-func (_u *TenantUpdateOne) ClearAccounts() *TenantUpdateOne {
-	_u.mutation.ClearAccounts()
-	return _u
-}
-
-// RemoveAccountIDs removes the "accounts" edge to Account entities by IDs.
-func (_u *TenantUpdateOne) RemoveAccountIDs(ids ...string) *TenantUpdateOne {
-	_u.mutation.RemoveAccountIDs(ids...)
-	return _u
-}
-
-// RemoveAccounts removes "accounts" edges to Account entities.
-func (_u *TenantUpdateOne) RemoveAccounts(v ...*Account) *TenantUpdateOne {
-	ids := make([]string, len(v))
-	for i := range v {
-		ids[i] = v[i].ID
-	}
-	return _u.RemoveAccountIDs(ids...)
-}
-
-// ClearIncidents clears all "incidents" edges to the Incident entity.
-func (_u *TenantUpdateOne) ClearIncidents() *TenantUpdateOne {
-	_u.mutation.ClearIncidents()
-	return _u
-}
-
-// RemoveIncidentIDs removes the "incidents" edge to Incident entities by IDs.
-func (_u *TenantUpdateOne) RemoveIncidentIDs(ids ...string) *TenantUpdateOne {
-	_u.mutation.RemoveIncidentIDs(ids...)
-	return _u
-}
-
-// RemoveIncidents removes "incidents" edges to Incident entities.
-func (_u *TenantUpdateOne) RemoveIncidents(v ...*Incident) *TenantUpdateOne {
-	ids := make([]string, len(v))
-	for i := range v {
-		ids[i] = v[i].ID
-	}
-	return _u.RemoveIncidentIDs(ids...)
 }
 
 // ClearCompanyMappings clears all "companyMappings" edges to the CompanyMapping entity.
@@ -757,100 +521,10 @@ func (_u *TenantUpdateOne) sqlSave(ctx context.Context) (_node *Tenant, err erro
 	if value, ok := _u.mutation.Sensitive(); ok {
 		_spec.SetField(tenant.FieldSensitive, field.TypeBool, value)
 	}
-	if _u.mutation.AccountsCleared() {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   tenant.AccountsTable,
-			Columns: []string{tenant.AccountsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(account.FieldID, field.TypeString),
-			},
-		}
-		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
-	}
-	if nodes := _u.mutation.RemovedAccountsIDs(); len(nodes) > 0 && !_u.mutation.AccountsCleared() {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   tenant.AccountsTable,
-			Columns: []string{tenant.AccountsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(account.FieldID, field.TypeString),
-			},
-		}
-		for _, k := range nodes {
-			edge.Target.Nodes = append(edge.Target.Nodes, k)
-		}
-		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
-	}
-	if nodes := _u.mutation.AccountsIDs(); len(nodes) > 0 {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   tenant.AccountsTable,
-			Columns: []string{tenant.AccountsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(account.FieldID, field.TypeString),
-			},
-		}
-		for _, k := range nodes {
-			edge.Target.Nodes = append(edge.Target.Nodes, k)
-		}
-		_spec.Edges.Add = append(_spec.Edges.Add, edge)
-	}
-	if _u.mutation.IncidentsCleared() {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   tenant.IncidentsTable,
-			Columns: []string{tenant.IncidentsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(incident.FieldID, field.TypeString),
-			},
-		}
-		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
-	}
-	if nodes := _u.mutation.RemovedIncidentsIDs(); len(nodes) > 0 && !_u.mutation.IncidentsCleared() {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   tenant.IncidentsTable,
-			Columns: []string{tenant.IncidentsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(incident.FieldID, field.TypeString),
-			},
-		}
-		for _, k := range nodes {
-			edge.Target.Nodes = append(edge.Target.Nodes, k)
-		}
-		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
-	}
-	if nodes := _u.mutation.IncidentsIDs(); len(nodes) > 0 {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   tenant.IncidentsTable,
-			Columns: []string{tenant.IncidentsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(incident.FieldID, field.TypeString),
-			},
-		}
-		for _, k := range nodes {
-			edge.Target.Nodes = append(edge.Target.Nodes, k)
-		}
-		_spec.Edges.Add = append(_spec.Edges.Add, edge)
-	}
 	if _u.mutation.CompanyMappingsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
-			Inverse: false,
+			Inverse: true,
 			Table:   tenant.CompanyMappingsTable,
 			Columns: []string{tenant.CompanyMappingsColumn},
 			Bidi:    false,
@@ -863,7 +537,7 @@ func (_u *TenantUpdateOne) sqlSave(ctx context.Context) (_node *Tenant, err erro
 	if nodes := _u.mutation.RemovedCompanyMappingsIDs(); len(nodes) > 0 && !_u.mutation.CompanyMappingsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
-			Inverse: false,
+			Inverse: true,
 			Table:   tenant.CompanyMappingsTable,
 			Columns: []string{tenant.CompanyMappingsColumn},
 			Bidi:    false,
@@ -879,7 +553,7 @@ func (_u *TenantUpdateOne) sqlSave(ctx context.Context) (_node *Tenant, err erro
 	if nodes := _u.mutation.CompanyMappingsIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
-			Inverse: false,
+			Inverse: true,
 			Table:   tenant.CompanyMappingsTable,
 			Columns: []string{tenant.CompanyMappingsColumn},
 			Bidi:    false,

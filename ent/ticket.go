@@ -11,6 +11,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/psaconnection"
+	"github.com/cairn-itdr/cairn/ent/tenant"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 )
 
@@ -99,6 +100,8 @@ type Ticket struct {
 
 // TicketEdges holds the relations/edges for other nodes in the graph.
 type TicketEdges struct {
+	// Tenant holds the value of the tenant edge.
+	Tenant *Tenant `json:"tenant,omitempty"`
 	// Incident holds the value of the incident edge.
 	Incident *Incident `json:"incident,omitempty"`
 	// Connection holds the value of the connection edge.
@@ -109,7 +112,18 @@ type TicketEdges struct {
 	Events []*TicketEvent `json:"events,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [4]bool
+	loadedTypes [5]bool
+}
+
+// TenantOrErr returns the Tenant value or an error if the edge
+// was not loaded in eager-loading, or loaded but was not found.
+func (e TicketEdges) TenantOrErr() (*Tenant, error) {
+	if e.Tenant != nil {
+		return e.Tenant, nil
+	} else if e.loadedTypes[0] {
+		return nil, &NotFoundError{label: tenant.Label}
+	}
+	return nil, &NotLoadedError{edge: "tenant"}
 }
 
 // IncidentOrErr returns the Incident value or an error if the edge
@@ -117,7 +131,7 @@ type TicketEdges struct {
 func (e TicketEdges) IncidentOrErr() (*Incident, error) {
 	if e.Incident != nil {
 		return e.Incident, nil
-	} else if e.loadedTypes[0] {
+	} else if e.loadedTypes[1] {
 		return nil, &NotFoundError{label: incident.Label}
 	}
 	return nil, &NotLoadedError{edge: "incident"}
@@ -128,7 +142,7 @@ func (e TicketEdges) IncidentOrErr() (*Incident, error) {
 func (e TicketEdges) ConnectionOrErr() (*PSAConnection, error) {
 	if e.Connection != nil {
 		return e.Connection, nil
-	} else if e.loadedTypes[1] {
+	} else if e.loadedTypes[2] {
 		return nil, &NotFoundError{label: psaconnection.Label}
 	}
 	return nil, &NotLoadedError{edge: "connection"}
@@ -137,7 +151,7 @@ func (e TicketEdges) ConnectionOrErr() (*PSAConnection, error) {
 // StepsOrErr returns the Steps value or an error if the edge
 // was not loaded in eager-loading.
 func (e TicketEdges) StepsOrErr() ([]*TicketStep, error) {
-	if e.loadedTypes[2] {
+	if e.loadedTypes[3] {
 		return e.Steps, nil
 	}
 	return nil, &NotLoadedError{edge: "steps"}
@@ -146,7 +160,7 @@ func (e TicketEdges) StepsOrErr() ([]*TicketStep, error) {
 // EventsOrErr returns the Events value or an error if the edge
 // was not loaded in eager-loading.
 func (e TicketEdges) EventsOrErr() ([]*TicketEvent, error) {
-	if e.loadedTypes[3] {
+	if e.loadedTypes[4] {
 		return e.Events, nil
 	}
 	return nil, &NotLoadedError{edge: "events"}
@@ -418,6 +432,11 @@ func (_m *Ticket) assignValues(columns []string, values []any) error {
 // This includes values selected through modifiers, order, etc.
 func (_m *Ticket) Value(name string) (ent.Value, error) {
 	return _m.selectValues.Get(name)
+}
+
+// QueryTenant queries the "tenant" edge of the Ticket entity.
+func (_m *Ticket) QueryTenant() *TenantQuery {
+	return NewTicketClient(_m.config).QueryTenant(_m)
 }
 
 // QueryIncident queries the "incident" edge of the Ticket entity.

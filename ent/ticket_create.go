@@ -14,6 +14,7 @@ import (
 	"entgo.io/ent/schema/field"
 	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/psaconnection"
+	"github.com/cairn-itdr/cairn/ent/tenant"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 	"github.com/cairn-itdr/cairn/ent/ticketevent"
 	"github.com/cairn-itdr/cairn/ent/ticketstep"
@@ -489,6 +490,11 @@ func (_c *TicketCreate) SetNillableID(v *string) *TicketCreate {
 	return _c
 }
 
+// SetTenant sets the "tenant" edge to the Tenant entity.
+func (_c *TicketCreate) SetTenant(v *Tenant) *TicketCreate {
+	return _c.SetTenantID(v.ID)
+}
+
 // SetIncident sets the "incident" edge to the Incident entity.
 func (_c *TicketCreate) SetIncident(v *Incident) *TicketCreate {
 	return _c.SetIncidentID(v.ID)
@@ -791,6 +797,9 @@ func (_c *TicketCreate) check() error {
 			return &ValidationError{Name: "id", err: fmt.Errorf(`ent: validator failed for field "Ticket.id": %w`, err)}
 		}
 	}
+	if len(_c.mutation.TenantIDs()) == 0 {
+		return &ValidationError{Name: "tenant", err: errors.New(`ent: missing required edge "Ticket.tenant"`)}
+	}
 	if len(_c.mutation.IncidentIDs()) == 0 {
 		return &ValidationError{Name: "incident", err: errors.New(`ent: missing required edge "Ticket.incident"`)}
 	}
@@ -836,10 +845,6 @@ func (_c *TicketCreate) createSpec() (*Ticket, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.OrganizationID(); ok {
 		_spec.SetField(ticket.FieldOrganizationID, field.TypeString, value)
 		_node.OrganizationID = value
-	}
-	if value, ok := _c.mutation.TenantID(); ok {
-		_spec.SetField(ticket.FieldTenantID, field.TypeString, value)
-		_node.TenantID = value
 	}
 	if value, ok := _c.mutation.NextAttemptAt(); ok {
 		_spec.SetField(ticket.FieldNextAttemptAt, field.TypeTime, value)
@@ -968,6 +973,23 @@ func (_c *TicketCreate) createSpec() (*Ticket, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.LastErrorAt(); ok {
 		_spec.SetField(ticket.FieldLastErrorAt, field.TypeTime, value)
 		_node.LastErrorAt = &value
+	}
+	if nodes := _c.mutation.TenantIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   ticket.TenantTable,
+			Columns: []string{ticket.TenantColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(tenant.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_node.TenantID = nodes[0]
+		_spec.Edges = append(_spec.Edges, edge)
 	}
 	if nodes := _c.mutation.IncidentIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{

@@ -15,6 +15,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/predicate"
 	"github.com/cairn-itdr/cairn/ent/psaconnection"
+	"github.com/cairn-itdr/cairn/ent/tenant"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 	"github.com/cairn-itdr/cairn/ent/ticketevent"
 	"github.com/cairn-itdr/cairn/ent/ticketstep"
@@ -27,6 +28,7 @@ type TicketQuery struct {
 	order          []ticket.OrderOption
 	inters         []Interceptor
 	predicates     []predicate.Ticket
+	withTenant     *TenantQuery
 	withIncident   *IncidentQuery
 	withConnection *PSAConnectionQuery
 	withSteps      *TicketStepQuery
@@ -65,6 +67,28 @@ func (_q *TicketQuery) Unique(unique bool) *TicketQuery {
 func (_q *TicketQuery) Order(o ...ticket.OrderOption) *TicketQuery {
 	_q.order = append(_q.order, o...)
 	return _q
+}
+
+// QueryTenant chains the current query on the "tenant" edge.
+func (_q *TicketQuery) QueryTenant() *TenantQuery {
+	query := (&TenantClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(ticket.Table, ticket.FieldID, selector),
+			sqlgraph.To(tenant.Table, tenant.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, ticket.TenantTable, ticket.TenantColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
 }
 
 // QueryIncident chains the current query on the "incident" edge.
@@ -347,6 +371,7 @@ func (_q *TicketQuery) Clone() *TicketQuery {
 		order:          append([]ticket.OrderOption{}, _q.order...),
 		inters:         append([]Interceptor{}, _q.inters...),
 		predicates:     append([]predicate.Ticket{}, _q.predicates...),
+		withTenant:     _q.withTenant.Clone(),
 		withIncident:   _q.withIncident.Clone(),
 		withConnection: _q.withConnection.Clone(),
 		withSteps:      _q.withSteps.Clone(),
@@ -355,6 +380,17 @@ func (_q *TicketQuery) Clone() *TicketQuery {
 		sql:  _q.sql.Clone(),
 		path: _q.path,
 	}
+}
+
+// WithTenant tells the query-builder to eager-load the nodes that are connected to
+// the "tenant" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *TicketQuery) WithTenant(opts ...func(*TenantQuery)) *TicketQuery {
+	query := (&TenantClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withTenant = query
+	return _q
 }
 
 // WithIncident tells the query-builder to eager-load the nodes that are connected to
@@ -479,7 +515,8 @@ func (_q *TicketQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Ticke
 	var (
 		nodes       = []*Ticket{}
 		_spec       = _q.querySpec()
-		loadedTypes = [4]bool{
+		loadedTypes = [5]bool{
+			_q.withTenant != nil,
 			_q.withIncident != nil,
 			_q.withConnection != nil,
 			_q.withSteps != nil,
@@ -503,6 +540,12 @@ func (_q *TicketQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Ticke
 	}
 	if len(nodes) == 0 {
 		return nodes, nil
+	}
+	if query := _q.withTenant; query != nil {
+		if err := _q.loadTenant(ctx, query, nodes, nil,
+			func(n *Ticket, e *Tenant) { n.Edges.Tenant = e }); err != nil {
+			return nil, err
+		}
 	}
 	if query := _q.withIncident; query != nil {
 		if err := _q.loadIncident(ctx, query, nodes, nil,
@@ -533,6 +576,35 @@ func (_q *TicketQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Ticke
 	return nodes, nil
 }
 
+func (_q *TicketQuery) loadTenant(ctx context.Context, query *TenantQuery, nodes []*Ticket, init func(*Ticket), assign func(*Ticket, *Tenant)) error {
+	ids := make([]string, 0, len(nodes))
+	nodeids := make(map[string][]*Ticket)
+	for i := range nodes {
+		fk := nodes[i].TenantID
+		if _, ok := nodeids[fk]; !ok {
+			ids = append(ids, fk)
+		}
+		nodeids[fk] = append(nodeids[fk], nodes[i])
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	query.Where(tenant.IDIn(ids...))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		nodes, ok := nodeids[n.ID]
+		if !ok {
+			return fmt.Errorf(`unexpected foreign-key "tenant_id" returned %v`, n.ID)
+		}
+		for i := range nodes {
+			assign(nodes[i], n)
+		}
+	}
+	return nil
+}
 func (_q *TicketQuery) loadIncident(ctx context.Context, query *IncidentQuery, nodes []*Ticket, init func(*Ticket), assign func(*Ticket, *Incident)) error {
 	ids := make([]string, 0, len(nodes))
 	nodeids := make(map[string][]*Ticket)
@@ -676,6 +748,9 @@ func (_q *TicketQuery) querySpec() *sqlgraph.QuerySpec {
 			if fields[i] != ticket.FieldID {
 				_spec.Node.Columns = append(_spec.Node.Columns, fields[i])
 			}
+		}
+		if _q.withTenant != nil {
+			_spec.Node.AddColumnOnce(ticket.FieldTenantID)
 		}
 		if _q.withIncident != nil {
 			_spec.Node.AddColumnOnce(ticket.FieldIncidentID)

@@ -12,6 +12,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
+	"github.com/cairn-itdr/cairn/ent/tenant"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 	"github.com/cairn-itdr/cairn/ent/ticketevent"
 )
@@ -98,6 +99,11 @@ func (_c *TicketEventCreate) SetNillableID(v *string) *TicketEventCreate {
 		_c.SetID(*v)
 	}
 	return _c
+}
+
+// SetTenant sets the "tenant" edge to the Tenant entity.
+func (_c *TicketEventCreate) SetTenant(v *Tenant) *TicketEventCreate {
+	return _c.SetTenantID(v.ID)
 }
 
 // SetTicket sets the "ticket" edge to the Ticket entity.
@@ -197,6 +203,9 @@ func (_c *TicketEventCreate) check() error {
 			return &ValidationError{Name: "id", err: fmt.Errorf(`ent: validator failed for field "TicketEvent.id": %w`, err)}
 		}
 	}
+	if len(_c.mutation.TenantIDs()) == 0 {
+		return &ValidationError{Name: "tenant", err: errors.New(`ent: missing required edge "TicketEvent.tenant"`)}
+	}
 	if len(_c.mutation.TicketIDs()) == 0 {
 		return &ValidationError{Name: "ticket", err: errors.New(`ent: missing required edge "TicketEvent.ticket"`)}
 	}
@@ -240,10 +249,6 @@ func (_c *TicketEventCreate) createSpec() (*TicketEvent, *sqlgraph.CreateSpec) {
 		_spec.SetField(ticketevent.FieldOrganizationID, field.TypeString, value)
 		_node.OrganizationID = value
 	}
-	if value, ok := _c.mutation.TenantID(); ok {
-		_spec.SetField(ticketevent.FieldTenantID, field.TypeString, value)
-		_node.TenantID = value
-	}
 	if value, ok := _c.mutation.At(); ok {
 		_spec.SetField(ticketevent.FieldAt, field.TypeTime, value)
 		_node.At = value
@@ -267,6 +272,23 @@ func (_c *TicketEventCreate) createSpec() (*TicketEvent, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ExternalID(); ok {
 		_spec.SetField(ticketevent.FieldExternalID, field.TypeString, value)
 		_node.ExternalID = &value
+	}
+	if nodes := _c.mutation.TenantIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   ticketevent.TenantTable,
+			Columns: []string{ticketevent.TenantColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(tenant.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_node.TenantID = nodes[0]
+		_spec.Edges = append(_spec.Edges, edge)
 	}
 	if nodes := _c.mutation.TicketIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{

@@ -12,6 +12,7 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/cairn-itdr/cairn/ent/predicate"
+	"github.com/cairn-itdr/cairn/ent/tenant"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 	"github.com/cairn-itdr/cairn/ent/ticketevent"
 )
@@ -23,6 +24,7 @@ type TicketEventQuery struct {
 	order      []ticketevent.OrderOption
 	inters     []Interceptor
 	predicates []predicate.TicketEvent
+	withTenant *TenantQuery
 	withTicket *TicketQuery
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
@@ -58,6 +60,28 @@ func (_q *TicketEventQuery) Unique(unique bool) *TicketEventQuery {
 func (_q *TicketEventQuery) Order(o ...ticketevent.OrderOption) *TicketEventQuery {
 	_q.order = append(_q.order, o...)
 	return _q
+}
+
+// QueryTenant chains the current query on the "tenant" edge.
+func (_q *TicketEventQuery) QueryTenant() *TenantQuery {
+	query := (&TenantClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(ticketevent.Table, ticketevent.FieldID, selector),
+			sqlgraph.To(tenant.Table, tenant.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, ticketevent.TenantTable, ticketevent.TenantColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
 }
 
 // QueryTicket chains the current query on the "ticket" edge.
@@ -274,11 +298,23 @@ func (_q *TicketEventQuery) Clone() *TicketEventQuery {
 		order:      append([]ticketevent.OrderOption{}, _q.order...),
 		inters:     append([]Interceptor{}, _q.inters...),
 		predicates: append([]predicate.TicketEvent{}, _q.predicates...),
+		withTenant: _q.withTenant.Clone(),
 		withTicket: _q.withTicket.Clone(),
 		// clone intermediate query.
 		sql:  _q.sql.Clone(),
 		path: _q.path,
 	}
+}
+
+// WithTenant tells the query-builder to eager-load the nodes that are connected to
+// the "tenant" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *TicketEventQuery) WithTenant(opts ...func(*TenantQuery)) *TicketEventQuery {
+	query := (&TenantClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withTenant = query
+	return _q
 }
 
 // WithTicket tells the query-builder to eager-load the nodes that are connected to
@@ -370,7 +406,8 @@ func (_q *TicketEventQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*
 	var (
 		nodes       = []*TicketEvent{}
 		_spec       = _q.querySpec()
-		loadedTypes = [1]bool{
+		loadedTypes = [2]bool{
+			_q.withTenant != nil,
 			_q.withTicket != nil,
 		}
 	)
@@ -392,6 +429,12 @@ func (_q *TicketEventQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*
 	if len(nodes) == 0 {
 		return nodes, nil
 	}
+	if query := _q.withTenant; query != nil {
+		if err := _q.loadTenant(ctx, query, nodes, nil,
+			func(n *TicketEvent, e *Tenant) { n.Edges.Tenant = e }); err != nil {
+			return nil, err
+		}
+	}
 	if query := _q.withTicket; query != nil {
 		if err := _q.loadTicket(ctx, query, nodes, nil,
 			func(n *TicketEvent, e *Ticket) { n.Edges.Ticket = e }); err != nil {
@@ -401,6 +444,35 @@ func (_q *TicketEventQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*
 	return nodes, nil
 }
 
+func (_q *TicketEventQuery) loadTenant(ctx context.Context, query *TenantQuery, nodes []*TicketEvent, init func(*TicketEvent), assign func(*TicketEvent, *Tenant)) error {
+	ids := make([]string, 0, len(nodes))
+	nodeids := make(map[string][]*TicketEvent)
+	for i := range nodes {
+		fk := nodes[i].TenantID
+		if _, ok := nodeids[fk]; !ok {
+			ids = append(ids, fk)
+		}
+		nodeids[fk] = append(nodeids[fk], nodes[i])
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	query.Where(tenant.IDIn(ids...))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		nodes, ok := nodeids[n.ID]
+		if !ok {
+			return fmt.Errorf(`unexpected foreign-key "tenant_id" returned %v`, n.ID)
+		}
+		for i := range nodes {
+			assign(nodes[i], n)
+		}
+	}
+	return nil
+}
 func (_q *TicketEventQuery) loadTicket(ctx context.Context, query *TicketQuery, nodes []*TicketEvent, init func(*TicketEvent), assign func(*TicketEvent, *Ticket)) error {
 	ids := make([]string, 0, len(nodes))
 	nodeids := make(map[string][]*TicketEvent)
@@ -455,6 +527,9 @@ func (_q *TicketEventQuery) querySpec() *sqlgraph.QuerySpec {
 			if fields[i] != ticketevent.FieldID {
 				_spec.Node.Columns = append(_spec.Node.Columns, fields[i])
 			}
+		}
+		if _q.withTenant != nil {
+			_spec.Node.AddColumnOnce(ticketevent.FieldTenantID)
 		}
 		if _q.withTicket != nil {
 			_spec.Node.AddColumnOnce(ticketevent.FieldTicketID)

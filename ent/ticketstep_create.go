@@ -12,6 +12,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
+	"github.com/cairn-itdr/cairn/ent/tenant"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 	"github.com/cairn-itdr/cairn/ent/ticketstep"
 )
@@ -172,6 +173,11 @@ func (_c *TicketStepCreate) SetNillableID(v *string) *TicketStepCreate {
 	return _c
 }
 
+// SetTenant sets the "tenant" edge to the Tenant entity.
+func (_c *TicketStepCreate) SetTenant(v *Tenant) *TicketStepCreate {
+	return _c.SetTenantID(v.ID)
+}
+
 // SetTicket sets the "ticket" edge to the Ticket entity.
 func (_c *TicketStepCreate) SetTicket(v *Ticket) *TicketStepCreate {
 	return _c.SetTicketID(v.ID)
@@ -310,6 +316,9 @@ func (_c *TicketStepCreate) check() error {
 			return &ValidationError{Name: "id", err: fmt.Errorf(`ent: validator failed for field "TicketStep.id": %w`, err)}
 		}
 	}
+	if len(_c.mutation.TenantIDs()) == 0 {
+		return &ValidationError{Name: "tenant", err: errors.New(`ent: missing required edge "TicketStep.tenant"`)}
+	}
 	if len(_c.mutation.TicketIDs()) == 0 {
 		return &ValidationError{Name: "ticket", err: errors.New(`ent: missing required edge "TicketStep.ticket"`)}
 	}
@@ -353,10 +362,6 @@ func (_c *TicketStepCreate) createSpec() (*TicketStep, *sqlgraph.CreateSpec) {
 		_spec.SetField(ticketstep.FieldOrganizationID, field.TypeString, value)
 		_node.OrganizationID = value
 	}
-	if value, ok := _c.mutation.TenantID(); ok {
-		_spec.SetField(ticketstep.FieldTenantID, field.TypeString, value)
-		_node.TenantID = value
-	}
 	if value, ok := _c.mutation.Kind(); ok {
 		_spec.SetField(ticketstep.FieldKind, field.TypeEnum, value)
 		_node.Kind = value
@@ -396,6 +401,23 @@ func (_c *TicketStepCreate) createSpec() (*TicketStep, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Closed(); ok {
 		_spec.SetField(ticketstep.FieldClosed, field.TypeBool, value)
 		_node.Closed = value
+	}
+	if nodes := _c.mutation.TenantIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.M2O,
+			Inverse: false,
+			Table:   ticketstep.TenantTable,
+			Columns: []string{ticketstep.TenantColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(tenant.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_node.TenantID = nodes[0]
+		_spec.Edges = append(_spec.Edges, edge)
 	}
 	if nodes := _c.mutation.TicketIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{

@@ -26,6 +26,7 @@ import (
 // Prefixes of ids that no service of their own names.
 const (
 	accountPrefix      = "account"
+	auditPrefix        = "audit"
 	eventPrefix        = "event"
 	findingPrefix      = "finding"
 	organizationPrefix = "organization"
@@ -112,8 +113,8 @@ func tenantFilter(f *model.TenantFilter, ids []string) (ps []predicate.Tenant, e
 	if f.Search != nil {
 		ps = append(ps, tenant.NameKeyContains(strings.ToLower(*f.Search)))
 	}
-	if f.Lifecycle != nil {
-		ps = append(ps, tenant.LifecycleIn(f.Lifecycle...))
+	if f.Lifecycles != nil {
+		ps = append(ps, tenant.LifecycleIn(f.Lifecycles...))
 	}
 	if f.Sensitive != nil {
 		ps = append(ps, tenant.Sensitive(*f.Sensitive))
@@ -131,8 +132,8 @@ func accountFilter(f *model.AccountFilter, tenantIDs []string) (ps []predicate.A
 	if f.TenantIds != nil {
 		ps = append(ps, account.TenantIDIn(tenantIDs...))
 	}
-	if f.Kind != nil {
-		ps = append(ps, account.KindIn(f.Kind...))
+	if f.Kinds != nil {
+		ps = append(ps, account.KindIn(f.Kinds...))
 	}
 	if f.Search != nil {
 		ps = append(ps, account.PrincipalContains(activity.Principal(*f.Search)))
@@ -155,14 +156,14 @@ func incidentFilter(f *model.IncidentFilter, tenantIDs []string) (ps []predicate
 	if f.TenantIds != nil {
 		ps = append(ps, incident.TenantIDIn(tenantIDs...))
 	}
-	if f.Kind != nil {
-		ps = append(ps, incident.KindIn(f.Kind...))
+	if f.Kinds != nil {
+		ps = append(ps, incident.KindIn(f.Kinds...))
 	}
-	if f.Status != nil {
-		ps = append(ps, incident.StatusIn(f.Status...))
+	if f.Statuses != nil {
+		ps = append(ps, incident.StatusIn(f.Statuses...))
 	}
-	if f.Severity != nil {
-		ps = append(ps, incident.SeverityIn(f.Severity...))
+	if f.Severities != nil {
+		ps = append(ps, incident.SeverityIn(f.Severities...))
 	}
 	if f.AccountIds != nil {
 		ps = append(ps, incident.AccountIDIn(wellFormed(accountPrefix, f.AccountIds)...))
@@ -170,8 +171,8 @@ func incidentFilter(f *model.IncidentFilter, tenantIDs []string) (ps []predicate
 	if f.Published != nil {
 		ps = append(ps, incident.Published(*f.Published))
 	}
-	if f.Live != nil {
-		ps = append(ps, incident.IsLive(*f.Live))
+	if f.IsLive != nil {
+		ps = append(ps, incident.IsLive(*f.IsLive))
 	}
 	ps = append(ps, within(f.OccurredAt, incident.OccurredAtGTE, incident.OccurredAtLT)...)
 	ps = append(ps, within(f.DetectedAt, incident.DetectedAtGTE, incident.DetectedAtLT)...)

@@ -19,8 +19,10 @@ import (
 
 	"github.com/cairn-itdr/cairn/graph/generated"
 	"github.com/cairn-itdr/cairn/internal/activity/activitylog"
+	"github.com/cairn-itdr/cairn/internal/apikey"
 	"github.com/cairn-itdr/cairn/internal/database"
 	"github.com/cairn-itdr/cairn/internal/incident"
+	"github.com/cairn-itdr/cairn/internal/member"
 	"github.com/cairn-itdr/cairn/internal/tenant"
 )
 
@@ -30,6 +32,8 @@ type Config struct {
 	Log       *activitylog.Log
 	Tenants   *tenant.Service
 	Incidents *incident.Service
+	Members   *member.Service
+	APIKeys   *apikey.Service
 	Logger    *slog.Logger
 	Now       func() time.Time
 
@@ -86,6 +90,7 @@ func NewHandler(cfg Config) http.Handler {
 	h.AroundResponses(showCost)
 	h.AroundOperations(cfg.withLoaders)
 	h.AroundRootFields(cfg.withFreshLoaders)
+	h.AroundFields((&auditor{cfg: cfg, told: map[toldOf]time.Time{}}).field)
 	return h
 }
 

@@ -63,6 +63,18 @@ func (r *mutationResolver) UpdateIncident(ctx context.Context, input model.Updat
 	return &model.UpdateIncidentPayload{Incident: i, UserErrors: refused}, err
 }
 
+func (r *mutationResolver) PublishIncident(ctx context.Context, input model.PublishIncidentInput) (*model.PublishIncidentPayload, error) {
+	id, refused, err := once(ctx, r.Resolver, "publishIncident", input.IdempotencyKey, input, func(ctx context.Context) (string, error) {
+		i, err := r.Incidents.Publish(ctx, input.ID)
+		return value(i).ID, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	i, err := loadersOf(ctx).incidents.one(ctx, id)
+	return &model.PublishIncidentPayload{Incident: i, UserErrors: refused}, err
+}
+
 func (r *queryResolver) Incidents(ctx context.Context, filter *model.IncidentFilter, orderBy *model.IncidentOrder, first *int, after *string, last *int, before *string) (*model.Connection[*ent.Incident], error) {
 	ids, err := r.tenantIDs(ctx, "tenantIds", value(filter).TenantIds)
 	if err != nil {
@@ -74,6 +86,10 @@ func (r *queryResolver) Incidents(ctx context.Context, filter *model.IncidentFil
 	}
 	by := incidentOrder(value(orderBy))
 	return entities(ctx, r.DB.Client().Incident.Query().Where(where...), by, pageArguments{first, after, last, before}, loadersOf(ctx).sawIncidents)
+}
+
+func (r *queryResolver) Incident(ctx context.Context, number int) (*ent.Incident, error) {
+	return r.incidentByNumber(ctx, number)
 }
 
 func (r *Resolver) Incident() generated.IncidentResolver { return &incidentResolver{r} }

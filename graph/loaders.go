@@ -32,6 +32,12 @@ type loaders struct {
 	activities *loader[*model.Activity]
 	citations  *loader[[]string] // ids of findings, by citationKey
 
+	members     *loader[*ent.Member]
+	invitations *loader[*ent.Invitation]
+	apiKeys     *loader[*ent.APIKey]
+	audits      *loader[*model.AuditEntry]
+	assignments *loader[[]string] // ids of tenants, by holder
+
 	// Lists that objects have.
 	findingPages   *pageLoaders[*ent.Finding]        // by incident
 	timelinePages  *pageLoaders[model.TimelineEntry] // by incident
@@ -65,6 +71,7 @@ func newLoaders(cfg Config, raws *rawShare) *loaders {
 		return byID("incident events", l.eventViews(list), err, func(e *model.IncidentEvent) string { return e.ID }, nil)
 	})
 	l.activities = newLoader(l.fetchActivities)
+	l.peopleLoaders(client)
 	l.citations = newLoader(l.fetchCitations)
 	l.findingPages = newPageLoaders(l.fetchFindings)
 	l.timelinePages = newPageLoaders(l.fetchTimelines)

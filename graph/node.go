@@ -8,8 +8,11 @@ import (
 	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/ent/organization"
 	"github.com/cairn-itdr/cairn/graph/model"
+	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/activity"
+	"github.com/cairn-itdr/cairn/internal/apikey"
 	"github.com/cairn-itdr/cairn/internal/incident"
+	"github.com/cairn-itdr/cairn/internal/member"
 	"github.com/cairn-itdr/cairn/internal/tenant"
 	"github.com/cairn-itdr/cairn/internal/typeid"
 )
@@ -18,18 +21,22 @@ import (
 // permission that the list of its kind needs.
 type nodeKind struct {
 	prefix     string
-	permission model.Permission
+	permission access.Permission
 	find       func(ctx context.Context, l *loaders, ids []string) (map[string]model.Node, error)
 }
 
 var nodeKinds = []nodeKind{
-	{accountPrefix, model.PermissionAccountRead, foundBy(func(l *loaders) *loader[*ent.Account] { return l.accounts })},
-	{activity.IDPrefix, model.PermissionActivityRead, foundBy(func(l *loaders) *loader[*model.Activity] { return l.activities })},
-	{eventPrefix, model.PermissionIncidentRead, foundBy(func(l *loaders) *loader[*model.IncidentEvent] { return l.events })},
-	{findingPrefix, model.PermissionIncidentRead, foundBy(func(l *loaders) *loader[*ent.Finding] { return l.findings })},
-	{incident.IDPrefix, model.PermissionIncidentRead, foundBy(func(l *loaders) *loader[*ent.Incident] { return l.incidents })},
-	{organizationPrefix, model.PermissionOrganizationRead, findOrganizations},
-	{tenant.IDPrefix, model.PermissionTenantRead, foundBy(func(l *loaders) *loader[*ent.Tenant] { return l.tenants })},
+	{accountPrefix, access.AccountRead, foundBy(func(l *loaders) *loader[*ent.Account] { return l.accounts })},
+	{activity.IDPrefix, access.ActivityRead, foundBy(func(l *loaders) *loader[*model.Activity] { return l.activities })},
+	{eventPrefix, access.IncidentRead, foundBy(func(l *loaders) *loader[*model.IncidentEvent] { return l.events })},
+	{findingPrefix, access.IncidentRead, foundBy(func(l *loaders) *loader[*ent.Finding] { return l.findings })},
+	{incident.IDPrefix, access.IncidentRead, foundBy(func(l *loaders) *loader[*ent.Incident] { return l.incidents })},
+	{organizationPrefix, access.OrganizationRead, findOrganizations},
+	{member.IDPrefix, access.MemberRead, foundBy(func(l *loaders) *loader[*ent.Member] { return l.members })},
+	{member.InvitationIDPrefix, access.MemberRead, foundBy(func(l *loaders) *loader[*ent.Invitation] { return l.invitations })},
+	{apikey.IDPrefix, access.APIKeyRead, foundBy(func(l *loaders) *loader[*ent.APIKey] { return l.apiKeys })},
+	{auditPrefix, access.AuditRead, foundBy(func(l *loaders) *loader[*model.AuditEntry] { return l.audits })},
+	{tenant.IDPrefix, access.TenantRead, foundBy(func(l *loaders) *loader[*ent.Tenant] { return l.tenants })},
 }
 
 func foundBy[V any](of func(*loaders) *loader[V]) func(context.Context, *loaders, []string) (map[string]model.Node, error) {

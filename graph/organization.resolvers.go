@@ -9,8 +9,15 @@ import (
 	"context"
 
 	"github.com/cairn-itdr/cairn/ent"
+	"github.com/cairn-itdr/cairn/graph/generated"
+	"github.com/cairn-itdr/cairn/graph/model"
 	"github.com/cairn-itdr/cairn/internal/access"
 )
+
+func (r *mutationResolver) EndSession(ctx context.Context, input model.EndSessionInput) (*model.EndSessionPayload, error) {
+	refused, err := userErrors(r.Members.EndSession(ctx, input.ID))
+	return &model.EndSessionPayload{UserErrors: refused}, err
+}
 
 func (r *queryResolver) Viewer(ctx context.Context) (*access.Principal, error) {
 	s, err := access.From(ctx)
@@ -24,3 +31,38 @@ func (r *queryResolver) Organization(ctx context.Context) (*ent.Organization, er
 	}
 	return r.DB.Client().Organization.Get(ctx, s.OrganizationID)
 }
+
+func (r *sessionResolver) Current(ctx context.Context, obj *ent.Session) (bool, error) {
+	s, err := access.From(ctx)
+	return s.Principal.SessionID == obj.ID, err
+}
+
+func (r *viewerResolver) Permissions(ctx context.Context, obj *access.Principal) ([]access.Permission, error) {
+	s, err := access.From(ctx)
+	return s.Permissions(), err
+}
+
+func (r *viewerResolver) Member(ctx context.Context, obj *access.Principal) (*ent.Member, error) {
+	return r.Members.Self(ctx)
+}
+
+func (r *viewerResolver) Tenants(ctx context.Context, obj *access.Principal, first *int, after *string, last *int, before *string) (*model.Connection[*ent.Tenant], error) {
+	query := r.DB.Client().Tenant.Query()
+	return entities(ctx, query, tenantOrder(model.TenantOrder{}), pageArguments{first, after, last, before}, nil)
+}
+
+func (r *viewerResolver) Sessions(ctx context.Context, obj *access.Principal) ([]*ent.Session, error) {
+	if obj.Kind != access.PrincipalMember {
+		return []*ent.Session{}, nil
+	}
+	return r.Members.Sessions(ctx)
+}
+
+func (r *Resolver) Session() generated.SessionResolver { return &sessionResolver{r} }
+
+func (r *Resolver) Viewer() generated.ViewerResolver { return &viewerResolver{r} }
+
+type (
+	sessionResolver struct{ *Resolver }
+	viewerResolver  struct{ *Resolver }
+)

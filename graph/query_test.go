@@ -13,6 +13,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/internal/activity"
 	"github.com/cairn-itdr/cairn/internal/detect"
+	"github.com/cairn-itdr/cairn/internal/typeid"
 )
 
 const microsoftID = "0f3c6a4e-1b2d-4c5e-8f90-123456789abc"
@@ -44,8 +45,8 @@ func TestTenantsAndAccounts(t *testing.T) {
 		names(`(filter:{search:"CONT"})`, "contoso")
 		names(`(filter:{search:"%"})`)
 		names(`(filter:{sensitive:true})`, "fabrikam")
-		names(`(filter:{lifecycle:[NOT_PROTECTED,PAUSED]})`, "contoso", "fabrikam")
-		names(`(filter:{lifecycle:[PAUSED]})`)
+		names(`(filter:{lifecycles:[NOT_PROTECTED,PAUSED]})`, "contoso", "fabrikam")
+		names(`(filter:{lifecycles:[PAUSED]})`)
 		names(`(filter:{ids:["`+a.ID+`"]})`, "contoso")
 		names(`(filter:{ids:["0F3C6A4E-1B2D-4C5E-8F90-123456789ABC","x"]})`, "contoso")
 		names(`(filter:{ids:["x"]})`)
@@ -56,10 +57,10 @@ func TestTenantsAndAccounts(t *testing.T) {
 			{"principal":"8a1c","userPrincipalName":null,"kind":"MEMBER","tenant":{"name":"fabrikam"}},
 			{"principal":"mary@contoso.example","userPrincipalName":"mary@contoso.example","kind":"MEMBER","tenant":{"name":"contoso"}}]}}`,
 			`{accounts{nodes{principal userPrincipalName kind tenant{name}}}}`)
-		for _, f := range []string{`tenantIds:["` + a.ID + `"]`, `tenantIds:["` + microsoftID + `"]`, `search:"MARY"`, `search:"y@c",kind:[MEMBER]`} {
+		for _, f := range []string{`tenantIds:["` + a.ID + `"]`, `tenantIds:["` + microsoftID + `"]`, `search:"MARY"`, `search:"y@c",kinds:[MEMBER]`} {
 			w.expect(`{"accounts":{"totalCount":1,"nodes":[{"id":"`+mary.ID+`"}]}}`, `{accounts(filter:{`+f+`}){totalCount nodes{id}}}`)
 		}
-		for _, f := range []string{`tenantIds:[]`, `kind:[GUEST]`, `search:"_"`} {
+		for _, f := range []string{`tenantIds:[]`, `kinds:[GUEST]`, `search:"_"`} {
 			w.expect(`{"accounts":{"totalCount":0,"nodes":[]}}`, `{accounts(filter:{`+f+`}){totalCount nodes{id}}}`)
 		}
 	})
@@ -82,24 +83,24 @@ func TestIncidents(t *testing.T) {
 			`tenantIds:["` + microsoftID + `"]`:        `1`,
 			`tenantIds:["tenant_x"]`:                   ``,
 			`tenantIds:[]`:                             ``,
-			`kind:[LEFTOVER_PERSISTENCE]`:              `2`,
-			`kind:[]`:                                  ``,
-			`status:[OPEN,CONTAINED]`:                  `1`,
-			`severity:[LOW,CRITICAL]`:                  `2`,
+			`kinds:[LEFTOVER_PERSISTENCE]`:             `2`,
+			`kinds:[]`:                                 ``,
+			`statuses:[OPEN,CONTAINED]`:                `1`,
+			`severities:[LOW,CRITICAL]`:                `2`,
 			`accountIds:["` + mary.ID + `"]`:           `1`,
 			`accountIds:["x"]`:                         ``,
 			`published:false`:                          `2`,
-			`live:true`:                                `1`,
+			`isLive:true`:                              `1`,
 			`occurredAt:{from:"2026-03-09T00:00:00Z"}`: `1`,
 			`occurredAt:{to:"2026-03-09T00:00:00Z"}`:   `2`,
 			`detectedAt:{from:"2026-03-09T12:00:00Z",to:"2026-03-10T11:00:00Z"}`: `2`,
 			`detectedAt:{from:"2026-03-10T13:00:00+02:00"}`:                      `1`,
-			`search:"inbox RULE"`:       `1`,
-			`search:"100%"`:             `1`,
-			`search:"1_0"`:              ``,
-			`search:"#2"`:               `2`,
-			`search:"because"`:          `1,2`,
-			`live:true,published:false`: ``,
+			`search:"inbox RULE"`:         `1`,
+			`search:"100%"`:               `1`,
+			`search:"1_0"`:                ``,
+			`search:"#2"`:                 `2`,
+			`search:"because"`:            `1,2`,
+			`isLive:true,published:false`: ``,
 		} {
 			w.expectNumbers(want, `(filter:{`+filter+`})`)
 		}
@@ -167,10 +168,10 @@ func TestFindingsAndTimeline(t *testing.T) {
 			`query($id:ID!){node(id:$id){... on Incident{number findings{totalCount nodes{explanation rule severity confidence stage targets supersededAt
 			account{id} incident{number} evidence{totalCount nodes{userAgent}}}}}}}`, "id", i.ID)
 		w.expect(`{"node":{"timeline":{"totalCount":3,"nodes":[
-			{"occurredAt":"2026-03-10T09:00:00Z","id":"`+early.ID+`","activity":{"userAgent":"early","account":{"principal":"mary@contoso.example"}},
+			{"occurredAt":"2026-03-10T09:00:00Z","id":"`+typeid.Derived("evidence", i.ID, early.ID)+`","activity":{"userAgent":"early","account":{"principal":"mary@contoso.example"}},
 			 "findings":[{"explanation":"first"},{"explanation":"second"}]},
 			{"occurredAt":"2026-03-10T11:00:00Z","kind":"OPENED","text":"opened","principal":"Cairn","incident":{"number":1},"finding":null},
-			{"occurredAt":"2026-03-10T11:59:00Z","id":"`+late.ID+`","activity":{"userAgent":"late","account":{"principal":"mary@contoso.example"}},
+			{"occurredAt":"2026-03-10T11:59:00Z","id":"`+typeid.Derived("evidence", i.ID, late.ID)+`","activity":{"userAgent":"late","account":{"principal":"mary@contoso.example"}},
 			 "findings":[{"explanation":"second"}]}]}}}`,
 			`query($id:ID!){node(id:$id){... on Incident{timeline{totalCount nodes{occurredAt
 			... on TimelineEvidence{id activity{userAgent account{principal}} findings{explanation}}

@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -42,7 +43,7 @@ func TestTransport(t *testing.T) {
 		{"POST", "application/json", viewer + "x", 400, "BAD_USER_INPUT", "something follows"},
 		{"POST", "application/json", " [" + viewer + "]", 400, "BAD_USER_INPUT", "lists of operations"},
 		{"POST", "application/json", `{"query":"` + strings.Repeat(" ", 1<<20) + `"}`, 413, "TOO_COMPLEX", "1048576 bytes"},
-		{"POST", "application/json", `{"query":"{node(id:\"\\u0000\"){id}}"}`, 400, "BAD_USER_INPUT", "NUL"},
+		{"POST", "application/json", `{"query":"{node(id:\"\\u0000\"){id}}"}`, 200, "BAD_USER_INPUT", "NUL"},
 		{"POST", "application/json", `{"query":"query($f:TenantFilter){tenants(filter:$f){totalCount}}","variables":{"f":{"search":"\u0000"}}}`, 400, "BAD_USER_INPUT", "NUL"},
 	} {
 		a := w.send(c.method, c.contentType, c.body)
@@ -80,7 +81,7 @@ func TestOperationRefusals(t *testing.T) {
 			`{incidents}`:                      {"BAD_USER_INPUT", "must have a selection"},
 			`{tenants(first:"x"){totalCount}}`: {"BAD_USER_INPUT", "Int cannot represent"},
 			`{tenants(first:99999999999999999999){totalCount}}`:                                                    {"BAD_USER_INPUT", ""},
-			`{incidents(filter:{kind:[NOPE]}){totalCount}}`:                                                        {"BAD_USER_INPUT", "NOPE"},
+			`{incidents(filter:{kinds:[NOPE]}){totalCount}}`:                                                       {"BAD_USER_INPUT", "NOPE"},
 			`{incidents(filter:{nope:1}){totalCount}}`:                                                             {"BAD_USER_INPUT", "nope"},
 			`{incidents(filter:{occurredAt:{from:"yesterday"}}){totalCount}}`:                                      {"BAD_USER_INPUT", "RFC 3339"},
 			`{incidents(filter:{occurredAt:{from:1}}){totalCount}}`:                                                {"BAD_USER_INPUT", ""},
@@ -92,12 +93,16 @@ func TestOperationRefusals(t *testing.T) {
 			`query($x:ID!){node(id:$x){id}}`:                                                                       {"BAD_USER_INPUT", "must be defined"},
 			`query a{viewer{id}} query b{viewer{id}}`:                                                              {"BAD_USER_INPUT", "operation"},
 			`subscription{x}`: {"BAD_USER_INPUT", ""},
-			`{node(id:"x"){... on Incident` + deep + `}}`:                                                             {"TOO_COMPLEX", "levels"},
-			`{` + strings.Repeat("a:__typename ", 30) + `}`:                                                           {"TOO_COMPLEX", "root fields"},
-			`{viewer{` + aliases(51) + `}}`:                                                                           {"TOO_COMPLEX", "50 aliases"},
-			`{viewer{` + strings.Repeat("id ", 2001) + `}}`:                                                           {"TOO_COMPLEX", "2000 fields"},
-			`{viewer{` + strings.Repeat("id ", 6000) + `}}`:                                                           {"TOO_COMPLEX", "token limit"},
-			`{viewer{id` + strings.Repeat(" @skip(if:false)", 1) + strings.Repeat(" name @skip(if:false)", 50) + `}}`: {"TOO_COMPLEX", "50 directives"},
+			`{node(id:"x"){... on Incident` + deep + `}}`:                                                           {"TOO_COMPLEX", "levels"},
+			`{` + many("a%d:__typename ", 30) + `}`:                                                                 {"TOO_COMPLEX", "root fields"},
+			`{viewer{` + aliases(51) + `}}`:                                                                         {"TOO_COMPLEX", "50 aliases"},
+			`{viewer{` + strings.Repeat("id ", 2001) + `}}`:                                                         {"TOO_COMPLEX", "2000 fields"},
+			`{viewer{` + strings.Repeat("id ", 1900) + `}}`:                                                         {"TOO_COMPLEX", "once is enough"},
+			`{viewer{...on Viewer{` + strings.Repeat("id ", 15) + `}` + strings.Repeat("id ", 15) + `}}`:            {"TOO_COMPLEX", "once is enough"},
+			`{incidents(filter:{search:"a\u{0}b"}){totalCount}}`:                                                    {"BAD_USER_INPUT", "NUL"},
+			`{incidents(filter:{search:"a\u0000b"}){totalCount}}`:                                                   {"BAD_USER_INPUT", "NUL"},
+			`{viewer{` + strings.Repeat("id ", 6000) + `}}`:                                                         {"TOO_COMPLEX", "token limit"},
+			`{viewer{` + strings.Repeat(" id @skip(if:false) name @skip(if:false) kind @skip(if:false)", 17) + `}}`: {"TOO_COMPLEX", "50 directives"},
 			bomb: {"TOO_COMPLEX", "fields"},
 			`{__schema{types{` + strings.Repeat("fields{type{", 4) + `name` + strings.Repeat("}}", 4) + `}}}`:                  {"BAD_USER_INPUT", "introspection depth"},
 			`{__type(name:"Node"){` + strings.Repeat("possibleTypes{interfaces{", 3) + `name` + strings.Repeat("}}", 3) + `}}`: {"BAD_USER_INPUT", "introspection depth"},
@@ -154,13 +159,13 @@ func TestIntrospectionOff(t *testing.T) {
 	db := databasetest.SQLite(t)
 	open, closed := newWorld(t, db, nil), newWorld(t, db, func(c *graph.Config) { c.Introspection = false })
 	require.Empty(t, open.ask(introspection).Errors)
-	require.Contains(t, open.ask(`{incident{id}}`).Errors[0].Message, "Did you mean")
+	require.Contains(t, open.ask(`{incidentz{id}}`).Errors[0].Message, "Did you mean")
 	for _, query := range []string{introspection, `{__type(name:"Incident"){name}}`, `{...f} fragment f on Query{__schema{types{name}}}`} {
 		a := closed.ask(query)
 		require.Equal(t, "BAD_USER_INPUT", a.code(t))
 		require.NotContains(t, a.body, "Incident")
 	}
-	require.NotContains(t, closed.ask(`{incident{id}}`).body, "incidents")
+	require.NotContains(t, closed.ask(`{incidentz{id}}`).body, "incidents")
 	require.Contains(t, closed.get(`{__typename viewer{__typename}}`), "Viewer")
 	require.Empty(t, closed.logs.String())
 }
@@ -212,4 +217,13 @@ func TestTimeoutOnTheWay(t *testing.T) {
 		return nil
 	}))
 	require.Empty(t, w.logs.String())
+}
+
+// many repeats a text, each time with another number.
+func many(format string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i)
+	}
+	return b.String()
 }

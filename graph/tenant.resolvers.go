@@ -10,6 +10,7 @@ import (
 
 	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/graph/model"
+	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/tenant"
 )
 
@@ -26,6 +27,16 @@ func (r *mutationResolver) CreateTenant(ctx context.Context, input model.CreateT
 }
 
 func (r *mutationResolver) UpdateTenant(ctx context.Context, input model.UpdateTenantInput) (*model.UpdateTenantPayload, error) {
+	if input.Name != nil || input.MicrosoftTenantID != nil {
+		if err := permit(ctx, access.TenantUpdate); err != nil {
+			return nil, err
+		}
+	}
+	if input.Sensitive != nil {
+		if err := permit(ctx, access.TenantMarkSensitive); err != nil {
+			return nil, err
+		}
+	}
 	id, refused, err := once(ctx, r.Resolver, "updateTenant", input.IdempotencyKey, input, func(ctx context.Context) (string, error) {
 		t, err := r.Tenants.Update(ctx, input.ID, tenant.Update{
 			Name: input.Name, MicrosoftTenantID: input.MicrosoftTenantID, Sensitive: input.Sensitive,

@@ -50,7 +50,7 @@ func (l *loaders) fetchTimelines(ctx context.Context, incidentIDs []string, p pa
 		out[incidentID] = atMost(p.limit+1, p.backward, entries)
 		for _, e := range atMost(p.limit, p.backward, entries) {
 			if e, ok := e.(*model.TimelineEvidence); ok {
-				l.citations.expect(citationKey(incidentID, e.ID()))
+				l.citations.expect(citationKey(incidentID, e.Activity.ID))
 				shown = append(shown, e.Activity)
 			}
 		}
@@ -87,7 +87,7 @@ func (l *loaders) fetchCitations(ctx context.Context, keys []string) (map[string
 // findingsCiting returns the findings of an incident that cite an activity,
 // the oldest first.
 func (l *loaders) findingsCiting(ctx context.Context, e *model.TimelineEvidence) ([]*ent.Finding, error) {
-	ids, err := l.citations.one(ctx, citationKey(e.IncidentID, e.ID()))
+	ids, err := l.citations.one(ctx, citationKey(e.IncidentID, e.Activity.ID))
 	if err != nil {
 		return nil, err
 	}

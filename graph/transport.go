@@ -53,6 +53,10 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		respond(w, status, exec.DispatchError(ctx, gqlerror.List{err}))
 		return
 	}
+	if err := weigh(params.Query); err != nil {
+		respond(w, refused, exec.DispatchError(ctx, gqlerror.List{err}))
+		return
+	}
 	// The body is here: a slow sender keeps nobody else waiting.
 	leave, err := t.admission.enter(ctx)
 	if err != nil {
@@ -118,8 +122,8 @@ func (t transport) read(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, http.StatusBadRequest, failure(codeBadUserInput, "something follows the JSON object in the body")
 	}
-	if strings.Contains(out.Query, `\u0000`) || holdsNUL(out.Query) || holdsNUL(out.Variables) {
-		return nil, http.StatusBadRequest, failure(codeBadUserInput, "a text holds a NUL character, which no text may")
+	if holdsNUL(out.Query) || holdsNUL(out.Variables) {
+		return nil, http.StatusBadRequest, failure(codeBadUserInput, "%s", errNUL)
 	}
 	return out, 0, nil
 }

@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -20,10 +21,13 @@ import (
 	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/activity"
 	"github.com/cairn-itdr/cairn/internal/activity/activitylog"
+	"github.com/cairn-itdr/cairn/internal/apikey"
 	"github.com/cairn-itdr/cairn/internal/database"
 	"github.com/cairn-itdr/cairn/internal/database/databasetest"
 	"github.com/cairn-itdr/cairn/internal/detect"
 	"github.com/cairn-itdr/cairn/internal/incident"
+	"github.com/cairn-itdr/cairn/internal/mail"
+	"github.com/cairn-itdr/cairn/internal/member"
 	"github.com/cairn-itdr/cairn/internal/tenant"
 )
 
@@ -63,6 +67,7 @@ func newWorld(t *testing.T, db *database.DB, change func(*graph.Config)) world {
 	logs := &bytes.Buffer{}
 	cfg := graph.Config{
 		DB: db, Log: activitylog.New(db, reread), Tenants: tenant.New(db, clock), Incidents: incident.New(db, clock),
+		Members: member.New(db, mail.NewOutbox(clock), func(p string) string { return "https://cairn.example" + p }, clock), APIKeys: apikey.New(db, clock),
 		Logger: slog.New(slog.NewTextHandler(logs, nil)), Now: clock, Introspection: true,
 	}
 	if change != nil {
@@ -72,9 +77,11 @@ func newWorld(t *testing.T, db *database.DB, change func(*graph.Config)) world {
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		ctx := graph.WithRequestID(r.Context(), "request_1")
 		if o := r.Header.Get("Test-Organization"); o != "" {
-			ctx = access.With(ctx, access.Scope{OrganizationID: o, Principal: access.Principal{
-				Kind: access.PrincipalAPIKey, ID: "apikey_1", Name: "test key", Role: access.Role(r.Header.Get("Test-Role")),
-			}})
+			p := access.Principal{Kind: access.PrincipalAPIKey, ID: "apikey_1", Name: "test key"}
+			if err := json.Unmarshal([]byte(r.Header.Get("Test-Principal")), &p); err != nil {
+				panic(err)
+			}
+			ctx = access.With(ctx, access.Scope{OrganizationID: o, Principal: p})
 		}
 		api.ServeHTTP(rw, r.WithContext(ctx))
 	}))
@@ -128,7 +135,11 @@ func (w world) sendAccepting(accept, method, contentType, body string) answer {
 	}
 	if w.scope != nil {
 		r.Header.Set("Test-Organization", w.scope.OrganizationID)
-		r.Header.Set("Test-Role", string(w.scope.Principal.Role))
+		p := w.scope.Principal
+		p.Kind, p.ID, p.Name = cmp.Or(p.Kind, access.PrincipalAPIKey), cmp.Or(p.ID, "apikey_1"), cmp.Or(p.Name, "test key")
+		text, err := json.Marshal(p)
+		require.NoError(w, err)
+		r.Header.Set("Test-Principal", string(text))
 	}
 	res, err := http.DefaultClient.Do(r)
 	require.NoError(w, err)

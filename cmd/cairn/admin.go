@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"net/url"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/cairn-itdr/cairn/internal/app"
 )
@@ -13,6 +15,7 @@ type adminCommand struct {
 	CreateOrganization createOrganizationCommand `cmd:"" name:"create-organization" help:"Make another organization and print its id."`
 
 	CreateAPIKey createAPIKeyCommand `cmd:"" name:"create-api-key" help:"Make an API key and print it, this once."`
+	CreateMember createMemberCommand `cmd:"" name:"create-member" help:"Make a member, if there is none of that address, and print a link that lets it in once."`
 }
 
 type createOrganizationCommand struct {
@@ -31,20 +34,90 @@ func (o *createOrganizationCommand) Run(c *cli, sys *system) error {
 	})
 }
 
+// given are the flags that a member or a key may have.
+type given struct {
+	ReadOnly      bool `help:"It may only look."`
+	ManageTenants bool `help:"It may onboard, pause and remove tenants (FULL_MEMBER, SALES)."`
+	ViewSensitive bool `help:"It sees sensitive tenants (FULL_MEMBER, PARTIAL_MEMBER)."`
+}
+
+func (f given) app() app.Flags {
+	return app.Flags{ReadOnly: f.ReadOnly, ManageTenants: f.ManageTenants, ViewSensitive: f.ViewSensitive}
+}
+
 type createAPIKeyCommand struct {
-	Role         string `required:"" enum:"ADMIN" help:"The key's role; only ADMIN is issued so far."`
-	Organization string `placeholder:"NAME" help:"The organization, where there are several; an empty installation gets its first, of this name."`
-	Name         string `default:"command line" help:"What the key is for."`
+	given
+
+	Role         string        `required:"" enum:"ADMIN,FULL_MEMBER,PARTIAL_MEMBER,EXTERNAL_GUEST,SALES,BILLING" help:"The key's role: ${enum}."`
+	Organization string        `placeholder:"NAME" help:"The organization, where there are several; an empty installation gets its first, of this name."`
+	Name         string        `default:"command line" help:"What the key is for."`
+	Tenant       []string      `sep:"none" placeholder:"TENANT" help:"A tenant it is for, by name or id; may be given several times. PARTIAL_MEMBER and EXTERNAL_GUEST need one, other roles are narrowed."`
+	Expires      time.Duration `placeholder:"DURATION" help:"After how long it stops, such as 720h; left out, it does not."`
 }
 
 // Run prints the key alone on standard output.
 func (k *createAPIKeyCommand) Run(c *cli, sys *system) error {
+	wanted := app.NewKey{Organization: k.Organization, Name: k.Name, Role: k.Role, Tenants: k.Tenant, Flags: k.app()}
+	if k.Expires != 0 {
+		at := now().Add(k.Expires)
+		wanted.ExpiresAt = &at
+	}
 	return c.open(sys, func(a *app.App) error {
-		key, err := a.CreateAPIKey(sys, k.Organization, k.Name, k.Role)
+		key, err := a.CreateAPIKey(sys, wanted)
 		if err != nil {
 			return err
 		}
 		_, err = fmt.Fprintln(sys.stdout, key)
+		return err
+	})
+}
+
+type createMemberCommand struct {
+	given
+
+	Email        string   `required:"" placeholder:"ADDRESS" help:"The mail address, by which the person signs in."`
+	Name         string   `help:"The name others see."`
+	Role         string   `default:"ADMIN" enum:"ADMIN,FULL_MEMBER,PARTIAL_MEMBER,EXTERNAL_GUEST,SALES,BILLING" help:"The role: ${enum}."`
+	Organization string   `placeholder:"NAME" help:"The organization, where there are several; an empty installation gets its first, of this name."`
+	Tenant       []string `sep:"none" placeholder:"TENANT" help:"A tenant to assign, by name or id; may be given several times (PARTIAL_MEMBER, EXTERNAL_GUEST)."`
+	PublicURL    *url.URL `name:"public-url" placeholder:"URL" env:"CAIRN_PUBLIC_URL" help:"Where users reach the server, for the link."`
+	Listen       string   `default:"127.0.0.1:8550" env:"CAIRN_LISTEN" help:"Where the server listens, for the link where there is no public URL."`
+}
+
+// Run prints a link on standard output that lets the member in once, within 15 minutes.
+func (m *createMemberCommand) Run(c *cli, sys *system) error {
+	cfg := c.config(sys)
+	cfg.PublicURL, cfg.Listening = m.PublicURL, m.Listen
+	return openWith(sys, cfg, func(a *app.App) error {
+		link, err := a.CreateMember(sys, app.NewMember{
+			Organization: m.Organization, Email: m.Email, Name: m.Name, Role: m.Role, Tenants: m.Tenant, Flags: m.app(),
+		})
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(sys.stdout, link)
+		return err
+	})
+}
+
+type auditCommand struct {
+	Verify auditVerifyCommand `cmd:"" help:"Check that no audit entry was changed or taken out, and print each chain's head."`
+}
+
+type auditVerifyCommand struct{}
+
+// Run prints a line an organization; the command fails where a chain does not hold.
+func (*auditVerifyCommand) Run(c *cli, sys *system) error {
+	return c.open(sys, func(a *app.App) error {
+		all, err := a.VerifyAudit(sys)
+		for _, v := range all {
+			if _, err := fmt.Fprintf(sys.stdout, "%s: %d entries sealed, head %s\n", v.OrganizationID, v.Sealed, v.Head); err != nil {
+				return err
+			}
+			for _, p := range v.Problems {
+				sys.warnf("%s: %s", v.OrganizationID, p)
+			}
+		}
 		return err
 	})
 }

@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -26,11 +25,6 @@ import (
 )
 
 func main() {
-	// An import makes much garbage and keeps little: collecting often costs a
-	// few per cent of its time and keeps the process small.
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(60)
-	}
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -53,6 +47,7 @@ type cli struct {
 	Intel   intelCommand   `cmd:"" help:"Address lists and databases."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date and stop."`
 	Admin   adminCommand   `cmd:"" help:"What only the machine's owner may do."`
+	Audit   auditCommand   `cmd:"" help:"The audit log."`
 	Version versionCommand `cmd:"" help:"Print the version and the licence notices of what ships."`
 }
 
@@ -159,8 +154,12 @@ func (c *cli) config(sys *system) app.Config {
 }
 
 // open opens the installation for a command and closes it after.
-func (c *cli) open(sys *system, do func(a *app.App) error) (err error) {
-	a, err := app.Open(sys, c.config(sys))
+func (c *cli) open(sys *system, do func(a *app.App) error) error {
+	return openWith(sys, c.config(sys), do)
+}
+
+func openWith(sys *system, cfg app.Config, do func(a *app.App) error) (err error) {
+	a, err := app.Open(sys, cfg)
 	if err != nil {
 		return err
 	}
@@ -175,13 +174,20 @@ type serving struct {
 	TrustedProxies []string `placeholder:"CIDR" env:"CAIRN_TRUSTED_PROXIES" help:"Proxies whose X-Forwarded-For is believed."`
 	Explorer       bool     `default:"true" negatable:"" env:"CAIRN_EXPLORER" help:"Serve the API explorer and answer introspection."`
 
-	RequestsPerSecond int `default:"50" placeholder:"N" env:"CAIRN_REQUESTS_PER_SECOND" help:"How often one API key may ask, in the long run; ten seconds' worth may come at once. 0 is without limit."`
-	Operations        int `default:"16" placeholder:"N" env:"CAIRN_OPERATIONS" help:"How many operations the API carries out at once."`
+	RequestsPerSecond int      `default:"50" placeholder:"N" env:"CAIRN_REQUESTS_PER_SECOND" help:"How often one API key may ask, in the long run; ten seconds' worth may come at once. 0 is without limit."`
+	SMTPURL           *url.URL `name:"smtp-url" placeholder:"URL" env:"CAIRN_SMTP_URL" help:"Mail server for sign-in links and invitations, such as smtp://user:password@mail.example.net:587 or smtps://mail.example.net."`
+	MailFrom          string   `placeholder:"ADDRESS" env:"CAIRN_MAIL_FROM" help:"Sender of these mails, such as cairn@example.net."`
+
+	Operations int `default:"16" placeholder:"N" env:"CAIRN_OPERATIONS" help:"How many operations the API carries out at once."`
 }
 
 func (s *serving) apply(cfg *app.Config) error {
 	cfg.PublicURL, cfg.Explorer = s.PublicURL, s.Explorer
 	cfg.RequestsPerSecond, cfg.Operations = s.RequestsPerSecond, s.Operations
+	cfg.SMTP, cfg.MailFrom = s.SMTPURL, s.MailFrom
+	if s.SMTPURL != nil && s.MailFrom == "" {
+		return refusal.New(refusal.Invalid, nil, "--smtp-url needs --mail-from: the address mails come from")
+	}
 	if s.RequestsPerSecond < 0 || s.Operations < 1 {
 		return refusal.New(refusal.Invalid, nil, "--requests-per-second must be 0 or more, --operations 1 or more")
 	}

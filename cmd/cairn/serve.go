@@ -26,6 +26,7 @@ func (s *serveCommand) Run(c *cli, sys *system) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	defer listener.Close() //nolint:errcheck // closed by serving already
+	cfg.Listening = listener.Addr().String()
 	a, err := app.Open(sys, cfg)
 	if err != nil {
 		return err
@@ -56,6 +57,7 @@ func (d *demoCommand) Run(c *cli, sys *system) error {
 		return fmt.Errorf("listen: %w (another demo may be running; --listen 127.0.0.1:0 takes any free port)", err)
 	}
 	defer listener.Close() //nolint:errcheck // closed by serving already
+	cfg.Listening = listener.Addr().String()
 	err = app.Demo(sys, cfg, listener, func(s app.DemoStart) error {
 		if d.JSON {
 			return s.WriteJSON(sys.stdout)

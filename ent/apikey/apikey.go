@@ -13,16 +13,30 @@ const (
 	FieldID = "id"
 	// FieldOrganizationID holds the string denoting the organization_id field in the database.
 	FieldOrganizationID = "organization_id"
-	// FieldName holds the string denoting the name field in the database.
-	FieldName = "name"
 	// FieldRole holds the string denoting the role field in the database.
 	FieldRole = "role"
+	// FieldIsReadOnly holds the string denoting the is_read_only field in the database.
+	FieldIsReadOnly = "is_read_only"
+	// FieldCanManageTenants holds the string denoting the can_manage_tenants field in the database.
+	FieldCanManageTenants = "can_manage_tenants"
+	// FieldCanViewSensitiveTenants holds the string denoting the can_view_sensitive_tenants field in the database.
+	FieldCanViewSensitiveTenants = "can_view_sensitive_tenants"
+	// FieldName holds the string denoting the name field in the database.
+	FieldName = "name"
 	// FieldHash holds the string denoting the hash field in the database.
 	FieldHash = "hash"
 	// FieldCreatedAt holds the string denoting the created_at field in the database.
 	FieldCreatedAt = "created_at"
 	// FieldRevokedAt holds the string denoting the revoked_at field in the database.
 	FieldRevokedAt = "revoked_at"
+	// FieldExpiresAt holds the string denoting the expires_at field in the database.
+	FieldExpiresAt = "expires_at"
+	// FieldLastUsedAt holds the string denoting the last_used_at field in the database.
+	FieldLastUsedAt = "last_used_at"
+	// FieldAssignedOnly holds the string denoting the assigned_only field in the database.
+	FieldAssignedOnly = "assigned_only"
+	// FieldCreatedByID holds the string denoting the created_by_id field in the database.
+	FieldCreatedByID = "created_by_id"
 	// Table holds the table name of the apikey in the database.
 	Table = "api_keys"
 )
@@ -31,11 +45,18 @@ const (
 var Columns = []string{
 	FieldID,
 	FieldOrganizationID,
-	FieldName,
 	FieldRole,
+	FieldIsReadOnly,
+	FieldCanManageTenants,
+	FieldCanViewSensitiveTenants,
+	FieldName,
 	FieldHash,
 	FieldCreatedAt,
 	FieldRevokedAt,
+	FieldExpiresAt,
+	FieldLastUsedAt,
+	FieldAssignedOnly,
+	FieldCreatedByID,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -51,8 +72,18 @@ func ValidColumn(column string) bool {
 var (
 	// OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
 	OrganizationIDValidator func(string) error
+	// DefaultIsReadOnly holds the default value on creation for the "is_read_only" field.
+	DefaultIsReadOnly bool
+	// DefaultCanManageTenants holds the default value on creation for the "can_manage_tenants" field.
+	DefaultCanManageTenants bool
+	// DefaultCanViewSensitiveTenants holds the default value on creation for the "can_view_sensitive_tenants" field.
+	DefaultCanViewSensitiveTenants bool
 	// NameValidator is a validator for the "name" field. It is called by the builders before save.
 	NameValidator func(string) error
+	// DefaultAssignedOnly holds the default value on creation for the "assigned_only" field.
+	DefaultAssignedOnly bool
+	// CreatedByIDValidator is a validator for the "created_by_id" field. It is called by the builders before save.
+	CreatedByIDValidator func(string) error
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() string
 	// IDValidator is a validator for the "id" field. It is called by the builders before save.
@@ -72,14 +103,29 @@ func ByOrganizationID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldOrganizationID, opts...).ToFunc()
 }
 
-// ByName orders the results by the name field.
-func ByName(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldName, opts...).ToFunc()
-}
-
 // ByRole orders the results by the role field.
 func ByRole(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldRole, opts...).ToFunc()
+}
+
+// ByIsReadOnly orders the results by the is_read_only field.
+func ByIsReadOnly(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldIsReadOnly, opts...).ToFunc()
+}
+
+// ByCanManageTenants orders the results by the can_manage_tenants field.
+func ByCanManageTenants(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldCanManageTenants, opts...).ToFunc()
+}
+
+// ByCanViewSensitiveTenants orders the results by the can_view_sensitive_tenants field.
+func ByCanViewSensitiveTenants(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldCanViewSensitiveTenants, opts...).ToFunc()
+}
+
+// ByName orders the results by the name field.
+func ByName(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldName, opts...).ToFunc()
 }
 
 // ByCreatedAt orders the results by the created_at field.
@@ -90,4 +136,24 @@ func ByCreatedAt(opts ...sql.OrderTermOption) OrderOption {
 // ByRevokedAt orders the results by the revoked_at field.
 func ByRevokedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldRevokedAt, opts...).ToFunc()
+}
+
+// ByExpiresAt orders the results by the expires_at field.
+func ByExpiresAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldExpiresAt, opts...).ToFunc()
+}
+
+// ByLastUsedAt orders the results by the last_used_at field.
+func ByLastUsedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldLastUsedAt, opts...).ToFunc()
+}
+
+// ByAssignedOnly orders the results by the assigned_only field.
+func ByAssignedOnly(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAssignedOnly, opts...).ToFunc()
+}
+
+// ByCreatedByID orders the results by the created_by_id field.
+func ByCreatedByID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldCreatedByID, opts...).ToFunc()
 }

@@ -21,6 +21,8 @@ const (
 	FieldPrincipalID = "principal_id"
 	// FieldPrincipalName holds the string denoting the principal_name field in the database.
 	FieldPrincipalName = "principal_name"
+	// FieldPrincipalStaff holds the string denoting the principal_staff field in the database.
+	FieldPrincipalStaff = "principal_staff"
 	// FieldAction holds the string denoting the action field in the database.
 	FieldAction = "action"
 	// FieldTenantID holds the string denoting the tenant_id field in the database.
@@ -45,6 +47,7 @@ var Columns = []string{
 	FieldPrincipalKind,
 	FieldPrincipalID,
 	FieldPrincipalName,
+	FieldPrincipalStaff,
 	FieldAction,
 	FieldTenantID,
 	FieldObjectID,
@@ -66,6 +69,8 @@ func ValidColumn(column string) bool {
 var (
 	// OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
 	OrganizationIDValidator func(string) error
+	// DefaultPrincipalStaff holds the default value on creation for the "principal_staff" field.
+	DefaultPrincipalStaff bool
 	// TenantIDValidator is a validator for the "tenant_id" field. It is called by the builders before save.
 	TenantIDValidator func(string) error
 	// DefaultID holds the default value on creation for the "id" field.
@@ -105,6 +110,11 @@ func ByPrincipalID(opts ...sql.OrderTermOption) OrderOption {
 // ByPrincipalName orders the results by the principal_name field.
 func ByPrincipalName(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldPrincipalName, opts...).ToFunc()
+}
+
+// ByPrincipalStaff orders the results by the principal_staff field.
+func ByPrincipalStaff(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPrincipalStaff, opts...).ToFunc()
 }
 
 // ByAction orders the results by the action field.

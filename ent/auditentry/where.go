@@ -91,6 +91,11 @@ func PrincipalName(v string) predicate.AuditEntry {
 	return predicate.AuditEntry(sql.FieldEQ(FieldPrincipalName, v))
 }
 
+// PrincipalStaff applies equality check predicate on the "principal_staff" field. It's identical to PrincipalStaffEQ.
+func PrincipalStaff(v bool) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldEQ(FieldPrincipalStaff, v))
+}
+
 // Action applies equality check predicate on the "action" field. It's identical to ActionEQ.
 func Action(v string) predicate.AuditEntry {
 	return predicate.AuditEntry(sql.FieldEQ(FieldAction, v))
@@ -438,6 +443,16 @@ func PrincipalNameEqualFold(v string) predicate.AuditEntry {
 // PrincipalNameContainsFold applies the ContainsFold predicate on the "principal_name" field.
 func PrincipalNameContainsFold(v string) predicate.AuditEntry {
 	return predicate.AuditEntry(sql.FieldContainsFold(FieldPrincipalName, v))
+}
+
+// PrincipalStaffEQ applies the EQ predicate on the "principal_staff" field.
+func PrincipalStaffEQ(v bool) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldEQ(FieldPrincipalStaff, v))
+}
+
+// PrincipalStaffNEQ applies the NEQ predicate on the "principal_staff" field.
+func PrincipalStaffNEQ(v bool) predicate.AuditEntry {
+	return predicate.AuditEntry(sql.FieldNEQ(FieldPrincipalStaff, v))
 }
 
 // ActionEQ applies the EQ predicate on the "action" field.

@@ -24,19 +24,12 @@ const (
 	FieldCompanyName = "company_name"
 	// FieldUpdatedAt holds the string denoting the updated_at field in the database.
 	FieldUpdatedAt = "updated_at"
-	// EdgeConnection holds the string denoting the connection edge name in mutations.
-	EdgeConnection = "connection"
 	// EdgeTenant holds the string denoting the tenant edge name in mutations.
 	EdgeTenant = "tenant"
+	// EdgeConnection holds the string denoting the connection edge name in mutations.
+	EdgeConnection = "connection"
 	// Table holds the table name of the companymapping in the database.
 	Table = "company_mappings"
-	// ConnectionTable is the table that holds the connection relation/edge.
-	ConnectionTable = "company_mappings"
-	// ConnectionInverseTable is the table name for the PSAConnection entity.
-	// It exists in this package in order to avoid circular dependency with the "psaconnection" package.
-	ConnectionInverseTable = "psa_connections"
-	// ConnectionColumn is the table column denoting the connection relation/edge.
-	ConnectionColumn = "connection_id"
 	// TenantTable is the table that holds the tenant relation/edge.
 	TenantTable = "company_mappings"
 	// TenantInverseTable is the table name for the Tenant entity.
@@ -44,6 +37,13 @@ const (
 	TenantInverseTable = "tenants"
 	// TenantColumn is the table column denoting the tenant relation/edge.
 	TenantColumn = "tenant_id"
+	// ConnectionTable is the table that holds the connection relation/edge.
+	ConnectionTable = "company_mappings"
+	// ConnectionInverseTable is the table name for the PSAConnection entity.
+	// It exists in this package in order to avoid circular dependency with the "psaconnection" package.
+	ConnectionInverseTable = "psa_connections"
+	// ConnectionColumn is the table column denoting the connection relation/edge.
+	ConnectionColumn = "connection_id"
 )
 
 // Columns holds all SQL columns for companymapping fields.
@@ -120,30 +120,30 @@ func ByUpdatedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldUpdatedAt, opts...).ToFunc()
 }
 
-// ByConnectionField orders the results by connection field.
-func ByConnectionField(field string, opts ...sql.OrderTermOption) OrderOption {
-	return func(s *sql.Selector) {
-		sqlgraph.OrderByNeighborTerms(s, newConnectionStep(), sql.OrderByField(field, opts...))
-	}
-}
-
 // ByTenantField orders the results by tenant field.
 func ByTenantField(field string, opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
 		sqlgraph.OrderByNeighborTerms(s, newTenantStep(), sql.OrderByField(field, opts...))
 	}
 }
-func newConnectionStep() *sqlgraph.Step {
-	return sqlgraph.NewStep(
-		sqlgraph.From(Table, FieldID),
-		sqlgraph.To(ConnectionInverseTable, FieldID),
-		sqlgraph.Edge(sqlgraph.M2O, true, ConnectionTable, ConnectionColumn),
-	)
+
+// ByConnectionField orders the results by connection field.
+func ByConnectionField(field string, opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newConnectionStep(), sql.OrderByField(field, opts...))
+	}
 }
 func newTenantStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(TenantInverseTable, FieldID),
-		sqlgraph.Edge(sqlgraph.M2O, true, TenantTable, TenantColumn),
+		sqlgraph.Edge(sqlgraph.M2O, false, TenantTable, TenantColumn),
+	)
+}
+func newConnectionStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(ConnectionInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.M2O, true, ConnectionTable, ConnectionColumn),
 	)
 }

@@ -460,6 +460,29 @@ func UpdatedAtLTE(v time.Time) predicate.CompanyMapping {
 	return predicate.CompanyMapping(sql.FieldLTE(FieldUpdatedAt, v))
 }
 
+// HasTenant applies the HasEdge predicate on the "tenant" edge.
+func HasTenant() predicate.CompanyMapping {
+	return predicate.CompanyMapping(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, TenantTable, TenantColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasTenantWith applies the HasEdge predicate on the "tenant" edge with a given conditions (other predicates).
+func HasTenantWith(preds ...predicate.Tenant) predicate.CompanyMapping {
+	return predicate.CompanyMapping(func(s *sql.Selector) {
+		step := newTenantStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
 // HasConnection applies the HasEdge predicate on the "connection" edge.
 func HasConnection() predicate.CompanyMapping {
 	return predicate.CompanyMapping(func(s *sql.Selector) {
@@ -475,29 +498,6 @@ func HasConnection() predicate.CompanyMapping {
 func HasConnectionWith(preds ...predicate.PSAConnection) predicate.CompanyMapping {
 	return predicate.CompanyMapping(func(s *sql.Selector) {
 		step := newConnectionStep()
-		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
-			for _, p := range preds {
-				p(s)
-			}
-		})
-	})
-}
-
-// HasTenant applies the HasEdge predicate on the "tenant" edge.
-func HasTenant() predicate.CompanyMapping {
-	return predicate.CompanyMapping(func(s *sql.Selector) {
-		step := sqlgraph.NewStep(
-			sqlgraph.From(Table, FieldID),
-			sqlgraph.Edge(sqlgraph.M2O, true, TenantTable, TenantColumn),
-		)
-		sqlgraph.HasNeighbors(s, step)
-	})
-}
-
-// HasTenantWith applies the HasEdge predicate on the "tenant" edge with a given conditions (other predicates).
-func HasTenantWith(preds ...predicate.Tenant) predicate.CompanyMapping {
-	return predicate.CompanyMapping(func(s *sql.Selector) {
-		step := newTenantStep()
 		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
 			for _, p := range preds {
 				p(s)

@@ -34,10 +34,19 @@ const (
 	FieldFindingID = "finding_id"
 	// FieldRelatedID holds the string denoting the related_id field in the database.
 	FieldRelatedID = "related_id"
+	// EdgeTenant holds the string denoting the tenant edge name in mutations.
+	EdgeTenant = "tenant"
 	// EdgeIncident holds the string denoting the incident edge name in mutations.
 	EdgeIncident = "incident"
 	// Table holds the table name of the incidentevent in the database.
 	Table = "incident_events"
+	// TenantTable is the table that holds the tenant relation/edge.
+	TenantTable = "incident_events"
+	// TenantInverseTable is the table name for the Tenant entity.
+	// It exists in this package in order to avoid circular dependency with the "tenant" package.
+	TenantInverseTable = "tenants"
+	// TenantColumn is the table column denoting the tenant relation/edge.
+	TenantColumn = "tenant_id"
 	// IncidentTable is the table that holds the incident relation/edge.
 	IncidentTable = "incident_events"
 	// IncidentInverseTable is the table name for the Incident entity.
@@ -106,6 +115,7 @@ const (
 	KindMerged            Kind = "MERGED"
 	KindStatusChanged     Kind = "STATUS_CHANGED"
 	KindReopened          Kind = "REOPENED"
+	KindPublished         Kind = "PUBLISHED"
 )
 
 func (k Kind) String() string {
@@ -115,7 +125,7 @@ func (k Kind) String() string {
 // KindValidator is a validator for the "kind" field enum values. It is called by the builders before save.
 func KindValidator(k Kind) error {
 	switch k {
-	case KindOpened, KindLinked, KindFindingAdded, KindFindingChanged, KindFindingMoved, KindFindingSuperseded, KindFindingRestored, KindSeverityChanged, KindReclassified, KindMerged, KindStatusChanged, KindReopened:
+	case KindOpened, KindLinked, KindFindingAdded, KindFindingChanged, KindFindingMoved, KindFindingSuperseded, KindFindingRestored, KindSeverityChanged, KindReclassified, KindMerged, KindStatusChanged, KindReopened, KindPublished:
 		return nil
 	default:
 		return fmt.Errorf("incidentevent: invalid enum value for kind field: %q", k)
@@ -180,11 +190,25 @@ func ByRelatedID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldRelatedID, opts...).ToFunc()
 }
 
+// ByTenantField orders the results by tenant field.
+func ByTenantField(field string, opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newTenantStep(), sql.OrderByField(field, opts...))
+	}
+}
+
 // ByIncidentField orders the results by incident field.
 func ByIncidentField(field string, opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
 		sqlgraph.OrderByNeighborTerms(s, newIncidentStep(), sql.OrderByField(field, opts...))
 	}
+}
+func newTenantStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(TenantInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.M2O, false, TenantTable, TenantColumn),
+	)
 }
 func newIncidentStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(

@@ -685,6 +685,29 @@ func RelatedIDContainsFold(v string) predicate.IncidentEvent {
 	return predicate.IncidentEvent(sql.FieldContainsFold(FieldRelatedID, v))
 }
 
+// HasTenant applies the HasEdge predicate on the "tenant" edge.
+func HasTenant() predicate.IncidentEvent {
+	return predicate.IncidentEvent(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, TenantTable, TenantColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasTenantWith applies the HasEdge predicate on the "tenant" edge with a given conditions (other predicates).
+func HasTenantWith(preds ...predicate.Tenant) predicate.IncidentEvent {
+	return predicate.IncidentEvent(func(s *sql.Selector) {
+		step := newTenantStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
 // HasIncident applies the HasEdge predicate on the "incident" edge.
 func HasIncident() predicate.IncidentEvent {
 	return predicate.IncidentEvent(func(s *sql.Selector) {

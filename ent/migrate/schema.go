@@ -13,17 +13,31 @@ var (
 	APIKeysColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, Size: 64},
 		{Name: "organization_id", Type: field.TypeString, Size: 64},
-		{Name: "name", Type: field.TypeString, Size: 200},
 		{Name: "role", Type: field.TypeString},
+		{Name: "is_read_only", Type: field.TypeBool, Default: false},
+		{Name: "can_manage_tenants", Type: field.TypeBool, Default: false},
+		{Name: "can_view_sensitive_tenants", Type: field.TypeBool, Default: false},
+		{Name: "name", Type: field.TypeString, Size: 200},
 		{Name: "hash", Type: field.TypeBytes, Unique: true},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "revoked_at", Type: field.TypeTime, Nullable: true},
+		{Name: "expires_at", Type: field.TypeTime, Nullable: true},
+		{Name: "last_used_at", Type: field.TypeTime, Nullable: true},
+		{Name: "assigned_only", Type: field.TypeBool, Default: false},
+		{Name: "created_by_id", Type: field.TypeString, Nullable: true, Size: 64},
 	}
 	// APIKeysTable holds the schema information for the "api_keys" table.
 	APIKeysTable = &schema.Table{
 		Name:       "api_keys",
 		Columns:    APIKeysColumns,
 		PrimaryKey: []*schema.Column{APIKeysColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "apikey_organization_id_created_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{APIKeysColumns[1], APIKeysColumns[8], APIKeysColumns[0]},
+			},
+		},
 	}
 	// AccountsColumns holds the columns for the "accounts" table.
 	AccountsColumns = []*schema.Column{
@@ -41,7 +55,7 @@ var (
 		PrimaryKey: []*schema.Column{AccountsColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
 			{
-				Symbol:     "accounts_tenants_accounts",
+				Symbol:     "accounts_tenants_tenant",
 				Columns:    []*schema.Column{AccountsColumns[5]},
 				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.NoAction,
@@ -60,6 +74,39 @@ var (
 			},
 		},
 	}
+	// AssignmentsColumns holds the columns for the "assignments" table.
+	AssignmentsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, Size: 64},
+		{Name: "organization_id", Type: field.TypeString, Size: 64},
+		{Name: "holder_id", Type: field.TypeString, Size: 64},
+		{Name: "tenant_id", Type: field.TypeString, Size: 64},
+	}
+	// AssignmentsTable holds the schema information for the "assignments" table.
+	AssignmentsTable = &schema.Table{
+		Name:       "assignments",
+		Columns:    AssignmentsColumns,
+		PrimaryKey: []*schema.Column{AssignmentsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "assignments_tenants_tenant",
+				Columns:    []*schema.Column{AssignmentsColumns[3]},
+				RefColumns: []*schema.Column{TenantsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "assignment_holder_id_tenant_id",
+				Unique:  true,
+				Columns: []*schema.Column{AssignmentsColumns[2], AssignmentsColumns[3]},
+			},
+			{
+				Name:    "assignment_tenant_id",
+				Unique:  false,
+				Columns: []*schema.Column{AssignmentsColumns[3]},
+			},
+		},
+	}
 	// AuditEntriesColumns holds the columns for the "audit_entries" table.
 	AuditEntriesColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, Size: 64},
@@ -68,6 +115,7 @@ var (
 		{Name: "principal_kind", Type: field.TypeString},
 		{Name: "principal_id", Type: field.TypeString},
 		{Name: "principal_name", Type: field.TypeString},
+		{Name: "principal_staff", Type: field.TypeBool, Default: true},
 		{Name: "action", Type: field.TypeString},
 		{Name: "tenant_id", Type: field.TypeString, Nullable: true, Size: 64},
 		{Name: "object_id", Type: field.TypeString},
@@ -86,6 +134,37 @@ var (
 				Unique:  false,
 				Columns: []*schema.Column{AuditEntriesColumns[1], AuditEntriesColumns[2], AuditEntriesColumns[0]},
 			},
+			{
+				Name:    "auditentry_tenant_id_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{AuditEntriesColumns[8], AuditEntriesColumns[2], AuditEntriesColumns[0]},
+			},
+		},
+	}
+	// AuditSealsColumns holds the columns for the "audit_seals" table.
+	AuditSealsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, Size: 64},
+		{Name: "organization_id", Type: field.TypeString, Size: 64},
+		{Name: "sequence", Type: field.TypeInt64},
+		{Name: "entry_id", Type: field.TypeString, Size: 64},
+		{Name: "hash", Type: field.TypeBytes},
+	}
+	// AuditSealsTable holds the schema information for the "audit_seals" table.
+	AuditSealsTable = &schema.Table{
+		Name:       "audit_seals",
+		Columns:    AuditSealsColumns,
+		PrimaryKey: []*schema.Column{AuditSealsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "auditseal_organization_id_sequence",
+				Unique:  true,
+				Columns: []*schema.Column{AuditSealsColumns[1], AuditSealsColumns[2]},
+			},
+			{
+				Name:    "auditseal_entry_id",
+				Unique:  true,
+				Columns: []*schema.Column{AuditSealsColumns[3]},
+			},
 		},
 	}
 	// CompanyMappingsColumns holds the columns for the "company_mappings" table.
@@ -95,8 +174,8 @@ var (
 		{Name: "company_id", Type: field.TypeString},
 		{Name: "company_name", Type: field.TypeString},
 		{Name: "updated_at", Type: field.TypeTime},
-		{Name: "connection_id", Type: field.TypeString, Size: 64},
 		{Name: "tenant_id", Type: field.TypeString, Size: 64},
+		{Name: "connection_id", Type: field.TypeString, Size: 64},
 	}
 	// CompanyMappingsTable holds the schema information for the "company_mappings" table.
 	CompanyMappingsTable = &schema.Table{
@@ -105,15 +184,15 @@ var (
 		PrimaryKey: []*schema.Column{CompanyMappingsColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
 			{
-				Symbol:     "company_mappings_psa_connections_mappings",
+				Symbol:     "company_mappings_tenants_tenant",
 				Columns:    []*schema.Column{CompanyMappingsColumns[5]},
-				RefColumns: []*schema.Column{PsaConnectionsColumns[0]},
+				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
-				Symbol:     "company_mappings_tenants_companyMappings",
+				Symbol:     "company_mappings_psa_connections_mappings",
 				Columns:    []*schema.Column{CompanyMappingsColumns[6]},
-				RefColumns: []*schema.Column{TenantsColumns[0]},
+				RefColumns: []*schema.Column{PsaConnectionsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 		},
@@ -121,12 +200,12 @@ var (
 			{
 				Name:    "companymapping_connection_id_tenant_id",
 				Unique:  true,
-				Columns: []*schema.Column{CompanyMappingsColumns[5], CompanyMappingsColumns[6]},
+				Columns: []*schema.Column{CompanyMappingsColumns[6], CompanyMappingsColumns[5]},
 			},
 			{
 				Name:    "companymapping_tenant_id",
 				Unique:  false,
-				Columns: []*schema.Column{CompanyMappingsColumns[6]},
+				Columns: []*schema.Column{CompanyMappingsColumns[5]},
 			},
 		},
 	}
@@ -134,7 +213,6 @@ var (
 	FailedAttacksColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, Size: 64},
 		{Name: "organization_id", Type: field.TypeString, Size: 64},
-		{Name: "tenant_id", Type: field.TypeString, Size: 64},
 		{Name: "book", Type: field.TypeString},
 		{Name: "day", Type: field.TypeTime},
 		{Name: "tactic", Type: field.TypeString},
@@ -149,22 +227,31 @@ var (
 		{Name: "password_known", Type: field.TypeBool},
 		{Name: "first_at", Type: field.TypeTime},
 		{Name: "last_at", Type: field.TypeTime},
+		{Name: "tenant_id", Type: field.TypeString, Size: 64},
 	}
 	// FailedAttacksTable holds the schema information for the "failed_attacks" table.
 	FailedAttacksTable = &schema.Table{
 		Name:       "failed_attacks",
 		Columns:    FailedAttacksColumns,
 		PrimaryKey: []*schema.Column{FailedAttacksColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "failed_attacks_tenants_tenant",
+				Columns:    []*schema.Column{FailedAttacksColumns[16]},
+				RefColumns: []*schema.Column{TenantsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
 		Indexes: []*schema.Index{
 			{
 				Name:    "failedattack_tenant_id_book_day_tactic_account_id",
 				Unique:  true,
-				Columns: []*schema.Column{FailedAttacksColumns[2], FailedAttacksColumns[3], FailedAttacksColumns[4], FailedAttacksColumns[5], FailedAttacksColumns[12]},
+				Columns: []*schema.Column{FailedAttacksColumns[16], FailedAttacksColumns[2], FailedAttacksColumns[3], FailedAttacksColumns[4], FailedAttacksColumns[11]},
 			},
 			{
 				Name:    "failedattack_organization_id_day",
 				Unique:  false,
-				Columns: []*schema.Column{FailedAttacksColumns[1], FailedAttacksColumns[4]},
+				Columns: []*schema.Column{FailedAttacksColumns[1], FailedAttacksColumns[3]},
 			},
 		},
 	}
@@ -172,7 +259,6 @@ var (
 	FindingsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, Size: 64},
 		{Name: "organization_id", Type: field.TypeString, Size: 64},
-		{Name: "tenant_id", Type: field.TypeString, Size: 64},
 		{Name: "natural_key", Type: field.TypeString},
 		{Name: "book", Type: field.TypeString},
 		{Name: "rule", Type: field.TypeString},
@@ -189,6 +275,7 @@ var (
 		{Name: "is_live", Type: field.TypeBool},
 		{Name: "superseded_at", Type: field.TypeTime, Nullable: true},
 		{Name: "account_id", Type: field.TypeString, Nullable: true, Size: 64},
+		{Name: "tenant_id", Type: field.TypeString, Size: 64},
 		{Name: "incident_id", Type: field.TypeString, Nullable: true, Size: 64},
 	}
 	// FindingsTable holds the schema information for the "findings" table.
@@ -199,9 +286,15 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "findings_accounts_findings",
-				Columns:    []*schema.Column{FindingsColumns[18]},
+				Columns:    []*schema.Column{FindingsColumns[17]},
 				RefColumns: []*schema.Column{AccountsColumns[0]},
 				OnDelete:   schema.SetNull,
+			},
+			{
+				Symbol:     "findings_tenants_tenant",
+				Columns:    []*schema.Column{FindingsColumns[18]},
+				RefColumns: []*schema.Column{TenantsColumns[0]},
+				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "findings_incidents_findings",
@@ -214,12 +307,12 @@ var (
 			{
 				Name:    "finding_tenant_id_natural_key",
 				Unique:  true,
-				Columns: []*schema.Column{FindingsColumns[2], FindingsColumns[3]},
+				Columns: []*schema.Column{FindingsColumns[18], FindingsColumns[2]},
 			},
 			{
 				Name:    "finding_tenant_id_book",
 				Unique:  false,
-				Columns: []*schema.Column{FindingsColumns[2], FindingsColumns[4]},
+				Columns: []*schema.Column{FindingsColumns[18], FindingsColumns[3]},
 			},
 			{
 				Name:    "finding_incident_id",
@@ -229,12 +322,12 @@ var (
 			{
 				Name:    "finding_tenant_id_account_id",
 				Unique:  false,
-				Columns: []*schema.Column{FindingsColumns[2], FindingsColumns[18]},
+				Columns: []*schema.Column{FindingsColumns[18], FindingsColumns[17]},
 			},
 			{
 				Name:    "finding_organization_id_occurred_at",
 				Unique:  false,
-				Columns: []*schema.Column{FindingsColumns[1], FindingsColumns[10]},
+				Columns: []*schema.Column{FindingsColumns[1], FindingsColumns[9]},
 			},
 		},
 	}
@@ -290,9 +383,9 @@ var (
 		{Name: "revision", Type: field.TypeInt, Default: 0},
 		{Name: "updated_at", Type: field.TypeTime},
 		{Name: "account_id", Type: field.TypeString, Nullable: true, Size: 64},
+		{Name: "tenant_id", Type: field.TypeString, Size: 64},
 		{Name: "merged_into_id", Type: field.TypeString, Nullable: true, Size: 64},
 		{Name: "previous_id", Type: field.TypeString, Nullable: true, Size: 64},
-		{Name: "tenant_id", Type: field.TypeString, Size: 64},
 	}
 	// IncidentsTable holds the schema information for the "incidents" table.
 	IncidentsTable = &schema.Table{
@@ -307,22 +400,22 @@ var (
 				OnDelete:   schema.SetNull,
 			},
 			{
-				Symbol:     "incidents_incidents_mergedFrom",
+				Symbol:     "incidents_tenants_tenant",
 				Columns:    []*schema.Column{IncidentsColumns[21]},
-				RefColumns: []*schema.Column{IncidentsColumns[0]},
-				OnDelete:   schema.SetNull,
+				RefColumns: []*schema.Column{TenantsColumns[0]},
+				OnDelete:   schema.NoAction,
 			},
 			{
-				Symbol:     "incidents_incidents_next",
+				Symbol:     "incidents_incidents_mergedFrom",
 				Columns:    []*schema.Column{IncidentsColumns[22]},
 				RefColumns: []*schema.Column{IncidentsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
-				Symbol:     "incidents_tenants_incidents",
+				Symbol:     "incidents_incidents_next",
 				Columns:    []*schema.Column{IncidentsColumns[23]},
-				RefColumns: []*schema.Column{TenantsColumns[0]},
-				OnDelete:   schema.NoAction,
+				RefColumns: []*schema.Column{IncidentsColumns[0]},
+				OnDelete:   schema.SetNull,
 			},
 		},
 		Indexes: []*schema.Index{
@@ -344,7 +437,7 @@ var (
 			{
 				Name:    "incident_tenant_id_account_id",
 				Unique:  false,
-				Columns: []*schema.Column{IncidentsColumns[23], IncidentsColumns[20]},
+				Columns: []*schema.Column{IncidentsColumns[21], IncidentsColumns[20]},
 			},
 		},
 	}
@@ -352,15 +445,15 @@ var (
 	IncidentEventsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, Size: 64},
 		{Name: "organization_id", Type: field.TypeString, Size: 64},
-		{Name: "tenant_id", Type: field.TypeString, Size: 64},
 		{Name: "sequence", Type: field.TypeInt},
 		{Name: "at", Type: field.TypeTime},
-		{Name: "kind", Type: field.TypeEnum, Enums: []string{"OPENED", "LINKED", "FINDING_ADDED", "FINDING_CHANGED", "FINDING_MOVED", "FINDING_SUPERSEDED", "FINDING_RESTORED", "SEVERITY_CHANGED", "RECLASSIFIED", "MERGED", "STATUS_CHANGED", "REOPENED"}},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"OPENED", "LINKED", "FINDING_ADDED", "FINDING_CHANGED", "FINDING_MOVED", "FINDING_SUPERSEDED", "FINDING_RESTORED", "SEVERITY_CHANGED", "RECLASSIFIED", "MERGED", "STATUS_CHANGED", "REOPENED", "PUBLISHED"}},
 		{Name: "principal", Type: field.TypeString},
 		{Name: "text", Type: field.TypeString, Size: 2147483647},
 		{Name: "finding_id", Type: field.TypeString, Nullable: true, Size: 64},
 		{Name: "related_id", Type: field.TypeString, Nullable: true, Size: 64},
 		{Name: "incident_id", Type: field.TypeString, Size: 64},
+		{Name: "tenant_id", Type: field.TypeString, Size: 64},
 	}
 	// IncidentEventsTable holds the schema information for the "incident_events" table.
 	IncidentEventsTable = &schema.Table{
@@ -370,8 +463,14 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "incident_events_incidents_events",
-				Columns:    []*schema.Column{IncidentEventsColumns[10]},
+				Columns:    []*schema.Column{IncidentEventsColumns[9]},
 				RefColumns: []*schema.Column{IncidentsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "incident_events_tenants_tenant",
+				Columns:    []*schema.Column{IncidentEventsColumns[10]},
+				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 		},
@@ -379,12 +478,90 @@ var (
 			{
 				Name:    "incidentevent_incident_id_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{IncidentEventsColumns[10], IncidentEventsColumns[4], IncidentEventsColumns[0]},
+				Columns: []*schema.Column{IncidentEventsColumns[9], IncidentEventsColumns[3], IncidentEventsColumns[0]},
 			},
 			{
 				Name:    "incidentevent_incident_id_sequence",
 				Unique:  true,
-				Columns: []*schema.Column{IncidentEventsColumns[10], IncidentEventsColumns[3]},
+				Columns: []*schema.Column{IncidentEventsColumns[9], IncidentEventsColumns[2]},
+			},
+		},
+	}
+	// InvitationsColumns holds the columns for the "invitations" table.
+	InvitationsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, Size: 64},
+		{Name: "organization_id", Type: field.TypeString, Size: 64},
+		{Name: "role", Type: field.TypeString},
+		{Name: "is_read_only", Type: field.TypeBool, Default: false},
+		{Name: "can_manage_tenants", Type: field.TypeBool, Default: false},
+		{Name: "can_view_sensitive_tenants", Type: field.TypeBool, Default: false},
+		{Name: "email", Type: field.TypeString, Size: 254},
+		{Name: "hash", Type: field.TypeBytes, Unique: true},
+		{Name: "invited_by", Type: field.TypeString},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "expires_at", Type: field.TypeTime},
+		{Name: "access_until", Type: field.TypeTime, Nullable: true},
+		{Name: "accepted_at", Type: field.TypeTime, Nullable: true},
+		{Name: "revoked_at", Type: field.TypeTime, Nullable: true},
+		{Name: "sent_at", Type: field.TypeTime, Nullable: true},
+		{Name: "send_error", Type: field.TypeString, Default: ""},
+	}
+	// InvitationsTable holds the schema information for the "invitations" table.
+	InvitationsTable = &schema.Table{
+		Name:       "invitations",
+		Columns:    InvitationsColumns,
+		PrimaryKey: []*schema.Column{InvitationsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "invitation_organization_id_email",
+				Unique:  false,
+				Columns: []*schema.Column{InvitationsColumns[1], InvitationsColumns[6]},
+			},
+			{
+				Name:    "invitation_organization_id_created_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{InvitationsColumns[1], InvitationsColumns[9], InvitationsColumns[0]},
+			},
+		},
+	}
+	// MembersColumns holds the columns for the "members" table.
+	MembersColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, Size: 64},
+		{Name: "organization_id", Type: field.TypeString, Size: 64},
+		{Name: "role", Type: field.TypeString},
+		{Name: "is_read_only", Type: field.TypeBool, Default: false},
+		{Name: "can_manage_tenants", Type: field.TypeBool, Default: false},
+		{Name: "can_view_sensitive_tenants", Type: field.TypeBool, Default: false},
+		{Name: "email", Type: field.TypeString, Size: 254},
+		{Name: "name", Type: field.TypeString, Size: 200},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "access_until", Type: field.TypeTime, Nullable: true},
+		{Name: "removed_at", Type: field.TypeTime, Nullable: true},
+		{Name: "last_signed_in_at", Type: field.TypeTime, Nullable: true},
+	}
+	// MembersTable holds the schema information for the "members" table.
+	MembersTable = &schema.Table{
+		Name:       "members",
+		Columns:    MembersColumns,
+		PrimaryKey: []*schema.Column{MembersColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "member_organization_id_email",
+				Unique:  true,
+				Columns: []*schema.Column{MembersColumns[1], MembersColumns[6]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "removed_at IS NULL",
+				},
+			},
+			{
+				Name:    "member_email",
+				Unique:  false,
+				Columns: []*schema.Column{MembersColumns[6]},
+			},
+			{
+				Name:    "member_organization_id_created_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{MembersColumns[1], MembersColumns[8], MembersColumns[0]},
 			},
 		},
 	}
@@ -461,6 +638,67 @@ var (
 			},
 		},
 	}
+	// SessionsColumns holds the columns for the "sessions" table.
+	SessionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, Size: 64},
+		{Name: "organization_id", Type: field.TypeString, Size: 64},
+		{Name: "member_id", Type: field.TypeString, Size: 64},
+		{Name: "hash", Type: field.TypeBytes, Unique: true},
+		{Name: "address", Type: field.TypeString},
+		{Name: "user_agent", Type: field.TypeString, Size: 500},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "last_seen_at", Type: field.TypeTime},
+		{Name: "expires_at", Type: field.TypeTime},
+		{Name: "ended_at", Type: field.TypeTime, Nullable: true},
+	}
+	// SessionsTable holds the schema information for the "sessions" table.
+	SessionsTable = &schema.Table{
+		Name:       "sessions",
+		Columns:    SessionsColumns,
+		PrimaryKey: []*schema.Column{SessionsColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "session_member_id_created_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{SessionsColumns[2], SessionsColumns[6], SessionsColumns[0]},
+			},
+			{
+				Name:    "session_expires_at",
+				Unique:  false,
+				Columns: []*schema.Column{SessionsColumns[8]},
+			},
+		},
+	}
+	// SignInLinksColumns holds the columns for the "sign_in_links" table.
+	SignInLinksColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, Size: 64},
+		{Name: "organization_id", Type: field.TypeString, Size: 64},
+		{Name: "member_id", Type: field.TypeString, Size: 64},
+		{Name: "hash", Type: field.TypeBytes, Unique: true},
+		{Name: "browser", Type: field.TypeBytes, Nullable: true},
+		{Name: "address", Type: field.TypeString},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "expires_at", Type: field.TypeTime},
+		{Name: "used_at", Type: field.TypeTime, Nullable: true},
+	}
+	// SignInLinksTable holds the schema information for the "sign_in_links" table.
+	SignInLinksTable = &schema.Table{
+		Name:       "sign_in_links",
+		Columns:    SignInLinksColumns,
+		PrimaryKey: []*schema.Column{SignInLinksColumns[0]},
+		Indexes: []*schema.Index{
+			{
+				Name:    "signinlink_member_id_created_at",
+				Unique:  false,
+				Columns: []*schema.Column{SignInLinksColumns[2], SignInLinksColumns[6]},
+			},
+			{
+				Name:    "signinlink_expires_at",
+				Unique:  false,
+				Columns: []*schema.Column{SignInLinksColumns[7]},
+			},
+		},
+	}
 	// TenantsColumns holds the columns for the "tenants" table.
 	TenantsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, Size: 64},
@@ -484,9 +722,22 @@ var (
 				Columns: []*schema.Column{TenantsColumns[1], TenantsColumns[3]},
 			},
 			{
-				Name:    "tenant_microsoft_tenant_id",
+				Name:    "tenant_organization_id_microsoft_tenant_id",
 				Unique:  true,
-				Columns: []*schema.Column{TenantsColumns[4]},
+				Columns: []*schema.Column{TenantsColumns[1], TenantsColumns[4]},
+			},
+			{
+				Name:    "tenants_sensitive",
+				Unique:  false,
+				Columns: []*schema.Column{TenantsColumns[1]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "sensitive",
+				},
+			},
+			{
+				Name:    "tenant_organization_id_lifecycle",
+				Unique:  false,
+				Columns: []*schema.Column{TenantsColumns[1], TenantsColumns[5]},
 			},
 		},
 	}
@@ -494,7 +745,6 @@ var (
 	TicketsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, Size: 64},
 		{Name: "organization_id", Type: field.TypeString, Size: 64},
-		{Name: "tenant_id", Type: field.TypeString, Size: 64},
 		{Name: "next_attempt_at", Type: field.TypeTime, Nullable: true},
 		{Name: "urgency", Type: field.TypeInt, Default: 0},
 		{Name: "attempts", Type: field.TypeInt, Default: 0},
@@ -529,6 +779,7 @@ var (
 		{Name: "last_error_at", Type: field.TypeTime, Nullable: true},
 		{Name: "incident_id", Type: field.TypeString, Size: 64},
 		{Name: "connection_id", Type: field.TypeString, Size: 64},
+		{Name: "tenant_id", Type: field.TypeString, Size: 64},
 	}
 	// TicketsTable holds the schema information for the "tickets" table.
 	TicketsTable = &schema.Table{
@@ -538,14 +789,20 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "tickets_incidents_tickets",
-				Columns:    []*schema.Column{TicketsColumns[35]},
+				Columns:    []*schema.Column{TicketsColumns[34]},
 				RefColumns: []*schema.Column{IncidentsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "tickets_psa_connections_tickets",
-				Columns:    []*schema.Column{TicketsColumns[36]},
+				Columns:    []*schema.Column{TicketsColumns[35]},
 				RefColumns: []*schema.Column{PsaConnectionsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "tickets_tenants_tenant",
+				Columns:    []*schema.Column{TicketsColumns[36]},
+				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 		},
@@ -553,7 +810,7 @@ var (
 			{
 				Name:    "ticket_claimed_until",
 				Unique:  false,
-				Columns: []*schema.Column{TicketsColumns[8]},
+				Columns: []*schema.Column{TicketsColumns[7]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "claimed_until IS NOT NULL",
 				},
@@ -561,17 +818,17 @@ var (
 			{
 				Name:    "ticket_incident_id_connection_id",
 				Unique:  true,
-				Columns: []*schema.Column{TicketsColumns[35], TicketsColumns[36]},
+				Columns: []*schema.Column{TicketsColumns[34], TicketsColumns[35]},
 			},
 			{
 				Name:    "ticket_connection_id_external_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketsColumns[36], TicketsColumns[18]},
+				Columns: []*schema.Column{TicketsColumns[35], TicketsColumns[17]},
 			},
 			{
 				Name:    "ticket_connection_id_urgency_created_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketsColumns[36], TicketsColumns[4], TicketsColumns[10], TicketsColumns[0]},
+				Columns: []*schema.Column{TicketsColumns[35], TicketsColumns[3], TicketsColumns[9], TicketsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "next_attempt_at IS NOT NULL",
 				},
@@ -579,7 +836,7 @@ var (
 			{
 				Name:    "ticket_organization_id_created_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketsColumns[1], TicketsColumns[10], TicketsColumns[0]},
+				Columns: []*schema.Column{TicketsColumns[1], TicketsColumns[9], TicketsColumns[0]},
 			},
 		},
 	}
@@ -587,7 +844,6 @@ var (
 	TicketEventsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, Size: 64},
 		{Name: "organization_id", Type: field.TypeString, Size: 64},
-		{Name: "tenant_id", Type: field.TypeString, Size: 64},
 		{Name: "at", Type: field.TypeTime},
 		{Name: "kind", Type: field.TypeEnum, Enums: []string{"REQUESTED", "WAITING", "CREATED", "FOUND", "NOTED", "UPDATED", "STATUS_CHANGED", "CLOSED", "REOPENED", "MERGED", "MOVED", "REPLIED", "CANCELLED", "DELETED", "DUPLICATE_CLOSED", "FAILED", "RETRIED"}},
 		{Name: "in_psa", Type: field.TypeBool},
@@ -595,6 +851,7 @@ var (
 		{Name: "text", Type: field.TypeString, Size: 2147483647},
 		{Name: "external_id", Type: field.TypeString, Nullable: true},
 		{Name: "ticket_id", Type: field.TypeString, Size: 64},
+		{Name: "tenant_id", Type: field.TypeString, Size: 64},
 	}
 	// TicketEventsTable holds the schema information for the "ticket_events" table.
 	TicketEventsTable = &schema.Table{
@@ -604,8 +861,14 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "ticket_events_tickets_events",
-				Columns:    []*schema.Column{TicketEventsColumns[9]},
+				Columns:    []*schema.Column{TicketEventsColumns[8]},
 				RefColumns: []*schema.Column{TicketsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "ticket_events_tenants_tenant",
+				Columns:    []*schema.Column{TicketEventsColumns[9]},
+				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 		},
@@ -613,12 +876,12 @@ var (
 			{
 				Name:    "ticketevent_ticket_id_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketEventsColumns[9], TicketEventsColumns[3], TicketEventsColumns[0]},
+				Columns: []*schema.Column{TicketEventsColumns[8], TicketEventsColumns[2], TicketEventsColumns[0]},
 			},
 			{
 				Name:    "ticketevent_ticket_id_external_id",
 				Unique:  true,
-				Columns: []*schema.Column{TicketEventsColumns[9], TicketEventsColumns[8]},
+				Columns: []*schema.Column{TicketEventsColumns[8], TicketEventsColumns[7]},
 			},
 		},
 	}
@@ -626,7 +889,6 @@ var (
 	TicketStepsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, Size: 64},
 		{Name: "organization_id", Type: field.TypeString, Size: 64},
-		{Name: "tenant_id", Type: field.TypeString, Size: 64},
 		{Name: "kind", Type: field.TypeEnum, Enums: []string{"CREATE", "NOTE", "UPDATE"}},
 		{Name: "fence", Type: field.TypeInt},
 		{Name: "began_at", Type: field.TypeTime},
@@ -638,6 +900,7 @@ var (
 		{Name: "severity", Type: field.TypeString, Default: ""},
 		{Name: "closed", Type: field.TypeBool, Default: false},
 		{Name: "ticket_id", Type: field.TypeString, Size: 64},
+		{Name: "tenant_id", Type: field.TypeString, Size: 64},
 	}
 	// TicketStepsTable holds the schema information for the "ticket_steps" table.
 	TicketStepsTable = &schema.Table{
@@ -647,8 +910,14 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "ticket_steps_tickets_steps",
-				Columns:    []*schema.Column{TicketStepsColumns[13]},
+				Columns:    []*schema.Column{TicketStepsColumns[12]},
 				RefColumns: []*schema.Column{TicketsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "ticket_steps_tenants_tenant",
+				Columns:    []*schema.Column{TicketStepsColumns[13]},
+				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 		},
@@ -656,7 +925,7 @@ var (
 			{
 				Name:    "ticketstep_ticket_id_kind_sequence",
 				Unique:  false,
-				Columns: []*schema.Column{TicketStepsColumns[13], TicketStepsColumns[3], TicketStepsColumns[9]},
+				Columns: []*schema.Column{TicketStepsColumns[12], TicketStepsColumns[2], TicketStepsColumns[8]},
 			},
 		},
 	}
@@ -664,15 +933,21 @@ var (
 	Tables = []*schema.Table{
 		APIKeysTable,
 		AccountsTable,
+		AssignmentsTable,
 		AuditEntriesTable,
+		AuditSealsTable,
 		CompanyMappingsTable,
 		FailedAttacksTable,
 		FindingsTable,
 		IdempotencyKeysTable,
 		IncidentsTable,
 		IncidentEventsTable,
+		InvitationsTable,
+		MembersTable,
 		OrganizationsTable,
 		PsaConnectionsTable,
+		SessionsTable,
+		SignInLinksTable,
 		TenantsTable,
 		TicketsTable,
 		TicketEventsTable,
@@ -688,19 +963,28 @@ func init() {
 	AccountsTable.Annotation = &entsql.Annotation{
 		Table: "accounts",
 	}
+	AssignmentsTable.ForeignKeys[0].RefTable = TenantsTable
+	AssignmentsTable.Annotation = &entsql.Annotation{
+		Table: "assignments",
+	}
 	AuditEntriesTable.Annotation = &entsql.Annotation{
 		Table: "audit_entries",
 	}
-	CompanyMappingsTable.ForeignKeys[0].RefTable = PsaConnectionsTable
-	CompanyMappingsTable.ForeignKeys[1].RefTable = TenantsTable
+	AuditSealsTable.Annotation = &entsql.Annotation{
+		Table: "audit_seals",
+	}
+	CompanyMappingsTable.ForeignKeys[0].RefTable = TenantsTable
+	CompanyMappingsTable.ForeignKeys[1].RefTable = PsaConnectionsTable
 	CompanyMappingsTable.Annotation = &entsql.Annotation{
 		Table: "company_mappings",
 	}
+	FailedAttacksTable.ForeignKeys[0].RefTable = TenantsTable
 	FailedAttacksTable.Annotation = &entsql.Annotation{
 		Table: "failed_attacks",
 	}
 	FindingsTable.ForeignKeys[0].RefTable = AccountsTable
-	FindingsTable.ForeignKeys[1].RefTable = IncidentsTable
+	FindingsTable.ForeignKeys[1].RefTable = TenantsTable
+	FindingsTable.ForeignKeys[2].RefTable = IncidentsTable
 	FindingsTable.Annotation = &entsql.Annotation{
 		Table: "findings",
 	}
@@ -708,15 +992,22 @@ func init() {
 		Table: "idempotency_keys",
 	}
 	IncidentsTable.ForeignKeys[0].RefTable = AccountsTable
-	IncidentsTable.ForeignKeys[1].RefTable = IncidentsTable
+	IncidentsTable.ForeignKeys[1].RefTable = TenantsTable
 	IncidentsTable.ForeignKeys[2].RefTable = IncidentsTable
-	IncidentsTable.ForeignKeys[3].RefTable = TenantsTable
+	IncidentsTable.ForeignKeys[3].RefTable = IncidentsTable
 	IncidentsTable.Annotation = &entsql.Annotation{
 		Table: "incidents",
 	}
 	IncidentEventsTable.ForeignKeys[0].RefTable = IncidentsTable
+	IncidentEventsTable.ForeignKeys[1].RefTable = TenantsTable
 	IncidentEventsTable.Annotation = &entsql.Annotation{
 		Table: "incident_events",
+	}
+	InvitationsTable.Annotation = &entsql.Annotation{
+		Table: "invitations",
+	}
+	MembersTable.Annotation = &entsql.Annotation{
+		Table: "members",
 	}
 	OrganizationsTable.Annotation = &entsql.Annotation{
 		Table: "organizations",
@@ -724,19 +1015,28 @@ func init() {
 	PsaConnectionsTable.Annotation = &entsql.Annotation{
 		Table: "psa_connections",
 	}
+	SessionsTable.Annotation = &entsql.Annotation{
+		Table: "sessions",
+	}
+	SignInLinksTable.Annotation = &entsql.Annotation{
+		Table: "sign_in_links",
+	}
 	TenantsTable.Annotation = &entsql.Annotation{
 		Table: "tenants",
 	}
 	TicketsTable.ForeignKeys[0].RefTable = IncidentsTable
 	TicketsTable.ForeignKeys[1].RefTable = PsaConnectionsTable
+	TicketsTable.ForeignKeys[2].RefTable = TenantsTable
 	TicketsTable.Annotation = &entsql.Annotation{
 		Table: "tickets",
 	}
 	TicketEventsTable.ForeignKeys[0].RefTable = TicketsTable
+	TicketEventsTable.ForeignKeys[1].RefTable = TenantsTable
 	TicketEventsTable.Annotation = &entsql.Annotation{
 		Table: "ticket_events",
 	}
 	TicketStepsTable.ForeignKeys[0].RefTable = TicketsTable
+	TicketStepsTable.ForeignKeys[1].RefTable = TenantsTable
 	TicketStepsTable.Annotation = &entsql.Annotation{
 		Table: "ticket_steps",
 	}

@@ -6,13 +6,17 @@ import (
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
+
+	"github.com/cairn-itdr/cairn/internal/access"
 )
 
 // Account is an identity in a tenant that was seen acting or being acted on.
 type Account struct{ ent.Schema }
 
 // Annotations of the entity.
-func (Account) Annotations() []schema.Annotation { return table("accounts") }
+func (Account) Annotations() []schema.Annotation {
+	return table("accounts", access.Rows{Read: access.AccountRead, Tenant: "tenant_id"})
+}
 
 // Mixin of the entity.
 func (Account) Mixin() []ent.Mixin { return []ent.Mixin{tenantOwned{}} }
@@ -39,7 +43,6 @@ func (Account) Fields() []ent.Field {
 // Edges of the entity.
 func (Account) Edges() []ent.Edge {
 	return []ent.Edge{
-		edge.From("tenant", Tenant.Type).Ref("accounts").Field("tenant_id").Unique().Required().Immutable(),
 		edge.To("incidents", Incident.Type),
 		edge.To("findings", Finding.Type),
 	}

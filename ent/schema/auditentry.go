@@ -14,7 +14,9 @@ import (
 type AuditEntry struct{ ent.Schema }
 
 // Annotations of the entity.
-func (AuditEntry) Annotations() []schema.Annotation { return table("audit_entries") }
+func (AuditEntry) Annotations() []schema.Annotation {
+	return table("audit_entries", access.Rows{Read: access.AuditRead, Tenant: "tenant_id", TenantOptional: true, Incident: "object_id", AppendOnly: true})
+}
 
 // Mixin of the entity.
 func (AuditEntry) Mixin() []ent.Mixin { return []ent.Mixin{organizationOwned{}} }
@@ -27,6 +29,7 @@ func (AuditEntry) Fields() []ent.Field {
 		field.String("principal_kind").GoType(access.PrincipalKind("")).Immutable(),
 		field.String("principal_id").Immutable(),
 		field.String("principal_name").Immutable(),
+		field.Bool("principal_staff").Default(true).Immutable().Comment("one of the MSP's own, whom guests see as the organization"),
 		field.String("action").Immutable(),
 		field.String("tenant_id").Optional().Nillable().MaxLen(64).Immutable(),
 		field.String("object_id").Immutable(),
@@ -38,5 +41,5 @@ func (AuditEntry) Fields() []ent.Field {
 
 // Indexes of the entity.
 func (AuditEntry) Indexes() []ent.Index {
-	return []ent.Index{index.Fields("organization_id", "at", "id")}
+	return []ent.Index{index.Fields("organization_id", "at", "id"), index.Fields("tenant_id", "at", "id")}
 }

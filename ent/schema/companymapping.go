@@ -6,13 +6,17 @@ import (
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
+
+	"github.com/cairn-itdr/cairn/internal/access"
 )
 
 // CompanyMapping says which company of a PSA a tenant is.
 type CompanyMapping struct{ ent.Schema }
 
 // Annotations of the entity.
-func (CompanyMapping) Annotations() []schema.Annotation { return table("company_mappings") }
+func (CompanyMapping) Annotations() []schema.Annotation {
+	return table("company_mappings", access.Rows{Read: access.PSARead, Tenant: "tenant_id"})
+}
 
 // Mixin of the entity.
 func (CompanyMapping) Mixin() []ent.Mixin { return []ent.Mixin{tenantOwned{}} }
@@ -32,7 +36,6 @@ func (CompanyMapping) Fields() []ent.Field {
 func (CompanyMapping) Edges() []ent.Edge {
 	return []ent.Edge{
 		edge.From("connection", PSAConnection.Type).Ref("mappings").Field("connection_id").Unique().Required().Immutable(),
-		edge.From("tenant", Tenant.Type).Ref("companyMappings").Field("tenant_id").Unique().Required().Immutable(),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
 
+	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/activity"
 	"github.com/cairn-itdr/cairn/internal/detect"
 )
@@ -14,7 +15,9 @@ import (
 type FailedAttack struct{ ent.Schema }
 
 // Annotations of the entity.
-func (FailedAttack) Annotations() []schema.Annotation { return table("failed_attacks") }
+func (FailedAttack) Annotations() []schema.Annotation {
+	return table("failed_attacks", access.Rows{Read: access.FailedAttackRead, Tenant: "tenant_id"})
+}
 
 // Mixin of the entity.
 func (FailedAttack) Mixin() []ent.Mixin { return []ent.Mixin{tenantOwned{}} }

@@ -7,6 +7,7 @@ import (
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
 
+	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/detect"
 )
 
@@ -15,7 +16,9 @@ import (
 type Finding struct{ ent.Schema }
 
 // Annotations of the entity.
-func (Finding) Annotations() []schema.Annotation { return table("findings") }
+func (Finding) Annotations() []schema.Annotation {
+	return table("findings", access.Rows{Read: access.IncidentRead, Tenant: "tenant_id", Incident: "incident_id"})
+}
 
 // Mixin of the entity.
 func (Finding) Mixin() []ent.Mixin { return []ent.Mixin{tenantOwned{}} }

@@ -5,6 +5,8 @@ import (
 	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
+
+	"github.com/cairn-itdr/cairn/internal/access"
 )
 
 // IdempotencyKey says what a principal's mutation did, so that sending it again
@@ -12,7 +14,9 @@ import (
 type IdempotencyKey struct{ ent.Schema }
 
 // Annotations of the entity.
-func (IdempotencyKey) Annotations() []schema.Annotation { return table("idempotency_keys") }
+func (IdempotencyKey) Annotations() []schema.Annotation {
+	return table("idempotency_keys", access.Rows{Principal: "principal_id"})
+}
 
 // Mixin of the entity.
 func (IdempotencyKey) Mixin() []ent.Mixin { return []ent.Mixin{organizationOwned{}} }

@@ -7,6 +7,7 @@ import (
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
 
+	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/detect"
 )
 
@@ -14,7 +15,9 @@ import (
 type Incident struct{ ent.Schema }
 
 // Annotations of the entity.
-func (Incident) Annotations() []schema.Annotation { return table("incidents") }
+func (Incident) Annotations() []schema.Annotation {
+	return table("incidents", access.Rows{Read: access.IncidentRead, Tenant: "tenant_id", Published: "published"})
+}
 
 // Mixin of the entity.
 func (Incident) Mixin() []ent.Mixin { return []ent.Mixin{tenantOwned{}} }
@@ -59,7 +62,6 @@ func (Incident) Fields() []ent.Field {
 // Edges of the entity.
 func (Incident) Edges() []ent.Edge {
 	return []ent.Edge{
-		edge.From("tenant", Tenant.Type).Ref("incidents").Field("tenant_id").Unique().Required().Immutable(),
 		edge.From("account", Account.Type).Ref("incidents").Field("account_id").Unique(),
 		edge.To("findings", Finding.Type),
 		edge.To("events", IncidentEvent.Type),

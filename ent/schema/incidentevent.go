@@ -6,6 +6,8 @@ import (
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
+
+	"github.com/cairn-itdr/cairn/internal/access"
 )
 
 // IncidentEvent is one step in an incident's life; it is never changed or
@@ -14,7 +16,9 @@ import (
 type IncidentEvent struct{ ent.Schema }
 
 // Annotations of the entity.
-func (IncidentEvent) Annotations() []schema.Annotation { return table("incident_events") }
+func (IncidentEvent) Annotations() []schema.Annotation {
+	return table("incident_events", access.Rows{Read: access.IncidentRead, Tenant: "tenant_id", Incident: "incident_id"})
+}
 
 // Mixin of the entity.
 func (IncidentEvent) Mixin() []ent.Mixin { return []ent.Mixin{tenantOwned{}} }
@@ -39,6 +43,7 @@ func (IncidentEvent) Fields() []ent.Field {
 			"Merged", "MERGED",
 			"StatusChanged", "STATUS_CHANGED",
 			"Reopened", "REOPENED",
+			"Published", "PUBLISHED",
 		).Immutable(),
 		field.String("principal").Immutable().Comment("who did it, by name"),
 		field.Text("text").Immutable(),

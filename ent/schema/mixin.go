@@ -9,10 +9,12 @@ import (
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
 	"entgo.io/ent/schema/mixin"
 
+	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/typeid"
 )
 
@@ -24,9 +26,11 @@ func identified(prefix string) ent.Field {
 		DefaultFunc(func() string { return typeid.New(prefix) })
 }
 
-// table fixes an entity's table name, so that hand-written SQL can rely on it.
-func table(name string) []schema.Annotation {
-	return []schema.Annotation{entsql.Annotation{Table: name}}
+// table fixes an entity's table name, so that hand-written SQL can rely on it,
+// and says how its rows hang on organization, tenant and incident. Generating
+// fails for an entity without.
+func table(name string, rows access.Rows) []schema.Annotation {
+	return []schema.Annotation{entsql.Annotation{Table: name}, rows}
 }
 
 // organizationOwned marks rows that belong to one organization.
@@ -35,6 +39,19 @@ type organizationOwned struct{ mixin.Schema }
 // Fields of the mixin.
 func (organizationOwned) Fields() []ent.Field {
 	return []ent.Field{field.String("organization_id").MaxLen(64).NotEmpty().Immutable()}
+}
+
+// granted are what a member, an invitation and a key may be given.
+type granted struct{ mixin.Schema }
+
+// Fields of the mixin.
+func (granted) Fields() []ent.Field {
+	return []ent.Field{
+		field.String("role").GoType(access.Role("")),
+		field.Bool("is_read_only").Default(false),
+		field.Bool("can_manage_tenants").Default(false),
+		field.Bool("can_view_sensitive_tenants").Default(false),
+	}
 }
 
 // tenantOwned marks rows that belong to one tenant of an organization.
@@ -46,6 +63,11 @@ func (tenantOwned) Fields() []ent.Field {
 		field.String("organization_id").MaxLen(64).NotEmpty().Immutable(),
 		field.String("tenant_id").MaxLen(64).NotEmpty().Immutable(),
 	}
+}
+
+// Edges of the mixin: the foreign key that keeps a row from naming a tenant that is not there.
+func (tenantOwned) Edges() []ent.Edge {
+	return []ent.Edge{edge.To("tenant", Tenant.Type).Field("tenant_id").Unique().Required().Immutable()}
 }
 
 // due marks rows that something is to be done about: package work claims them,

@@ -4,13 +4,17 @@ import (
 	"entgo.io/ent"
 	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/field"
+
+	"github.com/cairn-itdr/cairn/internal/access"
 )
 
 // Organization is an MSP. It owns everything else.
 type Organization struct{ ent.Schema }
 
 // Annotations of the entity.
-func (Organization) Annotations() []schema.Annotation { return table("organizations") }
+func (Organization) Annotations() []schema.Annotation {
+	return table("organizations", access.Rows{Read: access.OrganizationRead, Organization: "id"})
+}
 
 // Fields of the entity.
 func (Organization) Fields() []ent.Field {

@@ -6,6 +6,8 @@ import (
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
+
+	"github.com/cairn-itdr/cairn/internal/access"
 )
 
 // PSAConnection is an organization's access to a PSA, and what Cairn knows of
@@ -13,7 +15,9 @@ import (
 type PSAConnection struct{ ent.Schema }
 
 // Annotations of the entity.
-func (PSAConnection) Annotations() []schema.Annotation { return table("psa_connections") }
+func (PSAConnection) Annotations() []schema.Annotation {
+	return table("psa_connections", access.Rows{Read: access.PSARead})
+}
 
 // Mixin of the entity.
 func (PSAConnection) Mixin() []ent.Mixin { return []ent.Mixin{organizationOwned{}, due{}} }

@@ -2,17 +2,22 @@ package schema
 
 import (
 	"entgo.io/ent"
+	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
+
+	"github.com/cairn-itdr/cairn/internal/access"
 )
 
 // Tenant is one client's Microsoft 365 directory.
 type Tenant struct{ ent.Schema }
 
 // Annotations of the entity.
-func (Tenant) Annotations() []schema.Annotation { return table("tenants") }
+func (Tenant) Annotations() []schema.Annotation {
+	return table("tenants", access.Rows{Read: access.TenantRead, Tenant: "id"})
+}
 
 // Mixin of the entity.
 func (Tenant) Mixin() []ent.Mixin { return []ent.Mixin{organizationOwned{}} }
@@ -40,18 +45,18 @@ func (Tenant) Fields() []ent.Field {
 
 // Edges of the entity.
 func (Tenant) Edges() []ent.Edge {
-	return []ent.Edge{
-		edge.To("accounts", Account.Type),
-		edge.To("incidents", Incident.Type),
-		edge.To("companyMappings", CompanyMapping.Type),
-	}
+	return []ent.Edge{edge.From("companyMappings", CompanyMapping.Type).Ref("tenant")}
 }
 
 // Indexes of the entity.
 func (Tenant) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("organization_id", "name_key").Unique(),
-		// One directory belongs to one tenant of one organization.
-		index.Fields("microsoft_tenant_id").Unique(),
+		// A directory belongs to one tenant of an organization. Across
+		// organizations only consent, proven with Microsoft, can be exclusive.
+		index.Fields("organization_id", "microsoft_tenant_id").Unique(),
+		// What most people do not see, looked up with every list (access.Rows).
+		index.Fields("organization_id").Annotations(entsql.IndexWhere("sensitive")).StorageKey("tenants_sensitive"),
+		index.Fields("organization_id", "lifecycle"),
 	}
 }

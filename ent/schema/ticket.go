@@ -7,6 +7,8 @@ import (
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
+
+	"github.com/cairn-itdr/cairn/internal/access"
 )
 
 // Ticket is an incident's mirror in one PSA: what is wanted there (the incident
@@ -14,7 +16,9 @@ import (
 type Ticket struct{ ent.Schema }
 
 // Annotations of the entity.
-func (Ticket) Annotations() []schema.Annotation { return table("tickets") }
+func (Ticket) Annotations() []schema.Annotation {
+	return table("tickets", access.Rows{Read: access.TicketRead, Tenant: "tenant_id", Incident: "incident_id"})
+}
 
 // Mixin of the entity.
 func (Ticket) Mixin() []ent.Mixin { return []ent.Mixin{tenantOwned{}, due{}} }

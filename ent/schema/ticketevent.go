@@ -6,6 +6,8 @@ import (
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
+
+	"github.com/cairn-itdr/cairn/internal/access"
 )
 
 // TicketEvent is one thing that happened to a ticket, by Cairn or in the PSA;
@@ -13,7 +15,9 @@ import (
 type TicketEvent struct{ ent.Schema }
 
 // Annotations of the entity.
-func (TicketEvent) Annotations() []schema.Annotation { return table("ticket_events") }
+func (TicketEvent) Annotations() []schema.Annotation {
+	return table("ticket_events", access.Rows{Read: access.TicketRead, Tenant: "tenant_id"})
+}
 
 // Mixin of the entity.
 func (TicketEvent) Mixin() []ent.Mixin { return []ent.Mixin{tenantOwned{}} }

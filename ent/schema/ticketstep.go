@@ -6,6 +6,8 @@ import (
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
+
+	"github.com/cairn-itdr/cairn/internal/access"
 )
 
 // TicketStep is one call that changes a PSA: written before it is made, and
@@ -13,7 +15,9 @@ import (
 type TicketStep struct{ ent.Schema }
 
 // Annotations of the entity.
-func (TicketStep) Annotations() []schema.Annotation { return table("ticket_steps") }
+func (TicketStep) Annotations() []schema.Annotation {
+	return table("ticket_steps", access.Rows{Read: access.TicketRead, Tenant: "tenant_id"})
+}
 
 // Mixin of the entity.
 func (TicketStep) Mixin() []ent.Mixin { return []ent.Mixin{tenantOwned{}} }

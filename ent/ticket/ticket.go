@@ -86,6 +86,8 @@ const (
 	FieldLastErrorReason = "last_error_reason"
 	// FieldLastErrorAt holds the string denoting the last_error_at field in the database.
 	FieldLastErrorAt = "last_error_at"
+	// EdgeTenant holds the string denoting the tenant edge name in mutations.
+	EdgeTenant = "tenant"
 	// EdgeIncident holds the string denoting the incident edge name in mutations.
 	EdgeIncident = "incident"
 	// EdgeConnection holds the string denoting the connection edge name in mutations.
@@ -96,6 +98,13 @@ const (
 	EdgeEvents = "events"
 	// Table holds the table name of the ticket in the database.
 	Table = "tickets"
+	// TenantTable is the table that holds the tenant relation/edge.
+	TenantTable = "tickets"
+	// TenantInverseTable is the table name for the Tenant entity.
+	// It exists in this package in order to avoid circular dependency with the "tenant" package.
+	TenantInverseTable = "tenants"
+	// TenantColumn is the table column denoting the tenant relation/edge.
+	TenantColumn = "tenant_id"
 	// IncidentTable is the table that holds the incident relation/edge.
 	IncidentTable = "tickets"
 	// IncidentInverseTable is the table name for the Incident entity.
@@ -457,6 +466,13 @@ func ByLastErrorAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldLastErrorAt, opts...).ToFunc()
 }
 
+// ByTenantField orders the results by tenant field.
+func ByTenantField(field string, opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newTenantStep(), sql.OrderByField(field, opts...))
+	}
+}
+
 // ByIncidentField orders the results by incident field.
 func ByIncidentField(field string, opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
@@ -497,6 +513,13 @@ func ByEvents(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
 	return func(s *sql.Selector) {
 		sqlgraph.OrderByNeighborTerms(s, newEventsStep(), append([]sql.OrderTerm{term}, terms...)...)
 	}
+}
+func newTenantStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(TenantInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.M2O, false, TenantTable, TenantColumn),
+	)
 }
 func newIncidentStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(

@@ -4,6 +4,7 @@ package generated
 
 import (
 	"context"
+	"errors"
 	"math"
 	"strconv"
 	"sync/atomic"
@@ -258,7 +259,25 @@ func (ec *executionContext) _Activity_account(ctx context.Context, field graphql
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Activity().Account(ctx, obj)
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				permission, err := ec.unmarshalNPermission2githubᚗcomᚋcairnᚑitdrᚋcairnᚋinternalᚋaccessᚐPermission(ctx, "ACCOUNT_READ")
+				if err != nil {
+					var zeroVal *ent.Account
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *ent.Account
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, obj, directive0, permission)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v *ent.Account) graphql.Marshaler {
 			return ec.marshalOAccount2ᚖgithubᚗcomᚋcairnᚑitdrᚋcairnᚋentᚐAccount(ctx, selections, v)
 		},
@@ -290,7 +309,25 @@ func (ec *executionContext) _Activity_tenant(ctx context.Context, field graphql.
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Activity().Tenant(ctx, obj)
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				permission, err := ec.unmarshalNPermission2githubᚗcomᚋcairnᚑitdrᚋcairnᚋinternalᚋaccessᚐPermission(ctx, "TENANT_READ")
+				if err != nil {
+					var zeroVal *ent.Tenant
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *ent.Tenant
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, obj, directive0, permission)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v *ent.Tenant) graphql.Marshaler {
 			return ec.marshalNTenant2ᚖgithubᚗcomᚋcairnᚑitdrᚋcairnᚋentᚐTenant(ctx, selections, v)
 		},
@@ -758,7 +795,25 @@ func (ec *executionContext) _Activity_raw(ctx context.Context, field graphql.Col
 		func(ctx context.Context) (any, error) {
 			return obj.Raw(ctx)
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				permission, err := ec.unmarshalNPermission2githubᚗcomᚋcairnᚑitdrᚋcairnᚋinternalᚋaccessᚐPermission(ctx, "ACTIVITY_READ")
+				if err != nil {
+					var zeroVal model.JSON
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal model.JSON
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, obj, directive0, permission)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v model.JSON) graphql.Marshaler {
 			return ec.marshalNJSON2githubᚗcomᚋcairnᚑitdrᚋcairnᚋgraphᚋmodelᚐJSON(ctx, selections, v)
 		},

@@ -208,7 +208,25 @@ func (ec *executionContext) _Finding_account(ctx context.Context, field graphql.
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Finding().Account(ctx, obj)
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				permission, err := ec.unmarshalNPermission2githubᚗcomᚋcairnᚑitdrᚋcairnᚋinternalᚋaccessᚐPermission(ctx, "ACCOUNT_READ")
+				if err != nil {
+					var zeroVal *ent.Account
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *ent.Account
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, obj, directive0, permission)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v *ent.Account) graphql.Marshaler {
 			return ec.marshalOAccount2ᚖgithubᚗcomᚋcairnᚑitdrᚋcairnᚋentᚐAccount(ctx, selections, v)
 		},
@@ -240,7 +258,25 @@ func (ec *executionContext) _Finding_tenant(ctx context.Context, field graphql.C
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Finding().Tenant(ctx, obj)
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				permission, err := ec.unmarshalNPermission2githubᚗcomᚋcairnᚑitdrᚋcairnᚋinternalᚋaccessᚐPermission(ctx, "TENANT_READ")
+				if err != nil {
+					var zeroVal *ent.Tenant
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *ent.Tenant
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, obj, directive0, permission)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v *ent.Tenant) graphql.Marshaler {
 			return ec.marshalNTenant2ᚖgithubᚗcomᚋcairnᚑitdrᚋcairnᚋentᚐTenant(ctx, selections, v)
 		},
@@ -272,7 +308,25 @@ func (ec *executionContext) _Finding_incident(ctx context.Context, field graphql
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Finding().Incident(ctx, obj)
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				permission, err := ec.unmarshalNPermission2githubᚗcomᚋcairnᚑitdrᚋcairnᚋinternalᚋaccessᚐPermission(ctx, "INCIDENT_READ")
+				if err != nil {
+					var zeroVal *ent.Incident
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *ent.Incident
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, obj, directive0, permission)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v *ent.Incident) graphql.Marshaler {
 			return ec.marshalOIncident2ᚖgithubᚗcomᚋcairnᚑitdrᚋcairnᚋentᚐIncident(ctx, selections, v)
 		},
@@ -466,7 +520,25 @@ func (ec *executionContext) _Finding_evidence(ctx context.Context, field graphql
 			fc := graphql.GetFieldContext(ctx)
 			return ec.Resolvers.Finding().Evidence(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				permission, err := ec.unmarshalNPermission2githubᚗcomᚋcairnᚑitdrᚋcairnᚋinternalᚋaccessᚐPermission(ctx, "ACTIVITY_READ")
+				if err != nil {
+					var zeroVal *model.Connection[*model.Activity]
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *model.Connection[*model.Activity]
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, obj, directive0, permission)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[*model.Activity]) graphql.Marshaler {
 			return ec.marshalNActivityConnection2ᚖgithubᚗcomᚋcairnᚑitdrᚋcairnᚋgraphᚋmodelᚐConnection(ctx, selections, v)
 		},
@@ -798,7 +870,25 @@ func (ec *executionContext) _IncidentEvent_incident(ctx context.Context, field g
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.IncidentEvent().Incident(ctx, obj)
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				permission, err := ec.unmarshalNPermission2githubᚗcomᚋcairnᚑitdrᚋcairnᚋinternalᚋaccessᚐPermission(ctx, "INCIDENT_READ")
+				if err != nil {
+					var zeroVal *ent.Incident
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *ent.Incident
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, obj, directive0, permission)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v *ent.Incident) graphql.Marshaler {
 			return ec.marshalNIncident2ᚖgithubᚗcomᚋcairnᚑitdrᚋcairnᚋentᚐIncident(ctx, selections, v)
 		},
@@ -830,7 +920,25 @@ func (ec *executionContext) _IncidentEvent_finding(ctx context.Context, field gr
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.IncidentEvent().Finding(ctx, obj)
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				permission, err := ec.unmarshalNPermission2githubᚗcomᚋcairnᚑitdrᚋcairnᚋinternalᚋaccessᚐPermission(ctx, "INCIDENT_READ")
+				if err != nil {
+					var zeroVal *ent.Finding
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *ent.Finding
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, obj, directive0, permission)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v *ent.Finding) graphql.Marshaler {
 			return ec.marshalOFinding2ᚖgithubᚗcomᚋcairnᚑitdrᚋcairnᚋentᚐFinding(ctx, selections, v)
 		},
@@ -1082,7 +1190,25 @@ func (ec *executionContext) _TimelineEvidence_activity(ctx context.Context, fiel
 		func(ctx context.Context) (any, error) {
 			return obj.Activity, nil
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				permission, err := ec.unmarshalNPermission2githubᚗcomᚋcairnᚑitdrᚋcairnᚋinternalᚋaccessᚐPermission(ctx, "ACTIVITY_READ")
+				if err != nil {
+					var zeroVal *model.Activity
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *model.Activity
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, obj, directive0, permission)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Activity) graphql.Marshaler {
 			return ec.marshalNActivity2ᚖgithubᚗcomᚋcairnᚑitdrᚋcairnᚋgraphᚋmodelᚐActivity(ctx, selections, v)
 		},
@@ -1114,7 +1240,25 @@ func (ec *executionContext) _TimelineEvidence_findings(ctx context.Context, fiel
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.TimelineEvidence().Findings(ctx, obj)
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				permission, err := ec.unmarshalNPermission2githubᚗcomᚋcairnᚑitdrᚋcairnᚋinternalᚋaccessᚐPermission(ctx, "INCIDENT_READ")
+				if err != nil {
+					var zeroVal []*ent.Finding
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal []*ent.Finding
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, obj, directive0, permission)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v []*ent.Finding) graphql.Marshaler {
 			return ec.marshalNFinding2ᚕᚖgithubᚗcomᚋcairnᚑitdrᚋcairnᚋentᚐFindingᚄ(ctx, selections, v)
 		},

@@ -4,6 +4,7 @@ package generated
 
 import (
 	"context"
+	"errors"
 	"math"
 	"strconv"
 	"sync/atomic"
@@ -336,7 +337,25 @@ func (ec *executionContext) _Incident_account(ctx context.Context, field graphql
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Incident().Account(ctx, obj)
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				permission, err := ec.unmarshalNPermission2githubᚗcomᚋcairnᚑitdrᚋcairnᚋinternalᚋaccessᚐPermission(ctx, "ACCOUNT_READ")
+				if err != nil {
+					var zeroVal *ent.Account
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *ent.Account
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, obj, directive0, permission)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v *ent.Account) graphql.Marshaler {
 			return ec.marshalOAccount2ᚖgithubᚗcomᚋcairnᚑitdrᚋcairnᚋentᚐAccount(ctx, selections, v)
 		},
@@ -368,7 +387,25 @@ func (ec *executionContext) _Incident_tenant(ctx context.Context, field graphql.
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Incident().Tenant(ctx, obj)
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				permission, err := ec.unmarshalNPermission2githubᚗcomᚋcairnᚑitdrᚋcairnᚋinternalᚋaccessᚐPermission(ctx, "TENANT_READ")
+				if err != nil {
+					var zeroVal *ent.Tenant
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *ent.Tenant
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, obj, directive0, permission)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v *ent.Tenant) graphql.Marshaler {
 			return ec.marshalNTenant2ᚖgithubᚗcomᚋcairnᚑitdrᚋcairnᚋentᚐTenant(ctx, selections, v)
 		},
@@ -539,7 +576,25 @@ func (ec *executionContext) _Incident_findings(ctx context.Context, field graphq
 			fc := graphql.GetFieldContext(ctx)
 			return ec.Resolvers.Incident().Findings(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				permission, err := ec.unmarshalNPermission2githubᚗcomᚋcairnᚑitdrᚋcairnᚋinternalᚋaccessᚐPermission(ctx, "INCIDENT_READ")
+				if err != nil {
+					var zeroVal *model.Connection[*ent.Finding]
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *model.Connection[*ent.Finding]
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, obj, directive0, permission)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[*ent.Finding]) graphql.Marshaler {
 			return ec.marshalNFindingConnection2ᚖgithubᚗcomᚋcairnᚑitdrᚋcairnᚋgraphᚋmodelᚐConnection(ctx, selections, v)
 		},
@@ -583,7 +638,25 @@ func (ec *executionContext) _Incident_timeline(ctx context.Context, field graphq
 			fc := graphql.GetFieldContext(ctx)
 			return ec.Resolvers.Incident().Timeline(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				permission, err := ec.unmarshalNPermission2githubᚗcomᚋcairnᚑitdrᚋcairnᚋinternalᚋaccessᚐPermission(ctx, "INCIDENT_READ")
+				if err != nil {
+					var zeroVal *model.Connection[model.TimelineEntry]
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *model.Connection[model.TimelineEntry]
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, obj, directive0, permission)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[model.TimelineEntry]) graphql.Marshaler {
 			return ec.marshalNTimelineEntryConnection2ᚖgithubᚗcomᚋcairnᚑitdrᚋcairnᚋgraphᚋmodelᚐConnection(ctx, selections, v)
 		},
@@ -626,7 +699,25 @@ func (ec *executionContext) _Incident_previous(ctx context.Context, field graphq
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Incident().Previous(ctx, obj)
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				permission, err := ec.unmarshalNPermission2githubᚗcomᚋcairnᚑitdrᚋcairnᚋinternalᚋaccessᚐPermission(ctx, "INCIDENT_READ")
+				if err != nil {
+					var zeroVal *ent.Incident
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *ent.Incident
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, obj, directive0, permission)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v *ent.Incident) graphql.Marshaler {
 			return ec.marshalOIncident2ᚖgithubᚗcomᚋcairnᚑitdrᚋcairnᚋentᚐIncident(ctx, selections, v)
 		},
@@ -658,7 +749,25 @@ func (ec *executionContext) _Incident_mergedInto(ctx context.Context, field grap
 		func(ctx context.Context) (any, error) {
 			return ec.Resolvers.Incident().MergedInto(ctx, obj)
 		},
-		nil,
+		func(ctx context.Context, next graphql.Resolver) graphql.Resolver {
+			directive0 := next
+
+			directive1 := func(ctx context.Context) (any, error) {
+				permission, err := ec.unmarshalNPermission2githubᚗcomᚋcairnᚑitdrᚋcairnᚋinternalᚋaccessᚐPermission(ctx, "INCIDENT_READ")
+				if err != nil {
+					var zeroVal *ent.Incident
+					return zeroVal, err
+				}
+				if ec.Directives.Requires == nil {
+					var zeroVal *ent.Incident
+					return zeroVal, errors.New("directive requires is not implemented")
+				}
+				return ec.Directives.Requires(ctx, obj, directive0, permission)
+			}
+
+			next = directive1
+			return next
+		},
 		func(ctx context.Context, selections ast.SelectionSet, v *ent.Incident) graphql.Marshaler {
 			return ec.marshalOIncident2ᚖgithubᚗcomᚋcairnᚑitdrᚋcairnᚋentᚐIncident(ctx, selections, v)
 		},
@@ -853,6 +962,70 @@ func (ec *executionContext) fieldContext_IncidentEdge_node(_ context.Context, fi
 	return fc, nil
 }
 
+func (ec *executionContext) _PublishIncidentPayload_incident(ctx context.Context, field graphql.CollectedField, obj *model.PublishIncidentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PublishIncidentPayload_incident(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Incident, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ent.Incident) graphql.Marshaler {
+			return ec.marshalOIncident2ᚖgithubᚗcomᚋcairnᚑitdrᚋcairnᚋentᚐIncident(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_PublishIncidentPayload_incident(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PublishIncidentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Incident(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PublishIncidentPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.PublishIncidentPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PublishIncidentPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*refusal.Error) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋcairnᚑitdrᚋcairnᚋinternalᚋrefusalᚐErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PublishIncidentPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PublishIncidentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _UpdateIncidentPayload_incident(ctx context.Context, field graphql.CollectedField, obj *model.UpdateIncidentPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -932,7 +1105,7 @@ func (ec *executionContext) unmarshalInputIncidentFilter(ctx context.Context, ob
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"tenantIds", "kind", "status", "severity", "accountIds", "published", "live", "occurredAt", "detectedAt", "search"}
+	fieldsInOrder := [...]string{"tenantIds", "kinds", "statuses", "severities", "accountIds", "published", "isLive", "occurredAt", "detectedAt", "search"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -946,27 +1119,27 @@ func (ec *executionContext) unmarshalInputIncidentFilter(ctx context.Context, ob
 				return it, err
 			}
 			it.TenantIds = data
-		case "kind":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
+		case "kinds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kinds"))
 			data, err := ec.unmarshalOIncidentKind2ᚕgithubᚗcomᚋcairnᚑitdrᚋcairnᚋentᚋincidentᚐKindᚄ(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Kind = data
-		case "status":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("status"))
+			it.Kinds = data
+		case "statuses":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("statuses"))
 			data, err := ec.unmarshalOIncidentStatus2ᚕgithubᚗcomᚋcairnᚑitdrᚋcairnᚋentᚋincidentᚐStatusᚄ(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Status = data
-		case "severity":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("severity"))
+			it.Statuses = data
+		case "severities":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("severities"))
 			data, err := ec.unmarshalOSeverity2ᚕgithubᚗcomᚋcairnᚑitdrᚋcairnᚋinternalᚋdetectᚐSeverityᚄ(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Severity = data
+			it.Severities = data
 		case "accountIds":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("accountIds"))
 			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
@@ -981,13 +1154,13 @@ func (ec *executionContext) unmarshalInputIncidentFilter(ctx context.Context, ob
 				return it, err
 			}
 			it.Published = data
-		case "live":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("live"))
+		case "isLive":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("isLive"))
 			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Live = data
+			it.IsLive = data
 		case "occurredAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("occurredAt"))
 			data, err := ec.unmarshalODateTimeRange2ᚖgithubᚗcomᚋcairnᚑitdrᚋcairnᚋgraphᚋmodelᚐDateTimeRange(ctx, v)
@@ -1076,6 +1249,55 @@ func (ec *executionContext) unmarshalInputIncidentOrder(ctx context.Context, obj
 func UnmarshalIncidentOrder(ctx context.Context, raw any) (model.IncidentOrder, error) {
 	var out model.IncidentOrder
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "IncidentOrder", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputPublishIncidentInput(ctx context.Context, obj any) (model.PublishIncidentInput, error) {
+	var it model.PublishIncidentInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "idempotencyKey"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalPublishIncidentInput unmarshals raw into the PublishIncidentInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalPublishIncidentInput(ctx context.Context, raw any) (model.PublishIncidentInput, error) {
+	var out model.PublishIncidentInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "PublishIncidentInput", raw, &out)
 	return out, err
 }
 
@@ -1378,6 +1600,44 @@ func (ec *executionContext) _IncidentEdge(ctx context.Context, sel ast.Selection
 	return out
 }
 
+var publishIncidentPayloadImplementors = []string{"PublishIncidentPayload"}
+
+func (ec *executionContext) _PublishIncidentPayload(ctx context.Context, sel ast.SelectionSet, obj *model.PublishIncidentPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, publishIncidentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PublishIncidentPayload")
+		case "incident":
+			out.Values[i] = ec._PublishIncidentPayload_incident(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._PublishIncidentPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var updateIncidentPayloadImplementors = []string{"UpdateIncidentPayload"}
 
 func (ec *executionContext) _UpdateIncidentPayload(ctx context.Context, sel ast.SelectionSet, obj *model.UpdateIncidentPayload) graphql.Marshaler {
@@ -1514,6 +1774,19 @@ func (ec *executionContext) marshalNIncidentStatus2githubᚗcomᚋcairnᚑitdr�
 		graphql.AddInvalidNullFromMarshaler(ctx, "IncidentStatus!")
 	}
 	return res
+}
+
+func (ec *executionContext) unmarshalNPublishIncidentInput2githubᚗcomᚋcairnᚑitdrᚋcairnᚋgraphᚋmodelᚐPublishIncidentInput(ctx context.Context, v any) (model.PublishIncidentInput, error) {
+	res, err := ec.unmarshalInputPublishIncidentInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNPublishIncidentPayload2ᚖgithubᚗcomᚋcairnᚑitdrᚋcairnᚋgraphᚋmodelᚐPublishIncidentPayload(ctx context.Context, sel ast.SelectionSet, v *model.PublishIncidentPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "PublishIncidentPayload!")
+		return graphql.Null
+	}
+	return ec._PublishIncidentPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNSeverity2githubᚗcomᚋcairnᚑitdrᚋcairnᚋinternalᚋdetectᚐSeverity(ctx context.Context, v any) (detect.Severity, error) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/cairn-itdr/cairn/graph/model"
+	"github.com/cairn-itdr/cairn/internal/access"
 	gqlparser "github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -24,18 +25,24 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 type ResolverRoot interface {
 	Account() AccountResolver
 	Activity() ActivityResolver
+	ApiKey() ApiKeyResolver
+	AuditEntry() AuditEntryResolver
 	FailedAttackAccount() FailedAttackAccountResolver
 	FailedAttackSummary() FailedAttackSummaryResolver
 	Finding() FindingResolver
 	Incident() IncidentResolver
 	IncidentEvent() IncidentEventResolver
+	Invitation() InvitationResolver
+	Member() MemberResolver
 	Mutation() MutationResolver
 	Query() QueryResolver
+	Session() SessionResolver
 	TimelineEvidence() TimelineEvidenceResolver
+	Viewer() ViewerResolver
 }
 
 type DirectiveRoot struct {
-	Requires func(ctx context.Context, obj any, next graphql.Resolver, permission model.Permission) (res any, err error)
+	Requires func(ctx context.Context, obj any, next graphql.Resolver, permission access.Permission) (res any, err error)
 }
 
 type ComplexityRoot struct {
@@ -141,8 +148,75 @@ type ComplexityRoot struct {
 		Value func(childComplexity int) int
 	}
 
+	ApiKey struct {
+		AssignedOnly            func(childComplexity int) int
+		CanManageTenants        func(childComplexity int) int
+		CanViewSensitiveTenants func(childComplexity int) int
+		CreatedAt               func(childComplexity int) int
+		CreatedBy               func(childComplexity int) int
+		ExpiresAt               func(childComplexity int) int
+		ID                      func(childComplexity int) int
+		IsReadOnly              func(childComplexity int) int
+		LastUsedAt              func(childComplexity int) int
+		Name                    func(childComplexity int) int
+		Role                    func(childComplexity int) int
+		Tenants                 func(childComplexity int) int
+	}
+
+	ApiKeyConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	ApiKeyEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	AuditEntry struct {
+		Action        func(childComplexity int) int
+		Address       func(childComplexity int) int
+		At            func(childComplexity int) int
+		Detail        func(childComplexity int) int
+		ID            func(childComplexity int) int
+		ObjectID      func(childComplexity int) int
+		PrincipalID   func(childComplexity int) int
+		PrincipalKind func(childComplexity int) int
+		PrincipalName func(childComplexity int) int
+		Result        func(childComplexity int) int
+		Tenant        func(childComplexity int) int
+	}
+
+	AuditEntryConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	AuditEntryEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	CreateApiKeyPayload struct {
+		APIKey     func(childComplexity int) int
+		Key        func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	CreateTenantPayload struct {
 		Tenant     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	DeleteApiKeyPayload struct {
+		UserErrors func(childComplexity int) int
+	}
+
+	EndSessionPayload struct {
 		UserErrors func(childComplexity int) int
 	}
 
@@ -255,10 +329,80 @@ type ComplexityRoot struct {
 		Text       func(childComplexity int) int
 	}
 
+	Invitation struct {
+		AccessUntil             func(childComplexity int) int
+		CanManageTenants        func(childComplexity int) int
+		CanViewSensitiveTenants func(childComplexity int) int
+		CreatedAt               func(childComplexity int) int
+		Email                   func(childComplexity int) int
+		ExpiresAt               func(childComplexity int) int
+		ID                      func(childComplexity int) int
+		InvitedBy               func(childComplexity int) int
+		IsReadOnly              func(childComplexity int) int
+		Role                    func(childComplexity int) int
+		SendError               func(childComplexity int) int
+		SentAt                  func(childComplexity int) int
+		State                   func(childComplexity int) int
+		Tenants                 func(childComplexity int) int
+	}
+
+	InvitationConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	InvitationEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	InviteMemberPayload struct {
+		Invitation func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	Member struct {
+		AccessUntil             func(childComplexity int) int
+		CanManageTenants        func(childComplexity int) int
+		CanViewSensitiveTenants func(childComplexity int) int
+		CreatedAt               func(childComplexity int) int
+		Email                   func(childComplexity int) int
+		ID                      func(childComplexity int) int
+		IsReadOnly              func(childComplexity int) int
+		LastSignedInAt          func(childComplexity int) int
+		Name                    func(childComplexity int) int
+		RemovedAt               func(childComplexity int) int
+		Role                    func(childComplexity int) int
+		Tenants                 func(childComplexity int) int
+	}
+
+	MemberConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	MemberEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	Mutation struct {
-		CreateTenant   func(childComplexity int, input model.CreateTenantInput) int
-		UpdateIncident func(childComplexity int, input model.UpdateIncidentInput) int
-		UpdateTenant   func(childComplexity int, input model.UpdateTenantInput) int
+		CreateAPIKey     func(childComplexity int, input model.CreateAPIKeyInput) int
+		CreateTenant     func(childComplexity int, input model.CreateTenantInput) int
+		DeleteAPIKey     func(childComplexity int, input model.DeleteAPIKeyInput) int
+		EndSession       func(childComplexity int, input model.EndSessionInput) int
+		InviteMember     func(childComplexity int, input model.InviteMemberInput) int
+		PublishIncident  func(childComplexity int, input model.PublishIncidentInput) int
+		RemoveMember     func(childComplexity int, input model.RemoveMemberInput) int
+		ResendInvitation func(childComplexity int, input model.ResendInvitationInput) int
+		RevokeInvitation func(childComplexity int, input model.RevokeInvitationInput) int
+		UpdateIncident   func(childComplexity int, input model.UpdateIncidentInput) int
+		UpdateMember     func(childComplexity int, input model.UpdateMemberInput) int
+		UpdateTenant     func(childComplexity int, input model.UpdateTenantInput) int
 	}
 
 	Organization struct {
@@ -274,16 +418,51 @@ type ComplexityRoot struct {
 		StartCursor     func(childComplexity int) int
 	}
 
+	PublishIncidentPayload struct {
+		Incident   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	Query struct {
+		APIKeys       func(childComplexity int, first *int, after *string, last *int, before *string) int
 		Accounts      func(childComplexity int, filter *model.AccountFilter, orderBy *model.AccountOrder, first *int, after *string, last *int, before *string) int
 		Activities    func(childComplexity int, filter model.ActivityFilter, orderBy *model.ActivityOrder, first *int, after *string, last *int, before *string) int
+		AuditLog      func(childComplexity int, filter *model.AuditLogFilter, first *int, after *string, last *int, before *string) int
 		FailedAttacks func(childComplexity int, filter *model.FailedAttackFilter) int
+		Incident      func(childComplexity int, number int) int
 		Incidents     func(childComplexity int, filter *model.IncidentFilter, orderBy *model.IncidentOrder, first *int, after *string, last *int, before *string) int
+		Invitations   func(childComplexity int, first *int, after *string, last *int, before *string) int
+		Members       func(childComplexity int, filter *model.MemberFilter, first *int, after *string, last *int, before *string) int
 		Node          func(childComplexity int, id string) int
 		Nodes         func(childComplexity int, ids []string) int
 		Organization  func(childComplexity int) int
 		Tenants       func(childComplexity int, filter *model.TenantFilter, orderBy *model.TenantOrder, first *int, after *string, last *int, before *string) int
 		Viewer        func(childComplexity int) int
+	}
+
+	RemoveMemberPayload struct {
+		Member     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	ResendInvitationPayload struct {
+		Invitation func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	RevokeInvitationPayload struct {
+		Invitation func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	Session struct {
+		Address    func(childComplexity int) int
+		CreatedAt  func(childComplexity int) int
+		Current    func(childComplexity int) int
+		ExpiresAt  func(childComplexity int) int
+		ID         func(childComplexity int) int
+		LastSeenAt func(childComplexity int) int
+		UserAgent  func(childComplexity int) int
 	}
 
 	Tenant struct {
@@ -331,6 +510,11 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	UpdateMemberPayload struct {
+		Member     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	UpdateTenantPayload struct {
 		Tenant     func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -343,10 +527,17 @@ type ComplexityRoot struct {
 	}
 
 	Viewer struct {
-		ID   func(childComplexity int) int
-		Kind func(childComplexity int) int
-		Name func(childComplexity int) int
-		Role func(childComplexity int) int
+		CanManageTenants        func(childComplexity int) int
+		CanViewSensitiveTenants func(childComplexity int) int
+		ID                      func(childComplexity int) int
+		IsReadOnly              func(childComplexity int) int
+		Kind                    func(childComplexity int) int
+		Member                  func(childComplexity int) int
+		Name                    func(childComplexity int) int
+		Permissions             func(childComplexity int) int
+		Role                    func(childComplexity int) int
+		Sessions                func(childComplexity int) int
+		Tenants                 func(childComplexity int, first *int, after *string, last *int, before *string) int
 	}
 }
 
@@ -772,6 +963,241 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ActivityParameter.Value(childComplexity), true
 
+	case "ApiKey.assignedOnly":
+		if e.ComplexityRoot.ApiKey.AssignedOnly == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiKey.AssignedOnly(childComplexity), true
+	case "ApiKey.canManageTenants":
+		if e.ComplexityRoot.ApiKey.CanManageTenants == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiKey.CanManageTenants(childComplexity), true
+	case "ApiKey.canViewSensitiveTenants":
+		if e.ComplexityRoot.ApiKey.CanViewSensitiveTenants == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiKey.CanViewSensitiveTenants(childComplexity), true
+	case "ApiKey.createdAt":
+		if e.ComplexityRoot.ApiKey.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiKey.CreatedAt(childComplexity), true
+	case "ApiKey.createdBy":
+		if e.ComplexityRoot.ApiKey.CreatedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiKey.CreatedBy(childComplexity), true
+	case "ApiKey.expiresAt":
+		if e.ComplexityRoot.ApiKey.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiKey.ExpiresAt(childComplexity), true
+	case "ApiKey.id":
+		if e.ComplexityRoot.ApiKey.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiKey.ID(childComplexity), true
+	case "ApiKey.isReadOnly":
+		if e.ComplexityRoot.ApiKey.IsReadOnly == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiKey.IsReadOnly(childComplexity), true
+	case "ApiKey.lastUsedAt":
+		if e.ComplexityRoot.ApiKey.LastUsedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiKey.LastUsedAt(childComplexity), true
+	case "ApiKey.name":
+		if e.ComplexityRoot.ApiKey.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiKey.Name(childComplexity), true
+	case "ApiKey.role":
+		if e.ComplexityRoot.ApiKey.Role == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiKey.Role(childComplexity), true
+	case "ApiKey.tenants":
+		if e.ComplexityRoot.ApiKey.Tenants == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiKey.Tenants(childComplexity), true
+
+	case "ApiKeyConnection.edges":
+		if e.ComplexityRoot.ApiKeyConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiKeyConnection.Edges(childComplexity), true
+	case "ApiKeyConnection.nodes":
+		if e.ComplexityRoot.ApiKeyConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiKeyConnection.Nodes(childComplexity), true
+	case "ApiKeyConnection.pageInfo":
+		if e.ComplexityRoot.ApiKeyConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiKeyConnection.PageInfo(childComplexity), true
+	case "ApiKeyConnection.totalCount":
+		if e.ComplexityRoot.ApiKeyConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiKeyConnection.TotalCount(childComplexity), true
+
+	case "ApiKeyEdge.cursor":
+		if e.ComplexityRoot.ApiKeyEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiKeyEdge.Cursor(childComplexity), true
+	case "ApiKeyEdge.node":
+		if e.ComplexityRoot.ApiKeyEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiKeyEdge.Node(childComplexity), true
+
+	case "AuditEntry.action":
+		if e.ComplexityRoot.AuditEntry.Action == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Action(childComplexity), true
+	case "AuditEntry.address":
+		if e.ComplexityRoot.AuditEntry.Address == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Address(childComplexity), true
+	case "AuditEntry.at":
+		if e.ComplexityRoot.AuditEntry.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.At(childComplexity), true
+	case "AuditEntry.detail":
+		if e.ComplexityRoot.AuditEntry.Detail == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Detail(childComplexity), true
+	case "AuditEntry.id":
+		if e.ComplexityRoot.AuditEntry.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.ID(childComplexity), true
+	case "AuditEntry.objectId":
+		if e.ComplexityRoot.AuditEntry.ObjectID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.ObjectID(childComplexity), true
+	case "AuditEntry.principalId":
+		if e.ComplexityRoot.AuditEntry.PrincipalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.PrincipalID(childComplexity), true
+	case "AuditEntry.principalKind":
+		if e.ComplexityRoot.AuditEntry.PrincipalKind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.PrincipalKind(childComplexity), true
+	case "AuditEntry.principalName":
+		if e.ComplexityRoot.AuditEntry.PrincipalName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.PrincipalName(childComplexity), true
+	case "AuditEntry.result":
+		if e.ComplexityRoot.AuditEntry.Result == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Result(childComplexity), true
+	case "AuditEntry.tenant":
+		if e.ComplexityRoot.AuditEntry.Tenant == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Tenant(childComplexity), true
+
+	case "AuditEntryConnection.edges":
+		if e.ComplexityRoot.AuditEntryConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryConnection.Edges(childComplexity), true
+	case "AuditEntryConnection.nodes":
+		if e.ComplexityRoot.AuditEntryConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryConnection.Nodes(childComplexity), true
+	case "AuditEntryConnection.pageInfo":
+		if e.ComplexityRoot.AuditEntryConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryConnection.PageInfo(childComplexity), true
+	case "AuditEntryConnection.totalCount":
+		if e.ComplexityRoot.AuditEntryConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryConnection.TotalCount(childComplexity), true
+
+	case "AuditEntryEdge.cursor":
+		if e.ComplexityRoot.AuditEntryEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryEdge.Cursor(childComplexity), true
+	case "AuditEntryEdge.node":
+		if e.ComplexityRoot.AuditEntryEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntryEdge.Node(childComplexity), true
+
+	case "CreateApiKeyPayload.apiKey":
+		if e.ComplexityRoot.CreateApiKeyPayload.APIKey == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateApiKeyPayload.APIKey(childComplexity), true
+	case "CreateApiKeyPayload.key":
+		if e.ComplexityRoot.CreateApiKeyPayload.Key == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateApiKeyPayload.Key(childComplexity), true
+	case "CreateApiKeyPayload.userErrors":
+		if e.ComplexityRoot.CreateApiKeyPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateApiKeyPayload.UserErrors(childComplexity), true
+
 	case "CreateTenantPayload.tenant":
 		if e.ComplexityRoot.CreateTenantPayload.Tenant == nil {
 			break
@@ -784,6 +1210,20 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CreateTenantPayload.UserErrors(childComplexity), true
+
+	case "DeleteApiKeyPayload.userErrors":
+		if e.ComplexityRoot.DeleteApiKeyPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteApiKeyPayload.UserErrors(childComplexity), true
+
+	case "EndSessionPayload.userErrors":
+		if e.ComplexityRoot.EndSessionPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndSessionPayload.UserErrors(childComplexity), true
 
 	case "FailedAttackAccount.account":
 		if e.ComplexityRoot.FailedAttackAccount.Account == nil {
@@ -1255,6 +1695,264 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.IncidentEvent.Text(childComplexity), true
 
+	case "Invitation.accessUntil":
+		if e.ComplexityRoot.Invitation.AccessUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.AccessUntil(childComplexity), true
+	case "Invitation.canManageTenants":
+		if e.ComplexityRoot.Invitation.CanManageTenants == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.CanManageTenants(childComplexity), true
+	case "Invitation.canViewSensitiveTenants":
+		if e.ComplexityRoot.Invitation.CanViewSensitiveTenants == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.CanViewSensitiveTenants(childComplexity), true
+	case "Invitation.createdAt":
+		if e.ComplexityRoot.Invitation.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.CreatedAt(childComplexity), true
+	case "Invitation.email":
+		if e.ComplexityRoot.Invitation.Email == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.Email(childComplexity), true
+	case "Invitation.expiresAt":
+		if e.ComplexityRoot.Invitation.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.ExpiresAt(childComplexity), true
+	case "Invitation.id":
+		if e.ComplexityRoot.Invitation.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.ID(childComplexity), true
+	case "Invitation.invitedBy":
+		if e.ComplexityRoot.Invitation.InvitedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.InvitedBy(childComplexity), true
+	case "Invitation.isReadOnly":
+		if e.ComplexityRoot.Invitation.IsReadOnly == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.IsReadOnly(childComplexity), true
+	case "Invitation.role":
+		if e.ComplexityRoot.Invitation.Role == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.Role(childComplexity), true
+	case "Invitation.sendError":
+		if e.ComplexityRoot.Invitation.SendError == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.SendError(childComplexity), true
+	case "Invitation.sentAt":
+		if e.ComplexityRoot.Invitation.SentAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.SentAt(childComplexity), true
+	case "Invitation.state":
+		if e.ComplexityRoot.Invitation.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.State(childComplexity), true
+	case "Invitation.tenants":
+		if e.ComplexityRoot.Invitation.Tenants == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.Tenants(childComplexity), true
+
+	case "InvitationConnection.edges":
+		if e.ComplexityRoot.InvitationConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvitationConnection.Edges(childComplexity), true
+	case "InvitationConnection.nodes":
+		if e.ComplexityRoot.InvitationConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvitationConnection.Nodes(childComplexity), true
+	case "InvitationConnection.pageInfo":
+		if e.ComplexityRoot.InvitationConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvitationConnection.PageInfo(childComplexity), true
+	case "InvitationConnection.totalCount":
+		if e.ComplexityRoot.InvitationConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvitationConnection.TotalCount(childComplexity), true
+
+	case "InvitationEdge.cursor":
+		if e.ComplexityRoot.InvitationEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvitationEdge.Cursor(childComplexity), true
+	case "InvitationEdge.node":
+		if e.ComplexityRoot.InvitationEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvitationEdge.Node(childComplexity), true
+
+	case "InviteMemberPayload.invitation":
+		if e.ComplexityRoot.InviteMemberPayload.Invitation == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InviteMemberPayload.Invitation(childComplexity), true
+	case "InviteMemberPayload.userErrors":
+		if e.ComplexityRoot.InviteMemberPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InviteMemberPayload.UserErrors(childComplexity), true
+
+	case "Member.accessUntil":
+		if e.ComplexityRoot.Member.AccessUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Member.AccessUntil(childComplexity), true
+	case "Member.canManageTenants":
+		if e.ComplexityRoot.Member.CanManageTenants == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Member.CanManageTenants(childComplexity), true
+	case "Member.canViewSensitiveTenants":
+		if e.ComplexityRoot.Member.CanViewSensitiveTenants == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Member.CanViewSensitiveTenants(childComplexity), true
+	case "Member.createdAt":
+		if e.ComplexityRoot.Member.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Member.CreatedAt(childComplexity), true
+	case "Member.email":
+		if e.ComplexityRoot.Member.Email == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Member.Email(childComplexity), true
+	case "Member.id":
+		if e.ComplexityRoot.Member.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Member.ID(childComplexity), true
+	case "Member.isReadOnly":
+		if e.ComplexityRoot.Member.IsReadOnly == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Member.IsReadOnly(childComplexity), true
+	case "Member.lastSignedInAt":
+		if e.ComplexityRoot.Member.LastSignedInAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Member.LastSignedInAt(childComplexity), true
+	case "Member.name":
+		if e.ComplexityRoot.Member.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Member.Name(childComplexity), true
+	case "Member.removedAt":
+		if e.ComplexityRoot.Member.RemovedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Member.RemovedAt(childComplexity), true
+	case "Member.role":
+		if e.ComplexityRoot.Member.Role == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Member.Role(childComplexity), true
+	case "Member.tenants":
+		if e.ComplexityRoot.Member.Tenants == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Member.Tenants(childComplexity), true
+
+	case "MemberConnection.edges":
+		if e.ComplexityRoot.MemberConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MemberConnection.Edges(childComplexity), true
+	case "MemberConnection.nodes":
+		if e.ComplexityRoot.MemberConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MemberConnection.Nodes(childComplexity), true
+	case "MemberConnection.pageInfo":
+		if e.ComplexityRoot.MemberConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MemberConnection.PageInfo(childComplexity), true
+	case "MemberConnection.totalCount":
+		if e.ComplexityRoot.MemberConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MemberConnection.TotalCount(childComplexity), true
+
+	case "MemberEdge.cursor":
+		if e.ComplexityRoot.MemberEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MemberEdge.Cursor(childComplexity), true
+	case "MemberEdge.node":
+		if e.ComplexityRoot.MemberEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MemberEdge.Node(childComplexity), true
+
+	case "Mutation.createApiKey":
+		if e.ComplexityRoot.Mutation.CreateAPIKey == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createApiKey_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateAPIKey(childComplexity, args["input"].(model.CreateAPIKeyInput)), true
 	case "Mutation.createTenant":
 		if e.ComplexityRoot.Mutation.CreateTenant == nil {
 			break
@@ -1266,6 +1964,83 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CreateTenant(childComplexity, args["input"].(model.CreateTenantInput)), true
+	case "Mutation.deleteApiKey":
+		if e.ComplexityRoot.Mutation.DeleteAPIKey == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_deleteApiKey_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeleteAPIKey(childComplexity, args["input"].(model.DeleteAPIKeyInput)), true
+	case "Mutation.endSession":
+		if e.ComplexityRoot.Mutation.EndSession == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_endSession_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.EndSession(childComplexity, args["input"].(model.EndSessionInput)), true
+	case "Mutation.inviteMember":
+		if e.ComplexityRoot.Mutation.InviteMember == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_inviteMember_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.InviteMember(childComplexity, args["input"].(model.InviteMemberInput)), true
+	case "Mutation.publishIncident":
+		if e.ComplexityRoot.Mutation.PublishIncident == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_publishIncident_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.PublishIncident(childComplexity, args["input"].(model.PublishIncidentInput)), true
+	case "Mutation.removeMember":
+		if e.ComplexityRoot.Mutation.RemoveMember == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_removeMember_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RemoveMember(childComplexity, args["input"].(model.RemoveMemberInput)), true
+	case "Mutation.resendInvitation":
+		if e.ComplexityRoot.Mutation.ResendInvitation == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_resendInvitation_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ResendInvitation(childComplexity, args["input"].(model.ResendInvitationInput)), true
+	case "Mutation.revokeInvitation":
+		if e.ComplexityRoot.Mutation.RevokeInvitation == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_revokeInvitation_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RevokeInvitation(childComplexity, args["input"].(model.RevokeInvitationInput)), true
 	case "Mutation.updateIncident":
 		if e.ComplexityRoot.Mutation.UpdateIncident == nil {
 			break
@@ -1277,6 +2052,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UpdateIncident(childComplexity, args["input"].(model.UpdateIncidentInput)), true
+	case "Mutation.updateMember":
+		if e.ComplexityRoot.Mutation.UpdateMember == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateMember_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateMember(childComplexity, args["input"].(model.UpdateMemberInput)), true
 	case "Mutation.updateTenant":
 		if e.ComplexityRoot.Mutation.UpdateTenant == nil {
 			break
@@ -1333,6 +2119,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PageInfo.StartCursor(childComplexity), true
 
+	case "PublishIncidentPayload.incident":
+		if e.ComplexityRoot.PublishIncidentPayload.Incident == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PublishIncidentPayload.Incident(childComplexity), true
+	case "PublishIncidentPayload.userErrors":
+		if e.ComplexityRoot.PublishIncidentPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PublishIncidentPayload.UserErrors(childComplexity), true
+
+	case "Query.apiKeys":
+		if e.ComplexityRoot.Query.APIKeys == nil {
+			break
+		}
+
+		args, err := ec.field_Query_apiKeys_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.APIKeys(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Query.accounts":
 		if e.ComplexityRoot.Query.Accounts == nil {
 			break
@@ -1355,6 +2165,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Activities(childComplexity, args["filter"].(model.ActivityFilter), args["orderBy"].(*model.ActivityOrder), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
+	case "Query.auditLog":
+		if e.ComplexityRoot.Query.AuditLog == nil {
+			break
+		}
+
+		args, err := ec.field_Query_auditLog_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.AuditLog(childComplexity, args["filter"].(*model.AuditLogFilter), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Query.failedAttacks":
 		if e.ComplexityRoot.Query.FailedAttacks == nil {
 			break
@@ -1366,6 +2187,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.FailedAttacks(childComplexity, args["filter"].(*model.FailedAttackFilter)), true
+	case "Query.incident":
+		if e.ComplexityRoot.Query.Incident == nil {
+			break
+		}
+
+		args, err := ec.field_Query_incident_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Incident(childComplexity, args["number"].(int)), true
 	case "Query.incidents":
 		if e.ComplexityRoot.Query.Incidents == nil {
 			break
@@ -1378,6 +2210,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Query.Incidents(childComplexity, args["filter"].(*model.IncidentFilter), args["orderBy"].(*model.IncidentOrder), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 
+	case "Query.invitations":
+		if e.ComplexityRoot.Query.Invitations == nil {
+			break
+		}
+
+		args, err := ec.field_Query_invitations_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Invitations(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
+	case "Query.members":
+		if e.ComplexityRoot.Query.Members == nil {
+			break
+		}
+
+		args, err := ec.field_Query_members_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Members(childComplexity, args["filter"].(*model.MemberFilter), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Query.node":
 		if e.ComplexityRoot.Query.Node == nil {
 			break
@@ -1423,6 +2277,88 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Viewer(childComplexity), true
+
+	case "RemoveMemberPayload.member":
+		if e.ComplexityRoot.RemoveMemberPayload.Member == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveMemberPayload.Member(childComplexity), true
+	case "RemoveMemberPayload.userErrors":
+		if e.ComplexityRoot.RemoveMemberPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveMemberPayload.UserErrors(childComplexity), true
+
+	case "ResendInvitationPayload.invitation":
+		if e.ComplexityRoot.ResendInvitationPayload.Invitation == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResendInvitationPayload.Invitation(childComplexity), true
+	case "ResendInvitationPayload.userErrors":
+		if e.ComplexityRoot.ResendInvitationPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResendInvitationPayload.UserErrors(childComplexity), true
+
+	case "RevokeInvitationPayload.invitation":
+		if e.ComplexityRoot.RevokeInvitationPayload.Invitation == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RevokeInvitationPayload.Invitation(childComplexity), true
+	case "RevokeInvitationPayload.userErrors":
+		if e.ComplexityRoot.RevokeInvitationPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RevokeInvitationPayload.UserErrors(childComplexity), true
+
+	case "Session.address":
+		if e.ComplexityRoot.Session.Address == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.Address(childComplexity), true
+	case "Session.createdAt":
+		if e.ComplexityRoot.Session.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.CreatedAt(childComplexity), true
+	case "Session.current":
+		if e.ComplexityRoot.Session.Current == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.Current(childComplexity), true
+	case "Session.expiresAt":
+		if e.ComplexityRoot.Session.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.ExpiresAt(childComplexity), true
+	case "Session.id":
+		if e.ComplexityRoot.Session.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.ID(childComplexity), true
+	case "Session.lastSeenAt":
+		if e.ComplexityRoot.Session.LastSeenAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.LastSeenAt(childComplexity), true
+	case "Session.userAgent":
+		if e.ComplexityRoot.Session.UserAgent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.UserAgent(childComplexity), true
 
 	case "Tenant.createdAt":
 		if e.ComplexityRoot.Tenant.CreatedAt == nil {
@@ -1575,6 +2511,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.UpdateIncidentPayload.UserErrors(childComplexity), true
 
+	case "UpdateMemberPayload.member":
+		if e.ComplexityRoot.UpdateMemberPayload.Member == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateMemberPayload.Member(childComplexity), true
+	case "UpdateMemberPayload.userErrors":
+		if e.ComplexityRoot.UpdateMemberPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateMemberPayload.UserErrors(childComplexity), true
+
 	case "UpdateTenantPayload.tenant":
 		if e.ComplexityRoot.UpdateTenantPayload.Tenant == nil {
 			break
@@ -1607,30 +2556,77 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.UserError.Message(childComplexity), true
 
+	case "Viewer.canManageTenants":
+		if e.ComplexityRoot.Viewer.CanManageTenants == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Viewer.CanManageTenants(childComplexity), true
+	case "Viewer.canViewSensitiveTenants":
+		if e.ComplexityRoot.Viewer.CanViewSensitiveTenants == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Viewer.CanViewSensitiveTenants(childComplexity), true
 	case "Viewer.id":
 		if e.ComplexityRoot.Viewer.ID == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Viewer.ID(childComplexity), true
+	case "Viewer.isReadOnly":
+		if e.ComplexityRoot.Viewer.IsReadOnly == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Viewer.IsReadOnly(childComplexity), true
 	case "Viewer.kind":
 		if e.ComplexityRoot.Viewer.Kind == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Viewer.Kind(childComplexity), true
+	case "Viewer.member":
+		if e.ComplexityRoot.Viewer.Member == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Viewer.Member(childComplexity), true
 	case "Viewer.name":
 		if e.ComplexityRoot.Viewer.Name == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Viewer.Name(childComplexity), true
+	case "Viewer.permissions":
+		if e.ComplexityRoot.Viewer.Permissions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Viewer.Permissions(childComplexity), true
 	case "Viewer.role":
 		if e.ComplexityRoot.Viewer.Role == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Viewer.Role(childComplexity), true
+	case "Viewer.sessions":
+		if e.ComplexityRoot.Viewer.Sessions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Viewer.Sessions(childComplexity), true
+	case "Viewer.tenants":
+		if e.ComplexityRoot.Viewer.Tenants == nil {
+			break
+		}
+
+		args, err := ec.field_Viewer_tenants_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Viewer.Tenants(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 
 	}
 	return 0, false
@@ -1645,14 +2641,25 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AccountOrder", ec.unmarshalInputAccountOrder),
 			graphql.NewInputUnmarshaler("ActivityFilter", ec.unmarshalInputActivityFilter),
 			graphql.NewInputUnmarshaler("ActivityOrder", ec.unmarshalInputActivityOrder),
+			graphql.NewInputUnmarshaler("AuditLogFilter", ec.unmarshalInputAuditLogFilter),
+			graphql.NewInputUnmarshaler("CreateApiKeyInput", ec.unmarshalInputCreateApiKeyInput),
 			graphql.NewInputUnmarshaler("CreateTenantInput", ec.unmarshalInputCreateTenantInput),
 			graphql.NewInputUnmarshaler("DateTimeRange", ec.unmarshalInputDateTimeRange),
+			graphql.NewInputUnmarshaler("DeleteApiKeyInput", ec.unmarshalInputDeleteApiKeyInput),
+			graphql.NewInputUnmarshaler("EndSessionInput", ec.unmarshalInputEndSessionInput),
 			graphql.NewInputUnmarshaler("FailedAttackFilter", ec.unmarshalInputFailedAttackFilter),
 			graphql.NewInputUnmarshaler("IncidentFilter", ec.unmarshalInputIncidentFilter),
 			graphql.NewInputUnmarshaler("IncidentOrder", ec.unmarshalInputIncidentOrder),
+			graphql.NewInputUnmarshaler("InviteMemberInput", ec.unmarshalInputInviteMemberInput),
+			graphql.NewInputUnmarshaler("MemberFilter", ec.unmarshalInputMemberFilter),
+			graphql.NewInputUnmarshaler("PublishIncidentInput", ec.unmarshalInputPublishIncidentInput),
+			graphql.NewInputUnmarshaler("RemoveMemberInput", ec.unmarshalInputRemoveMemberInput),
+			graphql.NewInputUnmarshaler("ResendInvitationInput", ec.unmarshalInputResendInvitationInput),
+			graphql.NewInputUnmarshaler("RevokeInvitationInput", ec.unmarshalInputRevokeInvitationInput),
 			graphql.NewInputUnmarshaler("TenantFilter", ec.unmarshalInputTenantFilter),
 			graphql.NewInputUnmarshaler("TenantOrder", ec.unmarshalInputTenantOrder),
 			graphql.NewInputUnmarshaler("UpdateIncidentInput", ec.unmarshalInputUpdateIncidentInput),
+			graphql.NewInputUnmarshaler("UpdateMemberInput", ec.unmarshalInputUpdateMemberInput),
 			graphql.NewInputUnmarshaler("UpdateTenantInput", ec.unmarshalInputUpdateTenantInput),
 		)
 	}
@@ -1741,7 +2748,7 @@ type Account implements Node {
   "What kind of account it is."
   kind: AccountKind!
   "The tenant it belongs to."
-  tenant: Tenant!
+  tenant: Tenant! @requires(permission: TENANT_READ)
   "When Cairn first met it."
   createdAt: DateTime!
 }
@@ -1787,7 +2794,7 @@ input AccountFilter {
   "Their tenants: Cairn's ids or Microsoft's, 1000 at most."
   tenantIds: [ID!]
   "Their kinds."
-  kind: [AccountKind!]
+  kinds: [AccountKind!]
   "Part of the principal, letter case ignored."
   search: String
 }
@@ -1847,9 +2854,9 @@ type Activity implements Node {
   "Who acted, as the record names it."
   actor: ActivityActor!
   "The account of the tenant that acted; null where none did."
-  account: Account
+  account: Account @requires(permission: ACCOUNT_READ)
   "The tenant."
-  tenant: Tenant!
+  tenant: Tenant! @requires(permission: TENANT_READ)
   "The address it came from."
   ipAddress: String
   "The country of the address, ISO 3166-1 alpha-2, as known when the record came in."
@@ -1885,7 +2892,7 @@ type Activity implements Node {
   "The properties changed."
   modifications: [ActivityModification!]!
   "Microsoft's record, whole."
-  raw: JSON!
+  raw: JSON! @requires(permission: ACTIVITY_READ)
 }
 
 "A family of logs."
@@ -2096,6 +3103,202 @@ extend type Query {
   ): ActivityConnection! @requires(permission: ACTIVITY_READ)
 }
 `, BuiltIn: false},
+	{Name: "../schema/apikey.graphqls", Input: `"A program's way in. The key itself is shown once, when it is made."
+type ApiKey implements Node {
+  "The id, with the prefix apikey."
+  id: ID!
+  "What it was named."
+  name: String!
+  "The role."
+  role: Role!
+  "Whether it may only look."
+  isReadOnly: Boolean!
+  "Whether it may onboard, pause and remove tenants."
+  canManageTenants: Boolean!
+  "Whether it sees sensitive tenants."
+  canViewSensitiveTenants: Boolean!
+  "Whether it reaches the tenants assigned to it alone."
+  assignedOnly: Boolean!
+  "The tenants assigned, by id."
+  tenants: [Tenant!]! @requires(permission: TENANT_READ)
+  "When it was made."
+  createdAt: DateTime!
+  "The member who made it, without whom it stops; null for keys made at the command line."
+  createdBy: Member @requires(permission: MEMBER_READ)
+  "When it ends by itself; null where it does not."
+  expiresAt: DateTime
+  "When it was last used, to the minute or so; null for never."
+  lastUsedAt: DateTime
+}
+
+"A list of API keys."
+type ApiKeyConnection {
+  "The page's API keys with their cursors."
+  edges: [ApiKeyEdge!]!
+  "The page's API keys."
+  nodes: [ApiKey!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many API keys fit. Counted only when asked for."
+  totalCount: Int!
+}
+
+"An API key's place in a list."
+type ApiKeyEdge {
+  "Where it stands: for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `."
+  cursor: String!
+  "What stands there."
+  node: ApiKey!
+}
+
+extend type Query {
+  "The organization's API keys that were not deleted, the newest first."
+  apiKeys(
+    "So many from the start; 100 at most, 50 where neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "So many from the end; 100 at most."
+    last: Int
+    "Only what precedes this cursor."
+    before: String
+  ): ApiKeyConnection! @requires(permission: API_KEY_READ)
+}
+
+"A key to be made."
+input CreateApiKeyInput {
+  "What to name it: 1 to 200 characters."
+  name: String!
+  "The role."
+  role: Role!
+  "Whether it may only look. Any key may be made so."
+  isReadOnly: Boolean = false
+  "Whether it may onboard, pause and remove tenants: for FULL_MEMBER and SALES."
+  canManageTenants: Boolean = false
+  "Whether it sees sensitive tenants: for FULL_MEMBER and PARTIAL_MEMBER."
+  canViewSensitiveTenants: Boolean = false
+  "The tenants it is for, Cairn's ids or Microsoft's: they narrow any role, and PARTIAL_MEMBER and EXTERNAL_GUEST need one at least."
+  tenantIds: [ID!]
+  "When it is to end."
+  expiresAt: DateTime
+  "Chosen by the caller, 1 to 200 characters: the same call sent again with it is not done again."
+  idempotencyKey: String
+}
+
+"What createApiKey did."
+type CreateApiKeyPayload {
+  "The key's description; null where userErrors says why there is none."
+  apiKey: ApiKey
+  "The key itself, this once; null where there is none, and when the same call is sent again."
+  key: String
+  "What was refused."
+  userErrors: [UserError!]!
+}
+
+"A key to be deleted."
+input DeleteApiKeyInput {
+  "The key's id."
+  id: ID!
+}
+
+"What deleteApiKey did."
+type DeleteApiKeyPayload {
+  "What was refused."
+  userErrors: [UserError!]!
+}
+
+extend type Mutation {
+  "Makes an API key. It stops with the member who made it. Refused: an unacceptable name, role, flag or time, or more than the caller may (INVALID), unknown tenants (NOT_FOUND)."
+  createApiKey(
+    "What it is to be."
+    input: CreateApiKeyInput!
+  ): CreateApiKeyPayload! @requires(permission: API_KEY_WRITE)
+
+  "Ends an API key at once. Refused: an unknown key (NOT_FOUND)."
+  deleteApiKey(
+    "Which."
+    input: DeleteApiKeyInput!
+  ): DeleteApiKeyPayload! @requires(permission: API_KEY_WRITE)
+}
+`, BuiltIn: false},
+	{Name: "../schema/auditlog.graphqls", Input: `"Who did what, on which tenant, from where, with which result. It is never changed or removed."
+type AuditEntry implements Node {
+  "The id, with the prefix audit."
+  id: ID!
+  "When."
+  at: DateTime!
+  "What kind of principal did it."
+  principalKind: PrincipalKind!
+  "The principal's id. To guests, staff are the organization."
+  principalId: ID!
+  "The principal's name. To guests, staff are the organization."
+  principalName: String!
+  "What was done, as the API names it (` + "`" + `updateIncident` + "`" + `), or as Cairn's own acts are named (` + "`" + `signIn` + "`" + `, ` + "`" + `importActivity` + "`" + `)."
+  action: String!
+  "The tenant it was done on; null where it concerns the organization as a whole."
+  tenant: Tenant @requires(permission: TENANT_READ)
+  "The id of what it was done to, as the caller named it; empty where there is none."
+  objectId: String!
+  "Where the call came from; null for Cairn's own acts, and to guests for those of staff."
+  address: String
+  "OK, or the code of the refusal."
+  result: String!
+  "What was asked or changed, for a person. It may carry text from callers: show it literally."
+  detail: String!
+}
+
+"A list of entries."
+type AuditEntryConnection {
+  "The page's entries with their cursors."
+  edges: [AuditEntryEdge!]!
+  "The page's entries."
+  nodes: [AuditEntry!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many entries fit. Counted only when asked for."
+  totalCount: Int!
+}
+
+"An entry's place in a list."
+type AuditEntryEdge {
+  "Where it stands: for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `."
+  cursor: String!
+  "What stands there."
+  node: AuditEntry!
+}
+
+"Which entries. Fields are ANDed; a list means any of its values, an empty one none. Lists hold 1000 values at most."
+input AuditLogFilter {
+  "Tenants they concern: Cairn's ids or Microsoft's."
+  tenantIds: [ID!]
+  "What was done."
+  actions: [String!]
+  "How it ended: OK, or codes of refusals."
+  results: [String!]
+  "Who did it, by id. Guests can't ask for staff."
+  principalIds: [ID!]
+  "To what it was done, by id."
+  objectIds: [ID!]
+  "When."
+  at: DateTimeRange
+}
+
+extend type Query {
+  "The audit log, the newest entries first."
+  auditLog(
+    "Which entries; all where left out."
+    filter: AuditLogFilter
+    "So many from the start; 100 at most, 50 where neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "So many from the end; 100 at most."
+    last: Int
+    "Only what precedes this cursor."
+    before: String
+  ): AuditEntryConnection! @requires(permission: AUDIT_READ)
+}
+`, BuiltIn: false},
 	{Name: "../schema/failedattack.graphqls", Input: `"Blocked attempts, added up. A failed attack is never an incident."
 type FailedAttackSummary {
   "The first day counted, at midnight UTC."
@@ -2144,7 +3347,7 @@ type FailedAttackByTactic {
 "The attempts against an account."
 type FailedAttackAccount {
   "The account."
-  account: Account!
+  account: Account! @requires(permission: ACCOUNT_READ)
   "How many attempts."
   attempts: Int!
   "Whether one of them had the right password and was stopped later: the password must be changed."
@@ -2190,11 +3393,11 @@ type Finding implements Node {
   "The part of a compromise it speaks of."
   stage: Stage!
   "The account whose credentials acted; null where the claim is about the tenant."
-  account: Account
+  account: Account @requires(permission: ACCOUNT_READ)
   "The tenant."
-  tenant: Tenant!
+  tenant: Tenant! @requires(permission: TENANT_READ)
   "The incident it belongs to; null where it is not worth one by itself."
-  incident: Incident
+  incident: Incident @requires(permission: INCIDENT_READ)
   "Whom or what was acted on, as the log names it: show it literally."
   targets: [String!]!
   "The first thing the attacker did."
@@ -2219,7 +3422,7 @@ type Finding implements Node {
     last: Int
     "Only what precedes this cursor."
     before: String
-  ): ActivityConnection!
+  ): ActivityConnection! @requires(permission: ACTIVITY_READ)
 }
 
 "How sure a rule is."
@@ -2264,7 +3467,7 @@ type FindingEdge {
 
 "One entry of an incident's timeline."
 interface TimelineEntry {
-  "The id of what it shows: an activity's or an incident event's."
+  "An incident event's id, or one that an activity has in this timeline alone."
   id: ID!
   "When it happened."
   occurredAt: DateTime!
@@ -2272,14 +3475,14 @@ interface TimelineEntry {
 
 "An activity that findings of the incident cite: what the attacker did, or was seen with. It stands once in the timeline however many findings cite it."
 type TimelineEvidence implements TimelineEntry {
-  "The activity's id."
+  "An id of its own: the same activity in the timeline of another incident has another."
   id: ID!
   "When it happened."
   occurredAt: DateTime!
   "The activity."
-  activity: Activity!
+  activity: Activity! @requires(permission: ACTIVITY_READ)
   "The incident's findings that cite it, oldest first; superseded ones too, marked so."
-  findings: [Finding!]!
+  findings: [Finding!]! @requires(permission: INCIDENT_READ)
 }
 
 "A step in an incident's own life. It is never changed or removed."
@@ -2295,9 +3498,9 @@ type IncidentEvent implements TimelineEntry & Node {
   "What was done, for a person. It may carry text from logs: show it literally."
   text: String!
   "The incident."
-  incident: Incident!
+  incident: Incident! @requires(permission: INCIDENT_READ)
   "The finding it speaks of; null where it speaks of none."
-  finding: Finding
+  finding: Finding @requires(permission: INCIDENT_READ)
 }
 
 "A kind of step in an incident's life."
@@ -2326,6 +3529,8 @@ enum IncidentEventKind {
   STATUS_CHANGED
   "It had ended, and asks for action again."
   REOPENED
+  "It was shown to guests and read-only members."
+  PUBLISHED
 }
 
 "A list of timeline entries."
@@ -2369,9 +3574,9 @@ type Incident implements Node {
   "Whether the attacker's latest act lay less than 24 hours before its detection, or after it."
   isLive: Boolean!
   "The account concerned; null where it is the tenant itself."
-  account: Account
+  account: Account @requires(permission: ACCOUNT_READ)
   "The tenant."
-  tenant: Tenant!
+  tenant: Tenant! @requires(permission: TENANT_READ)
   "The attacker's first act seen."
   occurredAt: DateTime!
   "When Cairn first saw it."
@@ -2394,7 +3599,7 @@ type Incident implements Node {
     last: Int
     "Only what precedes this cursor."
     before: String
-  ): FindingConnection!
+  ): FindingConnection! @requires(permission: INCIDENT_READ)
   "What happened, oldest first: the activities its findings cite and the steps of its own life, in one list."
   timeline(
     "So many from the start; 100 at most, 50 where neither this nor ` + "`" + `last` + "`" + ` is given."
@@ -2405,11 +3610,11 @@ type Incident implements Node {
     last: Int
     "Only what precedes this cursor."
     before: String
-  ): TimelineEntryConnection!
+  ): TimelineEntryConnection! @requires(permission: INCIDENT_READ)
   "The closed incident of the same account that this one follows; null where there is none."
-  previous: Incident
+  previous: Incident @requires(permission: INCIDENT_READ)
   "The incident it turned out to be part of; null but for such."
-  mergedInto: Incident
+  mergedInto: Incident @requires(permission: INCIDENT_READ)
 }
 
 "A kind of incident."
@@ -2473,17 +3678,17 @@ input IncidentFilter {
   "Their tenants: Cairn's ids or Microsoft's, 1000 at most."
   tenantIds: [ID!]
   "Their kinds."
-  kind: [IncidentKind!]
+  kinds: [IncidentKind!]
   "Where they stand."
-  status: [IncidentStatus!]
+  statuses: [IncidentStatus!]
   "Their severities."
-  severity: [Severity!]
+  severities: [Severity!]
   "Their accounts, 1000 at most."
   accountIds: [ID!]
   "Whether they are published."
   published: Boolean
   "Whether they are live."
-  live: Boolean
+  isLive: Boolean
   "When the attacker first acted."
   occurredAt: DateTimeRange
   "When Cairn first saw them."
@@ -2528,6 +3733,12 @@ extend type Query {
     "Only what precedes this cursor."
     before: String
   ): IncidentConnection! @requires(permission: INCIDENT_READ)
+
+  "The incident of this number; null where there is none, or none the caller may see."
+  incident(
+    "Its number within the organization."
+    number: Int!
+  ): Incident @requires(permission: INCIDENT_READ)
 }
 
 "A change of an incident's status."
@@ -2556,11 +3767,317 @@ extend type Mutation {
     "What is to change."
     input: UpdateIncidentInput!
   ): UpdateIncidentPayload! @requires(permission: INCIDENT_WRITE)
+
+  "Shows an incident to guests and read-only members. One that is published stays as it is. Refused: an unknown incident (NOT_FOUND)."
+  publishIncident(
+    "Which."
+    input: PublishIncidentInput!
+  ): PublishIncidentPayload! @requires(permission: INCIDENT_PUBLISH)
+}
+
+"An incident to be published."
+input PublishIncidentInput {
+  "The incident."
+  id: ID!
+  "Chosen by the caller, 1 to 200 characters: the same call sent again with it is not done again."
+  idempotencyKey: String
+}
+
+"What publishIncident did."
+type PublishIncidentPayload {
+  "The incident as it is now; null where userErrors says why nothing changed."
+  incident: Incident
+  "What was refused."
+  userErrors: [UserError!]!
 }
 `, BuiltIn: false},
-	{Name: "../schema/organization.graphqls", Input: `"Who asks: the principal behind the request's key."
+	{Name: "../schema/member.graphqls", Input: `"A person's place in the organization."
+type Member implements Node {
+  "The id, with the prefix member."
+  id: ID!
+  "The mail address, lower case: by it the person signs in."
+  email: String!
+  "The name the person goes by; empty where none was given."
+  name: String!
+  "The role."
+  role: Role!
+  "Whether it may only look."
+  isReadOnly: Boolean!
+  "Whether it may onboard, pause and remove tenants."
+  canManageTenants: Boolean!
+  "Whether it sees sensitive tenants."
+  canViewSensitiveTenants: Boolean!
+  "The tenants assigned, by id; empty for roles that are not for assigned tenants."
+  tenants: [Tenant!]! @requires(permission: TENANT_READ)
+  "When the member joined."
+  createdAt: DateTime!
+  "When access ends by itself; null where it does not."
+  accessUntil: DateTime
+  "When the member last signed in; null for never."
+  lastSignedInAt: DateTime
+  "When the member was removed; null while a member."
+  removedAt: DateTime
+}
+
+"A list of members."
+type MemberConnection {
+  "The page's members with their cursors."
+  edges: [MemberEdge!]!
+  "The page's members."
+  nodes: [Member!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many members fit. Counted only when asked for."
+  totalCount: Int!
+}
+
+"A member's place in a list."
+type MemberEdge {
+  "Where it stands: for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `."
+  cursor: String!
+  "What stands there."
+  node: Member!
+}
+
+"Which members. Fields are ANDed; a list means any of its values, an empty one none."
+input MemberFilter {
+  "Their roles."
+  roles: [Role!]
+  "Part of address or name, ASCII letter case ignored."
+  search: String
+  "Whether removed ones are meant; left out or false: those who are members."
+  removed: Boolean
+}
+
+"An offer of a place in the organization."
+type Invitation implements Node {
+  "The id, with the prefix invitation."
+  id: ID!
+  "To whom it was sent."
+  email: String!
+  "Where it stands."
+  state: InvitationState!
+  "The role it offers."
+  role: Role!
+  "Whether it may only look."
+  isReadOnly: Boolean!
+  "Whether it may onboard, pause and remove tenants."
+  canManageTenants: Boolean!
+  "Whether it sees sensitive tenants."
+  canViewSensitiveTenants: Boolean!
+  "The tenants it assigns, by id; empty once it was accepted or revoked."
+  tenants: [Tenant!]! @requires(permission: TENANT_READ)
+  "Who invited, by name."
+  invitedBy: String!
+  "When it was made."
+  createdAt: DateTime!
+  "Until when it may be accepted."
+  expiresAt: DateTime!
+  "When the member's access is to end; null where it is not."
+  accessUntil: DateTime
+  "When the mail server took it last; null where it never did."
+  sentAt: DateTime
+  "Why it could not be sent last; null where it could. Resend it once that is mended."
+  sendError: String
+}
+
+"Where an invitation stands."
+enum InvitationState {
+  "It may be accepted."
+  OPEN
+  "It was accepted."
+  ACCEPTED
+  "It was revoked."
+  REVOKED
+  "It was not accepted in time; sending it again opens it."
+  EXPIRED
+}
+
+"A list of invitations."
+type InvitationConnection {
+  "The page's invitations with their cursors."
+  edges: [InvitationEdge!]!
+  "The page's invitations."
+  nodes: [Invitation!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many invitations fit. Counted only when asked for."
+  totalCount: Int!
+}
+
+"An invitation's place in a list."
+type InvitationEdge {
+  "Where it stands: for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `."
+  cursor: String!
+  "What stands there."
+  node: Invitation!
+}
+
+extend type Query {
+  "The organization's members, in the order they joined."
+  members(
+    "Which; all who are members where left out."
+    filter: MemberFilter
+    "So many from the start; 100 at most, 50 where neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "So many from the end; 100 at most."
+    last: Int
+    "Only what precedes this cursor."
+    before: String
+  ): MemberConnection! @requires(permission: MEMBER_READ)
+
+  "The organization's invitations, the newest first."
+  invitations(
+    "So many from the start; 100 at most, 50 where neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "So many from the end; 100 at most."
+    last: Int
+    "Only what precedes this cursor."
+    before: String
+  ): InvitationConnection! @requires(permission: MEMBER_READ)
+}
+
+"A person to be invited."
+input InviteMemberInput {
+  "The mail address."
+  email: String!
+  "The role."
+  role: Role!
+  "Whether it may only look."
+  isReadOnly: Boolean = false
+  "Whether it may onboard, pause and remove tenants: for FULL_MEMBER and SALES."
+  canManageTenants: Boolean = false
+  "Whether it sees sensitive tenants: for FULL_MEMBER and PARTIAL_MEMBER."
+  canViewSensitiveTenants: Boolean = false
+  "The tenants to assign, Cairn's ids or Microsoft's: one or more for PARTIAL_MEMBER and EXTERNAL_GUEST, none for other roles."
+  tenantIds: [ID!]
+  "Until when the invitation may be accepted: 30 days at most, 7 where left out."
+  expiresAt: DateTime
+  "When the member's access is to end; left out, it does not."
+  accessUntil: DateTime
+  "Chosen by the caller, 1 to 200 characters: the same call sent again with it is not done again."
+  idempotencyKey: String
+}
+
+"What inviteMember did."
+type InviteMemberPayload {
+  "The invitation; null where userErrors says why there is none. Its sendError says whether the mail went out."
+  invitation: Invitation
+  "What was refused."
+  userErrors: [UserError!]!
+}
+
+"An invitation to be sent again."
+input ResendInvitationInput {
+  "The invitation."
+  id: ID!
+}
+
+"What resendInvitation did."
+type ResendInvitationPayload {
+  "The invitation as it is now; null where userErrors says why nothing changed."
+  invitation: Invitation
+  "What was refused."
+  userErrors: [UserError!]!
+}
+
+"An invitation to be revoked."
+input RevokeInvitationInput {
+  "The invitation."
+  id: ID!
+}
+
+"What revokeInvitation did."
+type RevokeInvitationPayload {
+  "The invitation as it is now; null where userErrors says why nothing changed."
+  invitation: Invitation
+  "What was refused."
+  userErrors: [UserError!]!
+}
+
+"What is to change of a member. What is left out or null stays; flags that the new role does not have go."
+input UpdateMemberInput {
+  "The member."
+  id: ID!
+  "The role."
+  role: Role
+  "Whether it may only look."
+  isReadOnly: Boolean
+  "Whether it may onboard, pause and remove tenants: for FULL_MEMBER and SALES."
+  canManageTenants: Boolean
+  "Whether it sees sensitive tenants: for FULL_MEMBER and PARTIAL_MEMBER."
+  canViewSensitiveTenants: Boolean
+  "The tenants assigned, all of them: Cairn's ids or Microsoft's."
+  tenantIds: [ID!]
+  "When access is to end."
+  accessUntil: DateTime
+  "Whether access is to have no end; excludes accessUntil."
+  clearAccessUntil: Boolean = false
+  "Chosen by the caller, 1 to 200 characters: the same call sent again with it is not done again."
+  idempotencyKey: String
+}
+
+"What updateMember did."
+type UpdateMemberPayload {
+  "The member as it is now; null where userErrors says why nothing changed."
+  member: Member
+  "What was refused."
+  userErrors: [UserError!]!
+}
+
+"A member to be removed."
+input RemoveMemberInput {
+  "The member."
+  id: ID!
+}
+
+"What removeMember did."
+type RemoveMemberPayload {
+  "The member as it is now; null where userErrors says why nothing changed."
+  member: Member
+  "What was refused."
+  userErrors: [UserError!]!
+}
+
+extend type Mutation {
+  "Invites a person by mail. Refused: an unacceptable address, role, flag or time, or more than the caller may (INVALID), unknown tenants (NOT_FOUND), a member's address or one with an open invitation (TAKEN)."
+  inviteMember(
+    "Who, and as what."
+    input: InviteMemberInput!
+  ): InviteMemberPayload! @requires(permission: MEMBER_WRITE)
+
+  "Sends an invitation again, with a new link; the old one works no more. Refused: an unknown invitation (NOT_FOUND), one that was accepted or revoked (CONFLICT)."
+  resendInvitation(
+    "Which."
+    input: ResendInvitationInput!
+  ): ResendInvitationPayload! @requires(permission: MEMBER_WRITE)
+
+  "Ends an invitation. Refused: an unknown invitation (NOT_FOUND), one that was accepted or revoked (CONFLICT)."
+  revokeInvitation(
+    "Which."
+    input: RevokeInvitationInput!
+  ): RevokeInvitationPayload! @requires(permission: MEMBER_WRITE)
+
+  "Changes what a member is; it holds from the member's next request on. Refused: an unknown member or tenant (NOT_FOUND), what makes no sense or is more than the caller may (INVALID), taking the last Admin's role (CONFLICT)."
+  updateMember(
+    "What is to change."
+    input: UpdateMemberInput!
+  ): UpdateMemberPayload! @requires(permission: MEMBER_WRITE)
+
+  "Ends a member's access and sessions at once; keys the member made stop. Refused: an unknown member (NOT_FOUND), the last Admin (CONFLICT)."
+  removeMember(
+    "Who."
+    input: RemoveMemberInput!
+  ): RemoveMemberPayload! @requires(permission: MEMBER_WRITE)
+}
+`, BuiltIn: false},
+	{Name: "../schema/organization.graphqls", Input: `"Who asks: the principal behind the request's key or session."
 type Viewer {
-  "The principal's id, such as that of the API key."
+  "The principal's id: that of the API key or the member."
   id: ID!
   "What kind of principal it is."
   kind: PrincipalKind!
@@ -2568,10 +4085,53 @@ type Viewer {
   name: String!
   "Its role in the organization."
   role: Role!
+  "Whether it may only look."
+  isReadOnly: Boolean!
+  "Whether it may onboard, pause and remove tenants. Admins may without."
+  canManageTenants: Boolean!
+  "Whether it sees sensitive tenants. Admins do without."
+  canViewSensitiveTenants: Boolean!
+  "What it may do somewhere, in the order of the schema: which buttons to show."
+  permissions: [Permission!]!
+  "The member who asks; null where a program does."
+  member: Member @requires(permission: SIGNED_IN)
+  "The tenants it may see, by name."
+  tenants(
+    "So many from the start; 100 at most, 50 where neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "So many from the end; 100 at most."
+    last: Int
+    "Only what precedes this cursor."
+    before: String
+  ): TenantConnection! @requires(permission: SIGNED_IN)
+  "Where the member is signed in, the latest first; empty for a program."
+  sessions: [Session!]! @requires(permission: SIGNED_IN)
+}
+
+"A browser in which a member is signed in."
+type Session {
+  "The id, with the prefix session."
+  id: ID!
+  "Whether this request comes from it."
+  current: Boolean!
+  "The address it was signed in from."
+  address: String!
+  "The browser, as it describes itself: show it literally."
+  userAgent: String!
+  "When it began."
+  createdAt: DateTime!
+  "When it was last used, to the minute or so."
+  lastSeenAt: DateTime!
+  "When it ends at the latest."
+  expiresAt: DateTime!
 }
 
 "A kind of principal."
 enum PrincipalKind {
+  "A person."
+  MEMBER
   "A program with an API key."
   API_KEY
   "Cairn itself."
@@ -2610,11 +4170,32 @@ extend type Query {
   "The organization whose rows the viewer sees."
   organization: Organization! @requires(permission: ORGANIZATION_READ)
 }
+
+"A session to be ended."
+input EndSessionInput {
+  "The session: one of the viewer's own."
+  id: ID!
+}
+
+"What endSession did."
+type EndSessionPayload {
+  "What was refused."
+  userErrors: [UserError!]!
+}
+
+extend type Mutation {
+  "Signs the viewer out in one of its browsers. Refused: a session that is not the viewer's (NOT_FOUND)."
+  endSession(
+    "Which."
+    input: EndSessionInput!
+  ): EndSessionPayload! @requires(permission: SIGNED_IN)
+}
 `, BuiltIn: false},
 	{Name: "../schema/schema.graphqls", Input: `"""
-Names the permission a field of Query or Mutation needs. Without it the answer
-is FORBIDDEN; what lies outside the caller's scope is NOT_FOUND or null, the
-same as what never existed.
+Names the permission a field needs: every field of Query and Mutation names one,
+and so does every field that leads to another object. Without it the answer is
+FORBIDDEN; what lies outside the caller's scope is NOT_FOUND or null, the same
+as what never existed.
 """
 directive @requires(
   "The permission."
@@ -2629,18 +4210,42 @@ enum Permission {
   ORGANIZATION_READ
   "See tenants."
   TENANT_READ
-  "Make and change tenants."
-  TENANT_WRITE
+  "Make tenants."
+  TENANT_CREATE
+  "Change a tenant's name and directory."
+  TENANT_UPDATE
+  "Mark tenants as sensitive."
+  TENANT_MARK_SENSITIVE
   "See accounts."
   ACCOUNT_READ
   "See incidents, their findings and timelines."
   INCIDENT_READ
-  "Change incidents."
+  "Act on incidents: say where they stand."
   INCIDENT_WRITE
+  "Publish incidents to guests and read-only members."
+  INCIDENT_PUBLISH
   "See activities, raw records included."
   ACTIVITY_READ
   "See failed attacks."
   FAILED_ATTACK_READ
+  "See tickets."
+  TICKET_READ
+  "Make tickets, and have failed ones tried again."
+  TICKET_WRITE
+  "See PSA connections and mappings."
+  PSA_READ
+  "Connect PSAs and change their settings."
+  PSA_WRITE
+  "See members and invitations."
+  MEMBER_READ
+  "Invite, change and remove members."
+  MEMBER_WRITE
+  "See API keys, never the keys themselves."
+  API_KEY_READ
+  "Make and delete API keys."
+  API_KEY_WRITE
+  "See the audit log."
+  AUDIT_READ
 }
 
 "A moment: RFC 3339, always UTC, at most microseconds, such as 2026-03-01T12:00:00.5Z. On input any offset is taken."
@@ -2715,7 +4320,7 @@ enum UserErrorCode {
 type Query {
   "The object with this id; null where there is none, or none the caller may see."
   node(
-    "Cairn's id of an organization, tenant, account, incident, finding, incident event or activity."
+    "Cairn's id of an organization, tenant, account, incident, finding, incident event, activity, member, invitation, API key or audit entry."
     id: ID!
   ): Node @requires(permission: SIGNED_IN)
 
@@ -2795,7 +4400,7 @@ input TenantFilter {
   "Part of the name, letter case ignored."
   search: String
   "How far they are protected."
-  lifecycle: [TenantLifecycle!]
+  lifecycles: [TenantLifecycle!]
   "Whether they are marked as sensitive."
   sensitive: Boolean
 }
@@ -2875,17 +4480,17 @@ type UpdateTenantPayload {
 }
 
 extend type Mutation {
-  "Makes a tenant. Refused: an unacceptable name or Microsoft tenant (INVALID), or one in use (TAKEN)."
+  "Makes a tenant. Refused: an unacceptable name or Microsoft tenant (INVALID), or one that another tenant of the organization has (TAKEN)."
   createTenant(
     "What it is to be."
     input: CreateTenantInput!
-  ): CreateTenantPayload! @requires(permission: TENANT_WRITE)
+  ): CreateTenantPayload! @requires(permission: TENANT_CREATE)
 
-  "Changes a tenant. Refused: an unknown tenant (NOT_FOUND), unacceptable values (INVALID), values in use (TAKEN), another directory than the one it is bound to (CONFLICT)."
+  "Changes a tenant. Name and directory need TENANT_UPDATE, sensitivity TENANT_MARK_SENSITIVE: without, the answer is FORBIDDEN. Refused: an unknown tenant (NOT_FOUND), unacceptable values (INVALID), values in use (TAKEN), another directory than the one it is bound to (CONFLICT)."
   updateTenant(
     "What is to change."
     input: UpdateTenantInput!
-  ): UpdateTenantPayload! @requires(permission: TENANT_WRITE)
+  ): UpdateTenantPayload! @requires(permission: TENANT_READ)
 }
 `, BuiltIn: false},
 }
@@ -3099,6 +4704,124 @@ func (ec *executionContext) childFields_ActivityParameter(ctx context.Context, f
 	return nil, fmt.Errorf("no field named %q was found under type ActivityParameter", field.Name)
 }
 
+func (ec *executionContext) childFields_ApiKey(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ApiKey_id(ctx, field)
+	case "name":
+		return ec.fieldContext_ApiKey_name(ctx, field)
+	case "role":
+		return ec.fieldContext_ApiKey_role(ctx, field)
+	case "isReadOnly":
+		return ec.fieldContext_ApiKey_isReadOnly(ctx, field)
+	case "canManageTenants":
+		return ec.fieldContext_ApiKey_canManageTenants(ctx, field)
+	case "canViewSensitiveTenants":
+		return ec.fieldContext_ApiKey_canViewSensitiveTenants(ctx, field)
+	case "assignedOnly":
+		return ec.fieldContext_ApiKey_assignedOnly(ctx, field)
+	case "tenants":
+		return ec.fieldContext_ApiKey_tenants(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_ApiKey_createdAt(ctx, field)
+	case "createdBy":
+		return ec.fieldContext_ApiKey_createdBy(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_ApiKey_expiresAt(ctx, field)
+	case "lastUsedAt":
+		return ec.fieldContext_ApiKey_lastUsedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApiKey", field.Name)
+}
+
+func (ec *executionContext) childFields_ApiKeyConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_ApiKeyConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_ApiKeyConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ApiKeyConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_ApiKeyConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApiKeyConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ApiKeyEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ApiKeyEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ApiKeyEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApiKeyEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_AuditEntry(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_AuditEntry_id(ctx, field)
+	case "at":
+		return ec.fieldContext_AuditEntry_at(ctx, field)
+	case "principalKind":
+		return ec.fieldContext_AuditEntry_principalKind(ctx, field)
+	case "principalId":
+		return ec.fieldContext_AuditEntry_principalId(ctx, field)
+	case "principalName":
+		return ec.fieldContext_AuditEntry_principalName(ctx, field)
+	case "action":
+		return ec.fieldContext_AuditEntry_action(ctx, field)
+	case "tenant":
+		return ec.fieldContext_AuditEntry_tenant(ctx, field)
+	case "objectId":
+		return ec.fieldContext_AuditEntry_objectId(ctx, field)
+	case "address":
+		return ec.fieldContext_AuditEntry_address(ctx, field)
+	case "result":
+		return ec.fieldContext_AuditEntry_result(ctx, field)
+	case "detail":
+		return ec.fieldContext_AuditEntry_detail(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditEntry", field.Name)
+}
+
+func (ec *executionContext) childFields_AuditEntryConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_AuditEntryConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_AuditEntryConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_AuditEntryConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_AuditEntryConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditEntryConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_AuditEntryEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_AuditEntryEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_AuditEntryEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditEntryEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateApiKeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "apiKey":
+		return ec.fieldContext_CreateApiKeyPayload_apiKey(ctx, field)
+	case "key":
+		return ec.fieldContext_CreateApiKeyPayload_key(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateApiKeyPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateApiKeyPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CreateTenantPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "tenant":
@@ -3107,6 +4830,22 @@ func (ec *executionContext) childFields_CreateTenantPayload(ctx context.Context,
 		return ec.fieldContext_CreateTenantPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreateTenantPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteApiKeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_DeleteApiKeyPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteApiKeyPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_EndSessionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_EndSessionPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EndSessionPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_FailedAttackAccount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3307,6 +5046,128 @@ func (ec *executionContext) childFields_IncidentEdge(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type IncidentEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_Invitation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Invitation_id(ctx, field)
+	case "email":
+		return ec.fieldContext_Invitation_email(ctx, field)
+	case "state":
+		return ec.fieldContext_Invitation_state(ctx, field)
+	case "role":
+		return ec.fieldContext_Invitation_role(ctx, field)
+	case "isReadOnly":
+		return ec.fieldContext_Invitation_isReadOnly(ctx, field)
+	case "canManageTenants":
+		return ec.fieldContext_Invitation_canManageTenants(ctx, field)
+	case "canViewSensitiveTenants":
+		return ec.fieldContext_Invitation_canViewSensitiveTenants(ctx, field)
+	case "tenants":
+		return ec.fieldContext_Invitation_tenants(ctx, field)
+	case "invitedBy":
+		return ec.fieldContext_Invitation_invitedBy(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Invitation_createdAt(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_Invitation_expiresAt(ctx, field)
+	case "accessUntil":
+		return ec.fieldContext_Invitation_accessUntil(ctx, field)
+	case "sentAt":
+		return ec.fieldContext_Invitation_sentAt(ctx, field)
+	case "sendError":
+		return ec.fieldContext_Invitation_sendError(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Invitation", field.Name)
+}
+
+func (ec *executionContext) childFields_InvitationConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_InvitationConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_InvitationConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_InvitationConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_InvitationConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvitationConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_InvitationEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_InvitationEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_InvitationEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvitationEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_InviteMemberPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "invitation":
+		return ec.fieldContext_InviteMemberPayload_invitation(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_InviteMemberPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InviteMemberPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_Member(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Member_id(ctx, field)
+	case "email":
+		return ec.fieldContext_Member_email(ctx, field)
+	case "name":
+		return ec.fieldContext_Member_name(ctx, field)
+	case "role":
+		return ec.fieldContext_Member_role(ctx, field)
+	case "isReadOnly":
+		return ec.fieldContext_Member_isReadOnly(ctx, field)
+	case "canManageTenants":
+		return ec.fieldContext_Member_canManageTenants(ctx, field)
+	case "canViewSensitiveTenants":
+		return ec.fieldContext_Member_canViewSensitiveTenants(ctx, field)
+	case "tenants":
+		return ec.fieldContext_Member_tenants(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Member_createdAt(ctx, field)
+	case "accessUntil":
+		return ec.fieldContext_Member_accessUntil(ctx, field)
+	case "lastSignedInAt":
+		return ec.fieldContext_Member_lastSignedInAt(ctx, field)
+	case "removedAt":
+		return ec.fieldContext_Member_removedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Member", field.Name)
+}
+
+func (ec *executionContext) childFields_MemberConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_MemberConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_MemberConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_MemberConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_MemberConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MemberConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_MemberEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_MemberEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_MemberEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MemberEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_Organization(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -3331,6 +5192,66 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 		return ec.fieldContext_PageInfo_endCursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
+}
+
+func (ec *executionContext) childFields_PublishIncidentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "incident":
+		return ec.fieldContext_PublishIncidentPayload_incident(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_PublishIncidentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PublishIncidentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RemoveMemberPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "member":
+		return ec.fieldContext_RemoveMemberPayload_member(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RemoveMemberPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RemoveMemberPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ResendInvitationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "invitation":
+		return ec.fieldContext_ResendInvitationPayload_invitation(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ResendInvitationPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResendInvitationPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RevokeInvitationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "invitation":
+		return ec.fieldContext_RevokeInvitationPayload_invitation(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RevokeInvitationPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RevokeInvitationPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_Session(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Session_id(ctx, field)
+	case "current":
+		return ec.fieldContext_Session_current(ctx, field)
+	case "address":
+		return ec.fieldContext_Session_address(ctx, field)
+	case "userAgent":
+		return ec.fieldContext_Session_userAgent(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Session_createdAt(ctx, field)
+	case "lastSeenAt":
+		return ec.fieldContext_Session_lastSeenAt(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_Session_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Session", field.Name)
 }
 
 func (ec *executionContext) childFields_Tenant(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3409,6 +5330,16 @@ func (ec *executionContext) childFields_UpdateIncidentPayload(ctx context.Contex
 	return nil, fmt.Errorf("no field named %q was found under type UpdateIncidentPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_UpdateMemberPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "member":
+		return ec.fieldContext_UpdateMemberPayload_member(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateMemberPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateMemberPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_UpdateTenantPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "tenant":
@@ -3441,6 +5372,20 @@ func (ec *executionContext) childFields_Viewer(ctx context.Context, field graphq
 		return ec.fieldContext_Viewer_name(ctx, field)
 	case "role":
 		return ec.fieldContext_Viewer_role(ctx, field)
+	case "isReadOnly":
+		return ec.fieldContext_Viewer_isReadOnly(ctx, field)
+	case "canManageTenants":
+		return ec.fieldContext_Viewer_canManageTenants(ctx, field)
+	case "canViewSensitiveTenants":
+		return ec.fieldContext_Viewer_canViewSensitiveTenants(ctx, field)
+	case "permissions":
+		return ec.fieldContext_Viewer_permissions(ctx, field)
+	case "member":
+		return ec.fieldContext_Viewer_member(ctx, field)
+	case "tenants":
+		return ec.fieldContext_Viewer_tenants(ctx, field)
+	case "sessions":
+		return ec.fieldContext_Viewer_sessions(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Viewer", field.Name)
 }

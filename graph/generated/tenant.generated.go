@@ -538,7 +538,7 @@ func (ec *executionContext) unmarshalInputTenantFilter(ctx context.Context, obj 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"ids", "search", "lifecycle", "sensitive"}
+	fieldsInOrder := [...]string{"ids", "search", "lifecycles", "sensitive"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -559,13 +559,13 @@ func (ec *executionContext) unmarshalInputTenantFilter(ctx context.Context, obj 
 				return it, err
 			}
 			it.Search = data
-		case "lifecycle":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lifecycle"))
+		case "lifecycles":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lifecycles"))
 			data, err := ec.unmarshalOTenantLifecycle2ᚕgithubᚗcomᚋcairnᚑitdrᚋcairnᚋentᚋtenantᚐLifecycleᚄ(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Lifecycle = data
+			it.Lifecycles = data
 		case "sensitive":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sensitive"))
 			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)

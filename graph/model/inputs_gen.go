@@ -13,6 +13,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/account"
 	"github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/tenant"
+	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/activity"
 	"github.com/cairn-itdr/cairn/internal/detect"
 	"github.com/cairn-itdr/cairn/internal/refusal"
@@ -23,7 +24,7 @@ type AccountFilter struct {
 	// Their tenants: Cairn's ids or Microsoft's, 1000 at most.
 	TenantIds []string `json:"tenantIds,omitempty"`
 	// Their kinds.
-	Kind []account.Kind `json:"kind,omitempty"`
+	Kinds []account.Kind `json:"kinds,omitempty"`
 	// Part of the principal, letter case ignored.
 	Search *string `json:"search,omitempty"`
 }
@@ -78,6 +79,52 @@ type ActivityOrder struct {
 	Direction OrderDirection `json:"direction"`
 }
 
+// Which entries. Fields are ANDed; a list means any of its values, an empty one none. Lists hold 1000 values at most.
+type AuditLogFilter struct {
+	// Tenants they concern: Cairn's ids or Microsoft's.
+	TenantIds []string `json:"tenantIds,omitempty"`
+	// What was done.
+	Actions []string `json:"actions,omitempty"`
+	// How it ended: OK, or codes of refusals.
+	Results []string `json:"results,omitempty"`
+	// Who did it, by id. Guests can't ask for staff.
+	PrincipalIds []string `json:"principalIds,omitempty"`
+	// To what it was done, by id.
+	ObjectIds []string `json:"objectIds,omitempty"`
+	// When.
+	At *DateTimeRange `json:"at,omitempty"`
+}
+
+// A key to be made.
+type CreateAPIKeyInput struct {
+	// What to name it: 1 to 200 characters.
+	Name string `json:"name"`
+	// The role.
+	Role access.Role `json:"role"`
+	// Whether it may only look. Any key may be made so.
+	IsReadOnly *bool `json:"isReadOnly,omitempty"`
+	// Whether it may onboard, pause and remove tenants: for FULL_MEMBER and SALES.
+	CanManageTenants *bool `json:"canManageTenants,omitempty"`
+	// Whether it sees sensitive tenants: for FULL_MEMBER and PARTIAL_MEMBER.
+	CanViewSensitiveTenants *bool `json:"canViewSensitiveTenants,omitempty"`
+	// The tenants it is for, Cairn's ids or Microsoft's: they narrow any role, and PARTIAL_MEMBER and EXTERNAL_GUEST need one at least.
+	TenantIds []string `json:"tenantIds,omitempty"`
+	// When it is to end.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	// Chosen by the caller, 1 to 200 characters: the same call sent again with it is not done again.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+}
+
+// What createApiKey did.
+type CreateAPIKeyPayload struct {
+	// The key's description; null where userErrors says why there is none.
+	APIKey *ent.APIKey `json:"apiKey,omitempty"`
+	// The key itself, this once; null where there is none, and when the same call is sent again.
+	Key *string `json:"key,omitempty"`
+	// What was refused.
+	UserErrors []*refusal.Error `json:"userErrors"`
+}
+
 // A new tenant.
 type CreateTenantInput struct {
 	// Its name: 1 to 200 characters.
@@ -104,6 +151,30 @@ type DateTimeRange struct {
 	To *time.Time `json:"to,omitempty"`
 }
 
+// A key to be deleted.
+type DeleteAPIKeyInput struct {
+	// The key's id.
+	ID string `json:"id"`
+}
+
+// What deleteApiKey did.
+type DeleteAPIKeyPayload struct {
+	// What was refused.
+	UserErrors []*refusal.Error `json:"userErrors"`
+}
+
+// A session to be ended.
+type EndSessionInput struct {
+	// The session: one of the viewer's own.
+	ID string `json:"id"`
+}
+
+// What endSession did.
+type EndSessionPayload struct {
+	// What was refused.
+	UserErrors []*refusal.Error `json:"userErrors"`
+}
+
 // Which failed attacks. Fields are ANDed.
 type FailedAttackFilter struct {
 	// Their tenants: Cairn's ids or Microsoft's, 1000 at most. An empty list means none.
@@ -117,17 +188,17 @@ type IncidentFilter struct {
 	// Their tenants: Cairn's ids or Microsoft's, 1000 at most.
 	TenantIds []string `json:"tenantIds,omitempty"`
 	// Their kinds.
-	Kind []incident.Kind `json:"kind,omitempty"`
+	Kinds []incident.Kind `json:"kinds,omitempty"`
 	// Where they stand.
-	Status []incident.Status `json:"status,omitempty"`
+	Statuses []incident.Status `json:"statuses,omitempty"`
 	// Their severities.
-	Severity []detect.Severity `json:"severity,omitempty"`
+	Severities []detect.Severity `json:"severities,omitempty"`
 	// Their accounts, 1000 at most.
 	AccountIds []string `json:"accountIds,omitempty"`
 	// Whether they are published.
 	Published *bool `json:"published,omitempty"`
 	// Whether they are live.
-	Live *bool `json:"live,omitempty"`
+	IsLive *bool `json:"isLive,omitempty"`
 	// When the attacker first acted.
 	OccurredAt *DateTimeRange `json:"occurredAt,omitempty"`
 	// When Cairn first saw them.
@@ -144,6 +215,104 @@ type IncidentOrder struct {
 	Direction OrderDirection `json:"direction"`
 }
 
+// A person to be invited.
+type InviteMemberInput struct {
+	// The mail address.
+	Email string `json:"email"`
+	// The role.
+	Role access.Role `json:"role"`
+	// Whether it may only look.
+	IsReadOnly *bool `json:"isReadOnly,omitempty"`
+	// Whether it may onboard, pause and remove tenants: for FULL_MEMBER and SALES.
+	CanManageTenants *bool `json:"canManageTenants,omitempty"`
+	// Whether it sees sensitive tenants: for FULL_MEMBER and PARTIAL_MEMBER.
+	CanViewSensitiveTenants *bool `json:"canViewSensitiveTenants,omitempty"`
+	// The tenants to assign, Cairn's ids or Microsoft's: one or more for PARTIAL_MEMBER and EXTERNAL_GUEST, none for other roles.
+	TenantIds []string `json:"tenantIds,omitempty"`
+	// Until when the invitation may be accepted: 30 days at most, 7 where left out.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	// When the member's access is to end; left out, it does not.
+	AccessUntil *time.Time `json:"accessUntil,omitempty"`
+	// Chosen by the caller, 1 to 200 characters: the same call sent again with it is not done again.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+}
+
+// What inviteMember did.
+type InviteMemberPayload struct {
+	// The invitation; null where userErrors says why there is none. Its sendError says whether the mail went out.
+	Invitation *ent.Invitation `json:"invitation,omitempty"`
+	// What was refused.
+	UserErrors []*refusal.Error `json:"userErrors"`
+}
+
+// Which members. Fields are ANDed; a list means any of its values, an empty one none.
+type MemberFilter struct {
+	// Their roles.
+	Roles []access.Role `json:"roles,omitempty"`
+	// Part of address or name, ASCII letter case ignored.
+	Search *string `json:"search,omitempty"`
+	// Whether removed ones are meant; left out or false: those who are members.
+	Removed *bool `json:"removed,omitempty"`
+}
+
+// An incident to be published.
+type PublishIncidentInput struct {
+	// The incident.
+	ID string `json:"id"`
+	// Chosen by the caller, 1 to 200 characters: the same call sent again with it is not done again.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+}
+
+// What publishIncident did.
+type PublishIncidentPayload struct {
+	// The incident as it is now; null where userErrors says why nothing changed.
+	Incident *ent.Incident `json:"incident,omitempty"`
+	// What was refused.
+	UserErrors []*refusal.Error `json:"userErrors"`
+}
+
+// A member to be removed.
+type RemoveMemberInput struct {
+	// The member.
+	ID string `json:"id"`
+}
+
+// What removeMember did.
+type RemoveMemberPayload struct {
+	// The member as it is now; null where userErrors says why nothing changed.
+	Member *ent.Member `json:"member,omitempty"`
+	// What was refused.
+	UserErrors []*refusal.Error `json:"userErrors"`
+}
+
+// An invitation to be sent again.
+type ResendInvitationInput struct {
+	// The invitation.
+	ID string `json:"id"`
+}
+
+// What resendInvitation did.
+type ResendInvitationPayload struct {
+	// The invitation as it is now; null where userErrors says why nothing changed.
+	Invitation *ent.Invitation `json:"invitation,omitempty"`
+	// What was refused.
+	UserErrors []*refusal.Error `json:"userErrors"`
+}
+
+// An invitation to be revoked.
+type RevokeInvitationInput struct {
+	// The invitation.
+	ID string `json:"id"`
+}
+
+// What revokeInvitation did.
+type RevokeInvitationPayload struct {
+	// The invitation as it is now; null where userErrors says why nothing changed.
+	Invitation *ent.Invitation `json:"invitation,omitempty"`
+	// What was refused.
+	UserErrors []*refusal.Error `json:"userErrors"`
+}
+
 // Which tenants. Fields are ANDed; a list means any of its values, an empty one none.
 type TenantFilter struct {
 	// Cairn's ids or Microsoft's, 1000 at most.
@@ -151,7 +320,7 @@ type TenantFilter struct {
 	// Part of the name, letter case ignored.
 	Search *string `json:"search,omitempty"`
 	// How far they are protected.
-	Lifecycle []tenant.Lifecycle `json:"lifecycle,omitempty"`
+	Lifecycles []tenant.Lifecycle `json:"lifecycles,omitempty"`
 	// Whether they are marked as sensitive.
 	Sensitive *bool `json:"sensitive,omitempty"`
 }
@@ -180,6 +349,36 @@ type UpdateIncidentInput struct {
 type UpdateIncidentPayload struct {
 	// The incident as it is now; null where userErrors says why nothing changed.
 	Incident *ent.Incident `json:"incident,omitempty"`
+	// What was refused.
+	UserErrors []*refusal.Error `json:"userErrors"`
+}
+
+// What is to change of a member. What is left out or null stays; flags that the new role does not have go.
+type UpdateMemberInput struct {
+	// The member.
+	ID string `json:"id"`
+	// The role.
+	Role *access.Role `json:"role,omitempty"`
+	// Whether it may only look.
+	IsReadOnly *bool `json:"isReadOnly,omitempty"`
+	// Whether it may onboard, pause and remove tenants: for FULL_MEMBER and SALES.
+	CanManageTenants *bool `json:"canManageTenants,omitempty"`
+	// Whether it sees sensitive tenants: for FULL_MEMBER and PARTIAL_MEMBER.
+	CanViewSensitiveTenants *bool `json:"canViewSensitiveTenants,omitempty"`
+	// The tenants assigned, all of them: Cairn's ids or Microsoft's.
+	TenantIds []string `json:"tenantIds,omitempty"`
+	// When access is to end.
+	AccessUntil *time.Time `json:"accessUntil,omitempty"`
+	// Whether access is to have no end; excludes accessUntil.
+	ClearAccessUntil *bool `json:"clearAccessUntil,omitempty"`
+	// Chosen by the caller, 1 to 200 characters: the same call sent again with it is not done again.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+}
+
+// What updateMember did.
+type UpdateMemberPayload struct {
+	// The member as it is now; null where userErrors says why nothing changed.
+	Member *ent.Member `json:"member,omitempty"`
 	// What was refused.
 	UserErrors []*refusal.Error `json:"userErrors"`
 }
@@ -378,6 +577,70 @@ func (e *IncidentOrderField) UnmarshalJSON(b []byte) error {
 }
 
 func (e IncidentOrderField) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// Where an invitation stands.
+type InvitationState string
+
+const (
+	// It may be accepted.
+	InvitationStateOpen InvitationState = "OPEN"
+	// It was accepted.
+	InvitationStateAccepted InvitationState = "ACCEPTED"
+	// It was revoked.
+	InvitationStateRevoked InvitationState = "REVOKED"
+	// It was not accepted in time; sending it again opens it.
+	InvitationStateExpired InvitationState = "EXPIRED"
+)
+
+var AllInvitationState = []InvitationState{
+	InvitationStateOpen,
+	InvitationStateAccepted,
+	InvitationStateRevoked,
+	InvitationStateExpired,
+}
+
+func (e InvitationState) IsValid() bool {
+	switch e {
+	case InvitationStateOpen, InvitationStateAccepted, InvitationStateRevoked, InvitationStateExpired:
+		return true
+	}
+	return false
+}
+
+func (e InvitationState) String() string {
+	return string(e)
+}
+
+func (e *InvitationState) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = InvitationState(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid InvitationState", str)
+	}
+	return nil
+}
+
+func (e InvitationState) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *InvitationState) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e InvitationState) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

@@ -11,24 +11,11 @@ import (
 
 	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/internal/detect"
+	"github.com/cairn-itdr/cairn/internal/typeid"
 )
 
 // Node is anything with an id that node(id) finds: an entity or a view.
 type Node any
-
-// Permission is a kind of thing a principal may be allowed to do, by its name
-// in the schema.
-type Permission string
-
-// The permissions that code names; the schema describes them all.
-const (
-	PermissionSignedIn         Permission = "SIGNED_IN"
-	PermissionOrganizationRead Permission = "ORGANIZATION_READ"
-	PermissionTenantRead       Permission = "TENANT_READ"
-	PermissionAccountRead      Permission = "ACCOUNT_READ"
-	PermissionIncidentRead     Permission = "INCIDENT_READ"
-	PermissionActivityRead     Permission = "ACTIVITY_READ"
-)
 
 // TimelineEntry is one entry of an incident's timeline.
 type TimelineEntry interface {
@@ -42,14 +29,17 @@ type TimelineEvidence struct {
 	Activity   *Activity
 }
 
-// ID is the activity's.
-func (e *TimelineEvidence) ID() string { return e.Activity.ID }
+// ID is one that the activity has in this incident's timeline alone: clients
+// that cache by id must not take one incident's evidence for another's.
+func (e *TimelineEvidence) ID() string {
+	return typeid.Derived("evidence", e.IncidentID, e.Activity.ID)
+}
 
 // OccurredAt is when it happened.
 func (e *TimelineEvidence) OccurredAt() time.Time { return e.Activity.OccurredAt }
 
 // Place of the entry.
-func (e *TimelineEvidence) Place() (time.Time, string) { return e.OccurredAt(), e.ID() }
+func (e *TimelineEvidence) Place() (time.Time, string) { return e.OccurredAt(), e.Activity.ID }
 
 // IncidentEvent is a step in an incident's life.
 type IncidentEvent struct{ *ent.IncidentEvent }
@@ -90,4 +80,12 @@ type FailedAttackAccount struct {
 	Attempts      int
 	PasswordKnown bool
 	LastAt        time.Time
+}
+
+// AuditEntry is an entry of the audit log as the viewer may see it.
+type AuditEntry struct {
+	*ent.AuditEntry
+
+	PrincipalID, PrincipalName string
+	Address                    *string
 }

@@ -10,6 +10,7 @@ package activity
 import (
 	"crypto/sha256"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/cairn-itdr/cairn/internal/typeid"
@@ -93,12 +94,16 @@ type Activity struct {
 	OccurredAt time.Time // when it happened, UTC, microseconds
 
 	MicrosoftTenantID string // the directory the record names, lower case
-	Workload          string // as the vendor names it: Exchange, AzureActiveDirectory, SharePoint …
-	RecordType        string // as the vendor numbers or names it
-	Operation         string // canonical: see Operation()
-	Result            Result
-	ErrorCode         int // Entra's error number, 0 where none
-	Actor             Actor
+	// HomeTenantID and ResourceTenantID are the directories of a sign-in: where
+	// the account lives and where it was used. They are read from Raw, never
+	// stored apart; Claim chooses between them.
+	HomeTenantID, ResourceTenantID string
+	Workload                       string // as the vendor names it: Exchange, AzureActiveDirectory, SharePoint …
+	RecordType                     string // as the vendor numbers or names it
+	Operation                      string // canonical: see Operation()
+	Result                         Result
+	ErrorCode                      int // Entra's error number, 0 where none
+	Actor                          Actor
 
 	Address netip.Addr // invalid where the record has none or only a placeholder
 	Country string     // ISO 3166-1 alpha-2, upper case, from the address tables
@@ -182,6 +187,39 @@ func (a *Activity) Modification(name string) (Modification, bool) {
 	}
 	return Modification{}, false
 }
+
+// Claim makes the record one of the directory's where it names it, as home or
+// as resource, and says whether it does. Who comes from another home is a
+// guest in it; who lives in it is none, wherever the record was made.
+func (a *Activity) Claim(directory string) bool {
+	if directory == "" || directory != a.MicrosoftTenantID && directory != a.HomeTenantID && directory != a.ResourceTenantID {
+		return false
+	}
+	a.MicrosoftTenantID = directory
+	if a.HomeTenantID == "" || a.ResourceTenantID == "" || a.HomeTenantID == a.ResourceTenantID {
+		return true
+	}
+	a.Shape, _, _ = strings.Cut(a.Shape, "@")
+	if a.HomeTenantID == directory {
+		a.Shape += AtHome
+		if a.Actor.Kind == ActorGuest {
+			a.Actor.Kind = ActorUser
+		}
+	} else {
+		a.Shape += AtResource
+		if a.Actor.Kind == ActorUser {
+			a.Actor.Kind = ActorGuest
+		}
+	}
+	return true
+}
+
+// What Claim adds to the shape of a sign-in across directories, so that the
+// stored record is read again from the same side.
+const (
+	AtHome     = "@home"
+	AtResource = "@resource"
+)
 
 // Identify sets the record's identity within a tenant, and the digest of this
 // version of it. The id derives from tenant, source, vendor id and the hour of

@@ -3,6 +3,7 @@ package activity
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 )
 
@@ -44,15 +45,25 @@ func canonical(raw []byte) []byte {
 	return out
 }
 
-// riskRank orders Graph's riskState values (signIn resource type, riskState).
+// riskRank orders Graph's riskState values (signIn resource type, riskState),
+// which diagnostic settings hold among the properties.
 func riskRank(raw []byte) int {
 	var r struct {
-		RiskState string `json:"riskState"`
+		RiskState  any `json:"riskState"`
+		Properties struct {
+			RiskState any `json:"riskState"`
+		} `json:"properties"`
 	}
-	if json.Unmarshal(raw, &r) != nil {
-		return 0
+	if err := json.Unmarshal(raw, &r); err != nil {
+		if _, ok := errors.AsType[*json.UnmarshalTypeError](err); !ok { // what has another type is left out
+			return 0
+		}
 	}
-	switch strings.ToLower(r.RiskState) {
+	state, ok := r.RiskState.(string)
+	if !ok {
+		state, _ = r.Properties.RiskState.(string)
+	}
+	switch strings.ToLower(state) {
 	case "atrisk":
 		return 1
 	case "confirmedcompromised", "remediated", "dismissed", "confirmedsafe":

@@ -29,9 +29,9 @@ func TestKeyIsItsOrganizations(t *testing.T) {
 		keys := apikey.New(db, clock)
 		first, one := databasetest.Organization(t, db, "One")
 		second, two := databasetest.Organization(t, db, "Two")
-		a, err := keys.Create(first, "wall display", access.RoleAdmin)
+		_, a, err := keys.Create(first, apikey.Create{Name: "wall display", Role: access.RoleAdmin})
 		require.NoError(t, err)
-		b, err := keys.Create(second, "", access.RoleAdmin)
+		_, b, err := keys.Create(second, apikey.Create{Role: access.RoleAdmin})
 		require.NoError(t, err)
 		require.NotEqual(t, a, b)
 		require.Regexp(t, `^cairn_key_[0-9a-z]{52}$`, a)
@@ -68,7 +68,7 @@ func TestUnknownKeys(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		keys := apikey.New(db, clock)
 		ctx, _ := databasetest.Organization(t, db, "One")
-		key, err := keys.Create(ctx, "revoked later", access.RoleAdmin)
+		_, key, err := keys.Create(ctx, apikey.Create{Name: "revoked later", Role: access.RoleAdmin})
 		require.NoError(t, err)
 		for _, wrong := range []string{
 			"", apikey.Prefix, "secret", key[:len(key)-1], key + "0", strings.ToUpper(key), " " + key, strings.TrimPrefix(key, apikey.Prefix),
@@ -93,9 +93,20 @@ func TestKeysRefused(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		keys := apikey.New(db, clock)
 		ctx, _ := databasetest.Organization(t, db, "One")
-		_, err := keys.Create(ctx, "", access.RoleBilling)
-		require.Equal(t, refusal.Invalid, refusal.From(err).Code)
-		_, err = keys.Create(context.Background(), "", access.RoleAdmin)
+		past := now.Add(-time.Second)
+		for _, wrong := range []apikey.Create{
+			{Role: "OWNER"},
+			{Role: access.RolePartialMember},
+			{Role: access.RoleBilling, Flags: []access.Flag{access.FlagManageTenants}},
+			{Role: access.RoleAdmin, ExpiresAt: &past},
+		} {
+			_, _, err := keys.Create(ctx, wrong)
+			require.NotNil(t, refusal.From(err), wrong)
+			require.Equal(t, refusal.Invalid, refusal.From(err).Code)
+		}
+		_, _, err := keys.Create(ctx, apikey.Create{Role: access.RoleExternalGuest, Tenants: []string{"nonsense"}})
+		require.Equal(t, refusal.NotFound, refusal.From(err).Code)
+		_, _, err = keys.Create(context.Background(), apikey.Create{Role: access.RoleAdmin})
 		require.ErrorIs(t, err, access.ErrNoScope)
 		count, err := db.Client().APIKey.Query().Count(ctx)
 		require.NoError(t, err)
@@ -107,5 +118,73 @@ func TestKeysRefused(t *testing.T) {
 		require.Error(t, err)
 		require.NotErrorIs(t, err, apikey.ErrUnknown)
 		require.False(t, ent.IsNotFound(err))
+	})
+}
+
+// Ensure a key is what it was made: role, flags and tenants, until it expires.
+func TestKeyIsWhatItWasMade(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		at := now
+		keys := apikey.New(db, func() time.Time { return at })
+		ctx, o := databasetest.Organization(t, db, "One")
+		mine, other := databasetest.Tenant(ctx, t, db, "contoso"), databasetest.Tenant(ctx, t, db, "fabrikam")
+		end := now.Add(time.Hour)
+		row, key, err := keys.Create(ctx, apikey.Create{
+			Name: "client", Role: access.RoleAdmin, Flags: []access.Flag{access.FlagReadOnly}, Tenants: []string{mine.ID}, ExpiresAt: &end,
+		})
+		require.NoError(t, err)
+		scope, err := keys.Authenticate(context.Background(), key)
+		require.NoError(t, err)
+		require.Equal(t, o.ID, scope.OrganizationID)
+		require.True(t, scope.Principal.AssignedOnly)
+		require.False(t, scope.May(access.TenantUpdate), "read-only, whatever the role")
+		require.False(t, scope.May(access.MemberRead), "one client's key knows no members")
+		seen, err := db.Client().Tenant.Query().IDs(access.With(context.Background(), scope))
+		require.NoError(t, err)
+		require.Equal(t, []string{mine.ID}, seen)
+		require.NotContains(t, seen, other.ID)
+		used, err := db.Client().APIKey.Get(ctx, row.ID)
+		require.NoError(t, err)
+		require.Equal(t, now, used.LastUsedAt.UTC())
+
+		at = end
+		_, err = keys.Authenticate(context.Background(), key)
+		require.ErrorIs(t, err, apikey.ErrUnknown)
+	})
+}
+
+// Ensure a key that a member made stops with the member, and with its being Admin.
+func TestKeyStopsWithItsMaker(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		keys := apikey.New(db, clock)
+		ctx, o := databasetest.Organization(t, db, "One")
+		var maker *ent.Member
+		change := func(do func(ctx context.Context, c *ent.Client) error) {
+			t.Helper()
+			require.NoError(t, db.InTx(ctx, func(ctx context.Context, tx *database.Tx) error { return do(ctx, tx.Client) }))
+		}
+		change(func(ctx context.Context, c *ent.Client) (err error) {
+			maker, err = c.Member.Create().SetOrganizationID(o.ID).SetEmail("a@msp.example").SetName("").SetRole(access.RoleAdmin).SetCreatedAt(now).Save(ctx)
+			return err
+		})
+		as := access.With(context.Background(), access.Scope{OrganizationID: o.ID, Principal: access.Principal{
+			Kind: access.PrincipalMember, ID: maker.ID, Role: access.RoleAdmin,
+		}})
+		_, key, err := keys.Create(as, apikey.Create{Role: access.RoleFullMember})
+		require.NoError(t, err)
+		_, err = keys.Authenticate(context.Background(), key)
+		require.NoError(t, err)
+		change(func(ctx context.Context, c *ent.Client) error {
+			return c.Member.UpdateOne(maker).SetRole(access.RoleFullMember).Exec(ctx)
+		})
+		_, err = keys.Authenticate(context.Background(), key)
+		require.ErrorIs(t, err, apikey.ErrUnknown)
+		change(func(ctx context.Context, c *ent.Client) error {
+			return c.Member.UpdateOne(maker).SetRole(access.RoleAdmin).SetRemovedAt(now).Exec(ctx)
+		})
+		_, err = keys.Authenticate(context.Background(), key)
+		require.ErrorIs(t, err, apikey.ErrUnknown)
 	})
 }

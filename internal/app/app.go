@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,12 +22,15 @@ import (
 	"github.com/cairn-itdr/cairn/internal/activity/activitylog"
 	"github.com/cairn-itdr/cairn/internal/activity/format"
 	"github.com/cairn-itdr/cairn/internal/apikey"
+	"github.com/cairn-itdr/cairn/internal/audit"
 	"github.com/cairn-itdr/cairn/internal/database"
 	"github.com/cairn-itdr/cairn/internal/detect"
 	"github.com/cairn-itdr/cairn/internal/importer"
 	"github.com/cairn-itdr/cairn/internal/incident"
 	"github.com/cairn-itdr/cairn/internal/intake"
 	"github.com/cairn-itdr/cairn/internal/intel"
+	"github.com/cairn-itdr/cairn/internal/mail"
+	"github.com/cairn-itdr/cairn/internal/member"
 	"github.com/cairn-itdr/cairn/internal/organization"
 	"github.com/cairn-itdr/cairn/internal/tenant"
 )
@@ -45,6 +49,14 @@ type Config struct {
 
 	Retention time.Duration
 
+	// SMTP is the mail server (mail.NewSMTP) and MailFrom the sender; nil where
+	// there is none. Outbox, the demo's, takes mails instead.
+	SMTP     *url.URL
+	MailFrom string
+	Outbox   *mail.Outbox
+	// Listening is where the server listens, for links where there is no public URL.
+	Listening string
+
 	Logger *slog.Logger
 	Now    func() time.Time
 }
@@ -60,6 +72,8 @@ type App struct {
 	Incidents     *incident.Service
 	Organizations *organization.Service
 	Tenants       *tenant.Service
+	Members       *member.Service
+	Sealer        *audit.Sealer
 
 	// importer builds what takes activity in, the first time somebody wants it:
 	// reading the address tables takes longer than most commands.
@@ -86,6 +100,12 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 	a.Incidents = incident.New(db, cfg.Now)
 	a.Organizations = organization.New(db, cfg.Now)
 	a.Tenants = tenant.New(db, cfg.Now)
+	a.Sealer = audit.NewSealer(db)
+	mailer, err := cfg.mailer()
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	a.Members = member.New(db, mailer, cfg.link, cfg.Now)
 	a.importer = sync.OnceValues(func() (*importer.Importer, error) {
 		networks, err := intel.Open(intelDir(cfg.DataDir))
 		if err != nil {
@@ -95,6 +115,25 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 		return importer.New(db, in, a.Tenants, cfg.Now), nil
 	})
 	return a, nil
+}
+
+// mailer is what sends mail.
+func (cfg Config) mailer() (member.Mailer, error) {
+	switch {
+	case cfg.Outbox != nil:
+		return cfg.Outbox, nil
+	case cfg.SMTP != nil:
+		return mail.NewSMTP(cfg.SMTP, cfg.MailFrom)
+	}
+	return mail.Nowhere{}, nil
+}
+
+// link is the address at which users reach a path of this server.
+func (cfg Config) link(path string) string {
+	if cfg.PublicURL != nil {
+		return strings.TrimSuffix(cfg.PublicURL.String(), "/") + path
+	}
+	return "http://" + cfg.Listening + path
 }
 
 // Close closes the database.

@@ -13,8 +13,12 @@ import (
 	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/activity"
 	"github.com/cairn-itdr/cairn/internal/apikey"
+	"github.com/cairn-itdr/cairn/internal/audit"
+	"github.com/cairn-itdr/cairn/internal/grant"
 	"github.com/cairn-itdr/cairn/internal/importer"
 	"github.com/cairn-itdr/cairn/internal/intel"
+	"github.com/cairn-itdr/cairn/internal/mail"
+	"github.com/cairn-itdr/cairn/internal/member"
 	"github.com/cairn-itdr/cairn/internal/refusal"
 	"github.com/cairn-itdr/cairn/internal/tenant"
 )
@@ -28,18 +32,102 @@ func (a *App) CreateOrganization(ctx context.Context, name string) (string, erro
 	return o.ID, nil
 }
 
-// CreateAPIKey makes a key of a role and returns it, this once. organization
-// is an id or a name, and empty where there is only one; an empty installation
-// gets its first.
-func (a *App) CreateAPIKey(ctx context.Context, organization, name, role string) (string, error) {
-	if _, err := apikey.CheckName(name); err != nil { // before an organization is made for it
+// NewKey is what a new API key is to be.
+type NewKey struct {
+	// Organization is an id or a name, and empty where there is only one; an
+	// empty installation gets its first.
+	Organization string
+
+	Name    string
+	Role    string
+	Tenants []string // names, or ids of Cairn's or Microsoft's
+	Flags
+	ExpiresAt *time.Time
+}
+
+// Flags are those of a member or a key.
+type Flags struct{ ReadOnly, ManageTenants, ViewSensitive bool }
+
+func (f Flags) list() []access.Flag { return grant.Flags(f.ReadOnly, f.ManageTenants, f.ViewSensitive) }
+
+// CreateAPIKey makes a key and returns it, this once.
+func (a *App) CreateAPIKey(ctx context.Context, k NewKey) (string, error) {
+	if _, err := apikey.CheckName(k.Name); err != nil { // before an organization is made for it
 		return "", err
 	}
-	o, err := a.Organizations.Resolve(ctx, organization)
+	if _, problem := (access.Grant{Role: access.Role(k.Role), Flags: k.list()}).Check(access.PrincipalAPIKey); problem != "" {
+		return "", refusal.New(refusal.Invalid, []string{"role"}, "%s", problem)
+	}
+	o, err := a.Organizations.Resolve(ctx, k.Organization)
 	if err != nil {
 		return "", err
 	}
-	return a.APIKeys.Create(access.System(ctx, "command line", o.ID), name, access.Role(role))
+	ctx = access.System(ctx, commandLine, o.ID)
+	tenants, err := a.tenantIDs(ctx, k.Tenants)
+	if err != nil {
+		return "", err
+	}
+	_, key, err := a.APIKeys.Create(ctx, apikey.Create{
+		Name: k.Name, Role: access.Role(k.Role), Flags: k.list(), Tenants: tenants, ExpiresAt: k.ExpiresAt,
+	})
+	return key, err
+}
+
+// commandLine is the duty that the machine's owner acts as.
+const commandLine = "command line"
+
+// tenantIDs finds the tenants that a person names at the command line.
+func (a *App) tenantIDs(ctx context.Context, names []string) (ids []string, err error) {
+	for _, name := range names {
+		t, err := a.Tenants.Find(ctx, name)
+		if r := refusal.From(err); r != nil && r.Code == refusal.NotFound {
+			if t, err = a.Tenants.ByName(ctx, name); err == nil && !tenant.Stored(t) {
+				err = refusal.New(refusal.NotFound, []string{"tenant"}, "no tenant is named %q, and none has it as its id", name)
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, t.ID)
+	}
+	return ids, nil
+}
+
+// NewMember is what a new member is to be.
+type NewMember struct {
+	Organization string // as of NewKey
+	Email, Name  string
+	Role         string
+	Tenants      []string // as of NewKey
+	Flags
+}
+
+// CreateMember makes a member, if there is none of that address yet, and
+// returns a link that lets it in once.
+func (a *App) CreateMember(ctx context.Context, m NewMember) (string, error) {
+	if _, err := mail.Address(m.Email); err != nil { // before an organization is made for it
+		return "", refusal.New(refusal.Invalid, []string{"email"}, "%v", err)
+	}
+	o, err := a.Organizations.Resolve(ctx, m.Organization)
+	if err != nil {
+		return "", err
+	}
+	ctx = access.System(ctx, commandLine, o.ID)
+	tenants, err := a.tenantIDs(ctx, m.Tenants)
+	if err != nil {
+		return "", err
+	}
+	_, link, err := a.Members.Create(ctx, m.Email, m.Name, member.Place{Role: access.Role(m.Role), Flags: m.list(), Tenants: tenants})
+	return link, err
+}
+
+// VerifyAudit walks the chains of all audit logs, and seals first what waits.
+// The error wraps audit.ErrBroken where one does not hold.
+func (a *App) VerifyAudit(ctx context.Context) ([]audit.Verification, error) {
+	if _, err := a.Sealer.Seal(ctx); err != nil {
+		return nil, err
+	}
+	return a.Sealer.Verify(ctx)
 }
 
 // ImportOrder says what to import, and into what.

@@ -16,7 +16,10 @@ import (
 
 	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/internal/access"
+	"github.com/cairn-itdr/cairn/internal/apikey"
 	"github.com/cairn-itdr/cairn/internal/importer"
+	"github.com/cairn-itdr/cairn/internal/mail"
+	"github.com/cairn-itdr/cairn/internal/member"
 	"github.com/cairn-itdr/cairn/internal/simulator"
 	"github.com/cairn-itdr/cairn/internal/tenant"
 )
@@ -27,6 +30,10 @@ type DemoStart struct {
 	API      string `json:"api"`
 	APIKey   string `json:"apiKey"`
 	Query    string `json:"query"`
+	SignIn   string `json:"signIn"`
+	Admin    string `json:"admin"` // who may sign in
+	Guest    string `json:"guest"`
+	Mails    string `json:"mails"` // where the link then is
 	DataDir  string `json:"dataDir"`
 }
 
@@ -43,7 +50,10 @@ const (
 	demoAttackPace = 700 * time.Millisecond
 	demoLifePace   = 10 * time.Second
 	demoSeed       = 20
-	demoMark       = "demo"
+	// The demo's people: one of the MSP, one of the attacked tenant.
+	demoAdmin = "ada@msp.example"
+	demoGuest = "it@client.example"
+	demoMark  = "demo"
 )
 
 // ErrNotADemo refuses a data folder that holds something else.
@@ -62,6 +72,7 @@ func Demo(ctx context.Context, cfg Config, listener net.Listener, start func(Dem
 	} else if err := emptyDemoFolder(cfg.DataDir); err != nil {
 		return err
 	}
+	cfg.Outbox = mail.NewOutbox(cfg.Now)
 	a, err := Open(ctx, cfg)
 	if err != nil {
 		return err
@@ -72,15 +83,21 @@ func Demo(ctx context.Context, cfg Config, listener net.Listener, start func(Dem
 		return err
 	}
 	scoped := access.System(ctx, "demo", organization.ID)
-	key, err := a.APIKeys.Create(scoped, "demo", access.RoleAdmin)
+	_, key, err := a.APIKeys.Create(scoped, apikey.Create{Name: "demo", Role: access.RoleAdmin})
 	if err != nil {
+		return err
+	}
+	if _, _, err := a.Members.Create(scoped, demoAdmin, "Ada Admin", member.Place{Role: access.RoleAdmin}); err != nil {
 		return err
 	}
 	address := "http://" + listener.Addr().String()
 	if cfg.PublicURL != nil {
 		address = cfg.PublicURL.String()
 	}
-	err = start(DemoStart{Explorer: address + "/explorer/", API: address + "/graphql", APIKey: key, Query: FirstQuery, DataDir: cfg.DataDir})
+	err = start(DemoStart{
+		Explorer: address + "/explorer/", API: address + "/graphql", APIKey: key, Query: FirstQuery,
+		SignIn: address + "/signin", Admin: demoAdmin, Guest: demoGuest, Mails: address + "/mails/", DataDir: cfg.DataDir,
+	})
 	if err != nil {
 		return err
 	}
@@ -141,6 +158,12 @@ func (a *App) tell(ctx context.Context) error {
 		s.tenants[t.Name] = made
 	}
 	attacked, old := s.world.Tenants[0], s.world.Tenants[1]
+	_, _, err := a.Members.Create(ctx, demoGuest, "Ian of the client", member.Place{
+		Role: access.RoleExternalGuest, Tenants: []string{s.tenants[attacked.Name].ID},
+	})
+	if err != nil {
+		return err
+	}
 	if err := s.feed(ctx, old, s.world.Attack(simulator.OldCompromise, old, now.Add(-demoOldCompromise)).Records...); err != nil {
 		return err
 	}
@@ -223,7 +246,8 @@ func wait(ctx context.Context, d time.Duration) error {
 
 // WriteText prints the start as name: value lines.
 func (s DemoStart) WriteText(w io.Writer) error {
-	_, err := fmt.Fprintf(w, "explorer: %s\napi: %s\napi-key: %s\nquery: %s\ndata-dir: %s\n", s.Explorer, s.API, s.APIKey, s.Query, s.DataDir)
+	_, err := fmt.Fprintf(w, "explorer: %s\napi: %s\napi-key: %s\nquery: %s\nsign-in: %s\nadmin: %s\nguest: %s\nmails: %s\ndata-dir: %s\n",
+		s.Explorer, s.API, s.APIKey, s.Query, s.SignIn, s.Admin, s.Guest, s.Mails, s.DataDir)
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -12,7 +13,9 @@ import (
 	"github.com/cairn-itdr/cairn/graph"
 	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/apikey"
+	"github.com/cairn-itdr/cairn/internal/member"
 	"github.com/cairn-itdr/cairn/internal/server"
+	"github.com/cairn-itdr/cairn/internal/signin"
 	"github.com/cairn-itdr/cairn/web/explorer"
 )
 
@@ -28,6 +31,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 		}
 		return errStopped
 	})
+	g.Go(func() error { return a.seal(ctx) })
 	if a.cfg.Retention > 0 {
 		g.Go(func() error { return a.prune(ctx) })
 	}
@@ -38,14 +42,31 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 }
 
 func (a *App) handler() http.Handler {
+	path, secure := "", false
+	if u := a.cfg.PublicURL; u != nil {
+		path, secure = strings.TrimRight(u.Path, "/"), u.Scheme == "https"
+	}
+	home := "/"
+	if !a.cfg.Explorer {
+		home = "/signin"
+	}
 	cfg := server.Config{
 		API: graph.NewHandler(graph.Config{
-			DB: a.db, Log: a.log, Tenants: a.Tenants, Incidents: a.Incidents,
+			DB: a.db, Log: a.log, Tenants: a.Tenants, Incidents: a.Incidents, Members: a.Members, APIKeys: a.APIKeys,
 			Introspection: a.cfg.Explorer, Logger: a.cfg.Logger, Now: a.cfg.Now,
 			RequestsPerSecond: a.cfg.RequestsPerSecond, Operations: a.cfg.Operations,
 		}),
-		Authenticate:   a.APIKeys.Authenticate,
-		Unknown:        apikey.ErrUnknown,
+		Authenticate: a.APIKeys.Authenticate,
+		Unknown:      apikey.ErrUnknown,
+
+		AuthenticateSession: a.Members.Authenticate,
+		UnknownSession:      member.ErrUnknown,
+		SessionCookie:       signin.CookieName(secure, path),
+		SignIn: signin.Handler(signin.Config{
+			Members: a.Members, Path: path, Secure: secure, Home: home, Address: server.ClientAddress,
+			Current: a.Members.Current, End: a.Members.SignOut, Mails: a.cfg.Outbox != nil, Logger: a.cfg.Logger, Now: a.cfg.Now,
+		}),
+
 		WithRequestID:  graph.WithRequestID,
 		Ready:          a.db.Ping,
 		PublicURL:      a.cfg.PublicURL,
@@ -57,7 +78,29 @@ func (a *App) handler() http.Handler {
 	if a.cfg.Explorer {
 		cfg.Explorer = explorer.Handler(explorer.Config{Endpoint: "../graphql", DefaultQuery: FirstQuery})
 	}
+	if a.cfg.Outbox != nil {
+		cfg.Mails = a.cfg.Outbox
+	}
 	return server.New(cfg)
+}
+
+// sealEvery is how soon an audit entry is chained to those before it.
+const sealEvery = 5 * time.Second
+
+// seal chains audit entries, at start and every few seconds.
+func (a *App) seal(ctx context.Context) error {
+	tick := time.NewTicker(sealEvery)
+	defer tick.Stop()
+	for {
+		if _, err := a.Sealer.Seal(ctx); err != nil && ctx.Err() == nil {
+			a.cfg.Logger.ErrorContext(ctx, "audit log: entries could not be sealed; the next run tries again", "error", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // Pruning takes small bites: on SQLite a transaction keeps all others waiting.

@@ -26,7 +26,7 @@ const module = "github.com/cairn-itdr/cairn/"
 var house = [][]string{
 	{"cmd/..."},
 	{"internal/app/..."},
-	{"graph/...", "internal/server/...", "internal/control/...", "web/..."},
+	{"graph/...", "internal/server/...", "internal/control/...", "internal/signin/...", "web/..."},
 
 	// The capabilities.
 	{"internal/report/..."},
@@ -41,6 +41,7 @@ var house = [][]string{
 	{"internal/member/..."},
 	{"internal/apikey/..."},
 	{"internal/organization/..."},
+	{"internal/grant/..."},
 
 	// What they stand on.
 	{"internal/audit/...", "internal/idempotency/...", "internal/work/...", "internal/change/...", "internal/secret/..."},
@@ -50,7 +51,7 @@ var house = [][]string{
 	{"ent/..."},
 	{"internal/access/...", "internal/detect/...", "internal/intel/...", "internal/activity/format/..."},
 	{"internal/activity", "internal/naming"},
-	{"internal/database/pgtest", "internal/refusal", "internal/typeid", "internal/outbound/..."},
+	{"internal/database/pgtest", "internal/refusal", "internal/typeid", "internal/outbound/...", "internal/mail/..."},
 
 	// The strangers: they use nothing of the house.
 	{"integrations/...", "internal/architecture", "internal/simulator/..."},

@@ -21,11 +21,20 @@ type Entry struct {
 	Detail   string
 }
 
+// OK is the result of what was done as asked.
+const OK = "OK"
+
 type addressKey struct{}
 
 // WithAddress notes where the calls made with ctx come from.
 func WithAddress(ctx context.Context, address string) context.Context {
 	return context.WithValue(ctx, addressKey{}, address)
+}
+
+// Address is where the calls made with ctx come from; empty for Cairn's own.
+func Address(ctx context.Context) string {
+	address, _ := ctx.Value(addressKey{}).(string)
+	return address
 }
 
 // Write records e, done by the principal of ctx.
@@ -34,16 +43,16 @@ func Write(ctx context.Context, tx *database.Tx, now time.Time, e Entry) error {
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
-	address, _ := ctx.Value(addressKey{}).(string)
 	create := tx.Client.AuditEntry.Create().
 		SetOrganizationID(s.OrganizationID).
 		SetAt(now).
 		SetPrincipalKind(s.Principal.Kind).
 		SetPrincipalID(s.Principal.ID).
 		SetPrincipalName(s.Principal.Name).
+		SetPrincipalStaff(s.Principal.Role.Staff()).
 		SetAction(e.Action).
 		SetObjectID(e.ObjectID).
-		SetAddress(address).
+		SetAddress(Address(ctx)).
 		SetResult(e.Result).
 		SetDetail(e.Detail)
 	if e.TenantID != "" {

@@ -54,6 +54,7 @@ type DB struct {
 	pools   []*pgxpool.Pool // PostgreSQL only: what write and read draw from
 	client  *ent.Client
 	unlock  func() error
+	staged  bool // row policies bind this role: Tx.CopyFrom must stage
 }
 
 // fileName is the SQLite database within the data folder.
@@ -75,7 +76,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if err := migrate(ctx, db); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	db.client = newClient(readOnlyDriver{entsql.OpenDB(string(db.dialect), db.read)})
+	db.client, _ = newClient(readOnlyDriver{entsql.OpenDB(string(db.dialect), db.read)})
 	return db, nil
 }
 

@@ -9,6 +9,8 @@ import (
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+
+	"github.com/cairn-itdr/cairn/internal/access"
 )
 
 //go:embed migrations/sqlite/*.sql migrations/postgres/*.sql
@@ -20,6 +22,7 @@ var ErrNewerSchema = errors.New("the database was written by a newer version of 
 // migrate brings the schema up to date. Several processes may start at once on
 // PostgreSQL: an advisory lock lets one of them do it.
 func migrate(ctx context.Context, db *DB) error {
+	ctx = access.SystemAcrossOrganizations(ctx, "migration") // rows that must move may be anybody's
 	p, err := provider(db)
 	if err != nil {
 		return err
@@ -35,7 +38,14 @@ func migrate(ctx context.Context, db *DB) error {
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrate the database: %w", err)
 	}
-	return nil
+	if db.dialect != Postgres {
+		return nil
+	}
+	if err := secureRows(ctx, db); err != nil {
+		return err
+	}
+	db.staged, err = bound(ctx, db, "activities")
+	return err
 }
 
 func provider(db *DB) (*goose.Provider, error) {

@@ -23,7 +23,9 @@ type Tx struct {
 	SQL    *sql.Tx
 
 	dialect Dialect
+	staged  bool // COPY goes by way of a staging table
 	conn    *sql.Conn
+	writes  *writes
 	failed  error // of a part that joined it
 
 	before []func(ctx context.Context) error
@@ -92,7 +94,8 @@ func (db *DB) InTx(ctx context.Context, do func(ctx context.Context, tx *Tx) err
 		}
 	}()
 	drv := entsql.NewDriver(string(db.dialect), entsql.Conn{ExecQuerier: sqlTx})
-	tx := &Tx{Client: newClient(txDriver{drv}), SQL: sqlTx, dialect: db.dialect, conn: conn}
+	client, writes := newClient(txDriver{drv})
+	tx := &Tx{Client: client, writes: writes, SQL: sqlTx, dialect: db.dialect, staged: db.staged, conn: conn}
 	within := context.WithValue(ctx, txKey{db}, tx)
 	if err := do(within, tx); err != nil {
 		return err
@@ -128,11 +131,39 @@ func (tx *Tx) CopyFrom(ctx context.Context, table string, columns []string, rows
 		if !ok {
 			return fmt.Errorf("COPY needs PostgreSQL, not %s", tx.dialect)
 		}
+		if tx.staged || !unforced[table] {
+			return copyStaged(ctx, c.Conn(), table, columns, rows)
+		}
 		if _, err := c.Conn().CopyFrom(ctx, pgx.Identifier{table}, columns, rows); err != nil {
 			return fmt.Errorf("copy into %s: %w", table, err)
 		}
 		return nil
 	})
+}
+
+// copyStaged copies by way of a temporary table: PostgreSQL takes no COPY into
+// a table whose row policies bind the session.
+func copyStaged(ctx context.Context, conn *pgx.Conn, table string, columns []string, rows pgx.CopyFromSource) error {
+	staging := "staged_" + table
+	into, from := pgx.Identifier{table}.Sanitize(), pgx.Identifier{staging}.Sanitize()
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = pgx.Identifier{c}.Sanitize()
+	}
+	list := strings.Join(names, ", ")
+	if _, err := conn.Exec(ctx, "CREATE TEMPORARY TABLE IF NOT EXISTS "+from+" (LIKE "+into+") ON COMMIT DELETE ROWS"); err != nil {
+		return fmt.Errorf("make the staging table of %s: %w", table, err)
+	}
+	if _, err := conn.CopyFrom(ctx, pgx.Identifier{staging}, columns, rows); err != nil {
+		return fmt.Errorf("copy into the staging table of %s: %w", table, err)
+	}
+	if _, err := conn.Exec(ctx, "INSERT INTO "+into+" ("+list+") SELECT "+list+" FROM "+from); err != nil {
+		return fmt.Errorf("store what was copied for %s: %w", table, err)
+	}
+	if _, err := conn.Exec(ctx, "DELETE FROM "+from); err != nil { // another copy may follow in this transaction
+		return fmt.Errorf("empty the staging table of %s: %w", table, err)
+	}
+	return nil
 }
 
 // Tuples returns the placeholders of n rows of m values each, as VALUES wants

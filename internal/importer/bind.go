@@ -182,8 +182,16 @@ func count(ctx context.Context, src *Source, counts map[string]int) error {
 			}
 			return nil // the import reports it
 		}
-		if a, err := format.Parse(rec.Raw); err == nil && namesDirectory(a.MicrosoftTenantID) {
-			counts[a.MicrosoftTenantID]++
+		a, err := format.Parse(rec.Raw)
+		if err != nil {
+			continue
+		}
+		// A visit to another directory stands in the logs of both.
+		named := map[string]bool{a.MicrosoftTenantID: true, a.HomeTenantID: true, a.ResourceTenantID: true}
+		for id := range named {
+			if namesDirectory(id) {
+				counts[id]++
+			}
 		}
 	}
 	return nil

@@ -212,6 +212,7 @@ func (c *chunk) parse(r *run) {
 			c.rejected = append(c.rejected, rejection{line: rec.Line, reason: reasonOf(err)})
 			continue
 		}
+		a.Claim(r.directory)
 		switch {
 		case a.OccurredAt.After(latest):
 			c.rejected = append(c.rejected, rejection{
@@ -236,7 +237,8 @@ func (r *run) foreign(directory string) bool {
 // collect takes parsed chunks in, batch by batch.
 func (r *run) collect(ctx context.Context, name string, ordered <-chan *chunk) error {
 	var batch []*activity.Activity
-	size := 0
+	size, taken, refused := 0, 0, false
+	before := r.summary.Read
 	flush := func() error {
 		if len(batch) == 0 {
 			return nil
@@ -262,7 +264,7 @@ func (r *run) collect(ctx context.Context, name string, ordered <-chan *chunk) e
 		}
 		r.summary.reject(name, c.rejected)
 		for _, a := range c.activities {
-			batch = append(batch, a)
+			batch, taken = append(batch, a), taken+1
 			if size += len(a.Raw); len(batch) >= batchRecords || size >= batchBytes {
 				if err := flush(); err != nil {
 					return err
@@ -271,7 +273,12 @@ func (r *run) collect(ctx context.Context, name string, ordered <-chan *chunk) e
 		}
 		if c.fatal != nil && ctx.Err() == nil {
 			r.summary.refuse(name, reasonOf(c.fatal))
+			refused = true
 		}
+	}
+	// A file of which nothing could be used is no success, whatever it held.
+	if n := r.summary.Read - before; n > 0 && taken == 0 && !refused {
+		r.summary.refuse(name, fmt.Sprintf("nothing was taken of the %d records read", n))
 	}
 	return flush()
 }

@@ -56,7 +56,7 @@ func TestOutcome(t *testing.T) {
 		e := h.lastAudit()
 		require.Equal(h, "FAILED", e.Result)
 		require.Nil(h, e.TenantID)
-		require.Equal(h, `1 read: 0 new, 0 known, 0 changed, 0 skipped, 1 rejected; 1 of 2 files refused; tenant "fabrikam" not made; from empty.json, foreign.json`, e.Detail)
+		require.Equal(h, `1 read: 0 new, 0 known, 0 changed, 0 skipped, 1 rejected; 2 of 2 files refused; tenant "fabrikam" not made; from empty.json, foreign.json`, e.Detail)
 		var told strings.Builder
 		require.NoError(h, s.WriteText(&told))
 		require.Contains(h, told.String(), "Tenant fabrikam was not made: there was no record to take\n")

@@ -52,6 +52,9 @@ func (s *Service) Apply(ctx context.Context, tx *database.Tx, tenantID string, r
 	if len(a.accounts) == 0 {
 		return a.result, nil
 	}
+	if err := tx.ReachTenant(ctx, tenantID); err != nil {
+		return Result{}, fmt.Errorf("apply findings: %w", err)
+	}
 	groups, err := a.load()
 	if err != nil {
 		return Result{}, err

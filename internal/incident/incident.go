@@ -29,6 +29,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/database"
 	"github.com/cairn-itdr/cairn/internal/detect"
 )
@@ -75,6 +76,15 @@ func New(db *database.DB, now func() time.Time, followers ...Follower) *Service 
 func (s *Service) tell(ctx context.Context, tx *database.Tx, changed []Changed) error {
 	if len(changed) == 0 {
 		return nil
+	}
+	scope, err := access.From(ctx)
+	if err != nil {
+		return fmt.Errorf("follow the change of incidents: %w", err)
+	}
+	if !scope.System() {
+		// Whoever changed the incident need not see what hangs on it: a guest
+		// changes a ticket's incident, and knows no PSA connection.
+		ctx = access.System(ctx, "following incidents", scope.OrganizationID)
 	}
 	for _, follow := range s.followers {
 		if err := follow(ctx, tx, changed); err != nil {

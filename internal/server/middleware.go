@@ -126,6 +126,8 @@ func pathLabel(path, public string) string {
 		return path
 	case path == "/healthz", path == "/readyz":
 		return "health"
+	case strings.HasPrefix(path, "/signin"), path == "/signout", strings.HasPrefix(path, "/mails"):
+		return "signin"
 	case path == "/", strings.HasPrefix(path, "/explorer"):
 		return "explorer"
 	}
@@ -140,21 +142,35 @@ func methodLabel(m string) string {
 	return "other"
 }
 
-// authenticated lets in who presents a known key.
+// authenticated lets in who presents a known key, or the cookie of a session.
 func (s *server) authenticated(next http.Handler) http.Handler {
+	foreign := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := w.Header().Get("X-Request-ID")
 		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		authenticate, unknown := s.Authenticate, s.Unknown
+		refused := "This API key is not valid here: it is mistyped, expired, deleted, or of another installation."
 		if !strings.EqualFold(scheme, "Bearer") || token == "" {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			refuse(w, http.StatusUnauthorized, "UNAUTHENTICATED",
-				`No API key given. Send it in the header "Authorization: Bearer cairn_key_…"; cairn admin create-api-key makes one.`, id)
-			return
+			cookie, err := r.Cookie(s.SessionCookie)
+			if err != nil || s.AuthenticateSession == nil {
+				w.Header().Set("WWW-Authenticate", "Bearer")
+				refuse(w, http.StatusUnauthorized, "UNAUTHENTICATED",
+					`No API key given. Send it in the header "Authorization: Bearer cairn_key_…"; cairn admin create-api-key makes one. Or sign in at /signin.`, id)
+				return
+			}
+			// A cookie comes with whatever page makes the browser send a request:
+			// the browser says whose page that is.
+			if err := foreign.Check(r); err != nil {
+				refuse(w, http.StatusForbidden, "FORBIDDEN", "This request comes from a page of another site, and a session's cookie is not taken from there.", id)
+				return
+			}
+			token, authenticate, unknown = cookie.Value, s.AuthenticateSession, s.UnknownSession
+			refused = "You are not signed in (any more). Sign in at /signin."
 		}
-		scope, err := s.Authenticate(r.Context(), strings.TrimSpace(token))
-		if errors.Is(err, s.Unknown) {
+		scope, err := authenticate(r.Context(), strings.TrimSpace(token))
+		if errors.Is(err, unknown) {
 			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
-			refuse(w, http.StatusUnauthorized, "UNAUTHENTICATED", "This API key is not valid here: it is mistyped, revoked, or of another installation.", id)
+			refuse(w, http.StatusUnauthorized, "UNAUTHENTICATED", refused, id)
 			return
 		}
 		if err != nil {
@@ -177,6 +193,9 @@ func refuse(w http.ResponseWriter, status int, code, message, requestID string) 
 		}},
 	})
 }
+
+// ClientAddress is where the request whose context this is came from.
+func ClientAddress(r *http.Request) string { return audit.Address(r.Context()) }
 
 // clientAddress is who called: the connection's other end or, where that is a
 // trusted proxy, the nearest address in X-Forwarded-For that is none.

@@ -22,8 +22,8 @@ import (
 	"github.com/cairn-itdr/cairn/internal/access"
 )
 
-// Authenticate tells whose a bearer token is. Errors that wrap Unknown refuse
-// the token; all others are faults.
+// Authenticate tells whose a bearer token or a session's cookie is. Errors that
+// wrap the configured Unknown refuse it; all others are faults.
 type Authenticate func(ctx context.Context, token string) (access.Scope, error)
 
 // Config says what the server serves.
@@ -33,6 +33,15 @@ type Config struct {
 	// Authenticate checks bearer tokens; Unknown is the error it refuses with.
 	Authenticate Authenticate
 	Unknown      error
+	// AuthenticateSession checks the cookie of that name; UnknownSession is the
+	// error it refuses with. The explorer and single-page apps come with it.
+	AuthenticateSession Authenticate
+	UnknownSession      error
+	SessionCookie       string
+	// SignIn is mounted at /signin and /signout, Mails (the demo's) at /mails/;
+	// nil leaves them out.
+	SignIn http.Handler
+	Mails  http.Handler
 	// WithRequestID puts the request's id where the API finds it.
 	WithRequestID func(ctx context.Context, id string) context.Context
 	// Ready says whether requests can be answered.
@@ -65,6 +74,14 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{}))
 	mux.Handle("/graphql", s.authenticated(cfg.API))
+	if cfg.SignIn != nil {
+		mux.Handle("/signin", cfg.SignIn)
+		mux.Handle("/signin/", cfg.SignIn)
+		mux.Handle("/signout", cfg.SignIn)
+	}
+	if cfg.Mails != nil {
+		mux.Handle("GET /mails/", cfg.Mails)
+	}
 	if cfg.Explorer != nil {
 		mux.Handle("/explorer/", http.StripPrefix("/explorer", cfg.Explorer))
 		mux.HandleFunc("GET /explorer", func(w http.ResponseWriter, r *http.Request) {

@@ -266,25 +266,16 @@ func nameFree(ctx context.Context, tx *database.Tx, name, except string) error {
 	return nil
 }
 
-// free refuses a directory that another tenant holds. One of the same
-// organization is named; whose another organization's is, nobody is told.
+// free refuses a directory that another tenant of the organization holds. What
+// other organizations hold is nobody's business here: who may watch a directory
+// its own consent decides.
 func free(ctx context.Context, client *ent.Client, microsoftID, except string) error {
-	holder := func() *ent.TenantQuery {
-		return client.Tenant.Query().Where(tenant.MicrosoftTenantID(microsoftID), tenant.IDNEQ(except))
-	}
-	own, err := holder().Only(ctx)
+	own, err := client.Tenant.Query().Where(tenant.MicrosoftTenantID(microsoftID), tenant.IDNEQ(except)).Only(ctx)
 	if err == nil {
 		return refusal.New(refusal.Taken, []string{"microsoftTenantId"}, "the Microsoft tenant %s belongs to the tenant %q", microsoftID, own.Name)
 	}
 	if !ent.IsNotFound(err) {
 		return fmt.Errorf("look for the Microsoft tenant: %w", err)
-	}
-	taken, err := holder().Exist(access.SystemAcrossOrganizations(ctx, "tenant ownership"))
-	if err != nil {
-		return fmt.Errorf("look for the Microsoft tenant: %w", err)
-	}
-	if taken {
-		return refusal.New(refusal.Taken, []string{"microsoftTenantId"}, "the Microsoft tenant %s is in use by another tenant", microsoftID)
 	}
 	return nil
 }

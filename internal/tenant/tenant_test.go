@@ -98,12 +98,16 @@ func TestCreateRefused(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 1, count, "what was refused was not done")
 
-		// A name is one organization's, a directory everybody's.
-		_, err = s.Create(other, tenant.Create{Name: "Contoso", MicrosoftTenantID: contoso})
-		refusedAs(t, refusal.Taken, err)
-		require.NotContains(t, err.Error(), "One")
-		_, err = s.Create(other, tenant.Create{Name: "Contoso"})
+		// Names and directories are an organization's own: none can claim one
+		// before another, or learn that another has it.
+		theirs, err := s.Create(other, tenant.Create{Name: "Contoso", MicrosoftTenantID: contoso})
 		require.NoError(t, err)
+		found, err := s.Find(other, contoso)
+		require.NoError(t, err)
+		require.Equal(t, theirs.ID, found.ID)
+		found, err = s.Find(ctx, contoso)
+		require.NoError(t, err)
+		require.NotEqual(t, theirs.ID, found.ID)
 		_, err = s.Create(ctx, tenant.Create{Name: strings.Repeat("ö", 200)})
 		require.NoError(t, err)
 		_, err = s.Create(context.Background(), tenant.Create{Name: "Nobody's"}) //nolint:contextcheck // without a scope

@@ -266,21 +266,16 @@ func (d *desk) there(account string) simulator.Ticket {
 	return found[0]
 }
 
-// kinds are the kinds of a ticket's events, in order.
-func (d *desk) kinds(account string) []string {
+// annsKinds are the kinds of the events of Ann's ticket, in order.
+func (d *desk) annsKinds() []string {
 	d.Helper()
+	all, err := d.db.Client().TicketEvent.Query().Where(ticketevent.TicketID(d.row("ann").ID)).Order(ticketevent.ByAt(), ticketevent.ByID()).All(d.ctx)
+	require.NoError(d, err)
 	var out []string
-	for _, e := range d.events(account) {
+	for _, e := range all {
 		out = append(out, string(e.Kind))
 	}
 	return out
-}
-
-func (d *desk) events(account string) []*ent.TicketEvent {
-	d.Helper()
-	all, err := d.db.Client().TicketEvent.Query().Where(ticketevent.TicketID(d.row(account).ID)).Order(ticketevent.ByAt(), ticketevent.ByID()).All(d.ctx)
-	require.NoError(d, err)
-	return all
 }
 
 // notes are the sequences of Cairn's notes on a ticket, in order.

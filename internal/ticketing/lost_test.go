@@ -62,7 +62,7 @@ func TestAnswersLost(t *testing.T) {
 				d.wait()
 				d.inStep()
 				require.Len(d, d.vendor.Tickets(), 1)
-				require.NotContains(d, d.kinds("ann"), "CLOSED", "Cairn's own close is nobody else's")
+				require.NotContains(d, d.annsKinds(), "CLOSED", "Cairn's own close is nobody else's")
 			})
 		})
 	}
@@ -146,7 +146,7 @@ func TestLateDuplicate(t *testing.T) {
 					}
 				}
 				require.Equal(d, 1, open)
-				require.Contains(d, d.kinds("ann"), "DUPLICATE_CLOSED")
+				require.Contains(d, d.annsKinds(), "DUPLICATE_CLOSED")
 				d.vendor.SetFaults()
 				_, err := d.service.Retry(d.ctx, d.row("ann").ID)
 				require.NoError(d, err)
@@ -168,7 +168,7 @@ func TestDuplicateSeenByPoll(t *testing.T) {
 		x := d.late("ann")
 		d.pass(2 * time.Minute)
 		d.inStep()
-		require.Contains(d, d.kinds("ann"), "DUPLICATE_CLOSED")
+		require.Contains(d, d.annsKinds(), "DUPLICATE_CLOSED")
 		all := d.vendor.Tickets()
 		require.Equal(d, x.ID, d.id(all[len(all)-1]))
 		require.True(d, all[len(all)-1].Closed)
@@ -248,6 +248,6 @@ func TestConnectedAgain(t *testing.T) {
 		d.exec("DELETE FROM ticket_events", "DELETE FROM ticket_steps", "DELETE FROM tickets", "UPDATE psa_connections SET next_probe_at = NULL")
 		d.wait()
 		require.Len(d, d.vendor.Tickets(), 2)
-		require.Equal(d, []string{"REQUESTED", "FOUND"}, d.kinds("ann")[:2])
+		require.Equal(d, []string{"REQUESTED", "FOUND"}, d.annsKinds()[:2])
 	})
 }

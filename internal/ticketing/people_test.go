@@ -23,7 +23,7 @@ import (
 func (d *desk) annsOnly(kind ticketevent.Kind) *ent.TicketEvent {
 	d.Helper()
 	e, err := d.db.Client().TicketEvent.Query().Where(ticketevent.TicketID(d.row("ann").ID), ticketevent.KindEQ(kind)).Only(d.ctx)
-	require.NoError(d, err, "%v", d.kinds("ann"))
+	require.NoError(d, err, "%v", d.annsKinds())
 	return e
 }
 
@@ -278,7 +278,7 @@ func TestWaitsForAPerson(t *testing.T) {
 		require.NoError(d, err)
 		d.drain()
 		d.inStep()
-		require.Equal(d, []string{"REQUESTED", "WAITING", "WAITING", "CREATED"}, d.kinds("ann"))
+		require.Equal(d, []string{"REQUESTED", "WAITING", "WAITING", "CREATED"}, d.annsKinds())
 	})
 }
 

@@ -25,7 +25,7 @@ func TestTicketFollowsItsIncident(t *testing.T) {
 		require.Equal(d, "Contoso Ltd", x.Company)
 		require.Equal(d, "Priority 2 - High", x.Priority)
 		require.Equal(d, ticket.StateSynced, d.row("ann").State)
-		require.Equal(d, []string{"REQUESTED", "CREATED"}, d.kinds("ann"))
+		require.Equal(d, []string{"REQUESTED", "CREATED"}, d.annsKinds())
 
 		d.found("ann", "b", func(f *detect.Finding) { f.Severity = detect.SeverityCritical })
 		d.drain()
@@ -44,10 +44,10 @@ func TestTicketFollowsItsIncident(t *testing.T) {
 		d.status("ann", entincident.StatusOpen)
 		d.drain()
 		d.inStep()
-		before := len(d.kinds("ann"))
+		before := len(d.annsKinds())
 		d.wait()
 		d.inStep()
-		require.Len(d, d.kinds("ann"), before, "no echo: %v", d.kinds("ann"))
+		require.Len(d, d.annsKinds(), before, "no echo: %v", d.annsKinds())
 	})
 }
 

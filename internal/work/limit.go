@@ -58,6 +58,11 @@ func (r *Runner) states(ctx context.Context, tx *database.Tx, q *queue) (states,
 
 func (r *Runner) readLimit(ctx context.Context, tx *database.Tx, name string, out states) error {
 	now := r.Now()
+	// What is under way comes first: whoever ends a run writes both at once, and
+	// so a place that is seen free comes with the rest that its failure led to.
+	if err := r.underWay(ctx, tx, name, now, out); err != nil {
+		return err
+	}
 	rows, err := tx.SQL.QueryContext(ctx,
 		"SELECT key, parallel, failures, paused_until FROM work_limits WHERE name = $1 AND (parallel > 0 OR failures > 0 OR paused_until > $2)", name, now)
 	if err != nil {
@@ -74,11 +79,13 @@ func (r *Runner) readLimit(ctx context.Context, tx *database.Tx, name string, ou
 		s := out.of(name, key)
 		s.parallel, s.tripped, s.paused = parallel, failures >= strikes, paused.Valid && paused.Time.After(now)
 	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
+	return rows.Err()
+}
+
+// underWay counts the rows under way of all queues that share a limit.
+func (r *Runner) underWay(ctx context.Context, tx *database.Tx, name string, now time.Time, out states) error {
 	var parts []string
-	for _, other := range r.queues { // what is under way of all queues that share the limit
+	for _, other := range r.queues {
 		for _, l := range other.Limits {
 			if l.Name == name {
 				parts = append(parts, fmt.Sprintf("SELECT %s AS key, urgency FROM %s WHERE claimed_until > $1", l.Column, other.Table))

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/database"
 )
@@ -80,7 +81,7 @@ func (l *Log) cited(ctx context.Context, by Citer, ids []string) (q *query, with
 		return nil, "", fmt.Errorf("read evidence: %w", err)
 	}
 	q = newQuery(l.db.Dialect())
-	q.scopeOf("findings", s)
+	q.scopeOf("findings", ent.Rows[ent.TypeFinding], s)
 	q.in("findings."+string(by), ids)
 	with = "WITH cited AS (SELECT DISTINCT findings." + string(by) + " AS citer, evidence.value AS activity FROM findings, " +
 		evidenceValues(l.db.Dialect()) + q.conjunction() + ")"
@@ -110,7 +111,7 @@ func (l *Log) Citations(ctx context.Context, incidentIDs, activityIDs []string) 
 		return nil, nil
 	}
 	q := newQuery(l.db.Dialect())
-	q.scopeOf("findings", s)
+	q.scopeOf("findings", ent.Rows[ent.TypeFinding], s)
 	q.in("findings.incident_id", incidentIDs)
 	q.in("evidence.value", activityIDs)
 	statement := "SELECT DISTINCT findings.incident_id, evidence.value, findings.id, findings.occurred_at FROM findings, " +

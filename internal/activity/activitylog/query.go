@@ -20,15 +20,30 @@ type query struct {
 
 func newQuery(d database.Dialect) *query { return &query{dialect: d} }
 
+// logRows says how activities hang on organization and tenant.
+var logRows = access.Rows{Read: access.ActivityRead, Tenant: "tenant_id"}
+
 // scope narrows to the activities the scope may reach.
-func (q *query) scope(s access.Scope) { q.scopeOf("activities", s) }
+func (q *query) scope(s access.Scope) { q.scopeOf("activities", logRows, s) }
 
 // scopeOf narrows to the rows of a table that the scope may reach.
-func (q *query) scopeOf(table string, s access.Scope) {
-	if !s.EveryOrganization() {
-		q.where(q.aside(table+".organization_id") + " = " + q.bind(s.OrganizationID))
+func (q *query) scopeOf(table string, rows access.Rows, s access.Scope) {
+	if s.EveryOrganization() {
+		return
 	}
+	c := condition{query: q}
+	rows.WriteCondition(s, func(name string) string { return q.aside(table + "." + name) }, &c)
+	q.where("(" + c.text.String() + ")")
 }
+
+// condition gathers a scope's condition with its arguments.
+type condition struct {
+	query *query
+	text  strings.Builder
+}
+
+func (c *condition) Write(text string) { c.text.WriteString(text) }
+func (c *condition) Bind(value any)    { c.text.WriteString(c.query.bind(value)) }
 
 func (q *query) where(condition string) { q.conditions = append(q.conditions, condition) }
 

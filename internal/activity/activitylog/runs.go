@@ -125,7 +125,7 @@ func (f Filter) keyed() bool {
 // from one to the next.
 func (l *Log) runs(ctx context.Context, q *query, s access.Scope, f Filter) error {
 	of := newQuery(l.db.Dialect())
-	of.scopeOf("activity_runs", s)
+	of.scopeOf("activity_runs", logRows, s)
 	of.in("tenant_id", f.TenantIDs)
 	if len(f.TenantIDs) == 0 && len(f.AccountIDs) > 0 {
 		of.where("tenant_id IN (SELECT tenant_id FROM accounts WHERE " + of.isOneOf("id", f.AccountIDs) + ")")

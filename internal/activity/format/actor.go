@@ -67,7 +67,7 @@ func auditActor(userID, userKey, userType, organizationID string) activity.Actor
 	case strings.HasPrefix(principal, "urn:spo:anon"):
 		a.Kind = activity.ActorUnknown
 	// A partner's technician (delegated administration) acts here with an account of another directory.
-	case isGuest(principal), userType == "10", userType == "9", strings.HasPrefix(principal, "urn:spo:guest"):
+	case isGuest(principal), userType == "10", userType == "9", isSharePointGuest(activity.Principal(userID)):
 		a.Kind = activity.ActorGuest
 	case strings.Contains(principal, "@"):
 	case userType == "5" || userType == "6":
@@ -90,15 +90,27 @@ func isService(principal string) bool {
 
 func isGuest(principal string) bool { return strings.Contains(principal, "#ext#") }
 
-// claim takes the name out of a SharePoint claim, i:0#.f|membership|name. What
-// stands there may be a passport id at live.com, which names nobody we know.
+// claim takes the name out of a SharePoint claim, i:0#.f|membership|name, and
+// out of what SharePoint calls a guest, urn:spo:guest#name. What stands there
+// may be a passport id at live.com, which names nobody we know.
 func claim(principal string) string {
-	if !strings.HasPrefix(principal, "i:0") {
-		return principal
+	name := principal
+	if strings.HasPrefix(principal, "i:0") {
+		name = principal[strings.LastIndexByte(principal, '|')+1:]
+		if puid, ok := strings.CutSuffix(name, "@live.com"); ok && strings.HasPrefix(puid, "100") {
+			return principal
+		}
 	}
-	name := principal[strings.LastIndexByte(principal, '|')+1:]
-	if puid, ok := strings.CutSuffix(name, "@live.com"); ok && strings.HasPrefix(puid, "100") {
-		return principal
+	if guest, ok := strings.CutPrefix(strings.ReplaceAll(strings.ReplaceAll(name, "%3a", ":"), "%23", "#"), guestPrefix); ok && guest != "" {
+		return guest
 	}
 	return name
+}
+
+// guestPrefix begins what SharePoint calls a guest.
+const guestPrefix = "urn:spo:guest#"
+
+// isSharePointGuest says whether a user id, in lower case, is such a name.
+func isSharePointGuest(userID string) bool {
+	return strings.Contains(userID, "urn:spo:guest") || strings.Contains(userID, "urn%3aspo%3aguest")
 }

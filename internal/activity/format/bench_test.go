@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/cairn-itdr/cairn/internal/activity/format"
@@ -59,6 +60,31 @@ func BenchmarkRead(b *testing.B) {
 	b.ReportAllocs()
 	for n := 0; n < b.N; {
 		r, err := format.Open("bench", bytes.NewReader(text), format.Limits{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for {
+			if _, err := r.Next(); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				b.Fatal(err)
+			}
+			n++
+		}
+	}
+}
+
+func BenchmarkReadTable(b *testing.B) {
+	records := generated(1000)
+	rows := [][]string{{"Id", "AuditData"}}
+	for _, r := range records {
+		rows = append(rows, []string{"x", string(r)})
+	}
+	text := csvOf(rows...)
+	b.SetBytes(size(records))
+	b.ReportAllocs()
+	for n := 0; n < b.N; {
+		r, err := format.Open("bench", strings.NewReader(text), format.Limits{})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -25,36 +25,42 @@ func (azureMonitorAudit) Name() string { return "azure_monitor_audit" }
 
 func (azureMonitorAudit) Signatures() [][]string {
 	return [][]string{
-		{"ActivityDateTime", "ActivityDisplayName"}, {"OperationName", "TargetResources"}, {"OperationName", "InitiatedBy"},
+		{"OperationName", "TargetResources"}, {"OperationName", "InitiatedBy"}, {"AADTenantId", "ActivityDateTime"}, {"AADTenantId", "ActivityDisplayName"},
 	}
 }
 
 // directoryAudit is an Entra directory audit record, whatever its door.
 type directoryAudit struct {
-	ID                  string                    `json:"id"`
-	ActivityDateTime    string                    `json:"activityDateTime"`
-	ActivityDisplayName string                    `json:"activityDisplayName"`
-	Category            string                    `json:"category"`
-	CorrelationID       string                    `json:"correlationId"`
-	LoggedByService     string                    `json:"loggedByService"`
-	Result              string                    `json:"result"`
-	UserAgent           string                    `json:"userAgent"`
-	InitiatedBy         embedded[initiator]       `json:"initiatedBy"`
-	TargetResources     embedded[[]auditedObject] `json:"targetResources"`
-	AdditionalDetails   pairs                     `json:"additionalDetails"`
+	ID                  string          `json:"id"`
+	ActivityDateTime    when            `json:"activityDateTime"`
+	ActivityDisplayName string          `json:"activityDisplayName"`
+	Category            string          `json:"category"`
+	CorrelationID       string          `json:"correlationId"`
+	LoggedByService     string          `json:"loggedByService"`
+	Result              string          `json:"result"`
+	UserAgent           string          `json:"userAgent"`
+	InitiatedBy         initiator       `json:"initiatedBy"`
+	TargetResources     []auditedObject `json:"targetResources"`
+	AdditionalDetails   pairs           `json:"additionalDetails"`
+
+	// What rows of a workspace have beside.
+	TimeGenerated when
+	OperationName string
+	AADTenantID   string `json:"AADTenantId"`
 }
 
 type initiator struct {
-	User *struct {
-		ID                string `json:"id"`
-		UserPrincipalName string `json:"userPrincipalName"`
-		UserType          string `json:"userType"`
-		IPAddress         string `json:"ipAddress"`
+	User struct {
+		ID                string    `json:"id"`
+		UserPrincipalName string    `json:"userPrincipalName" alone:"true"`
+		UserType          string    `json:"userType"`
+		IPAddress         addresses `json:"ipAddress"`
 	} `json:"user"`
-	App *struct {
+	App struct {
 		AppID              string `json:"appId"`
-		DisplayName        string `json:"displayName"`
+		DisplayName        string `json:"displayName" alone:"true"`
 		ServicePrincipalID string `json:"servicePrincipalId"`
+		Name               string `json:"servicePrincipalName"`
 	} `json:"app"`
 	Linkable struct { // beta: ties the change to the session
 		SessionID string `json:"sessionId"`
@@ -64,52 +70,46 @@ type initiator struct {
 
 type auditedObject struct {
 	ID                 string `json:"id"`
-	DisplayName        string `json:"displayName"`
+	DisplayName        string `json:"displayName" alone:"true"`
 	Type               string `json:"type"`
 	UserPrincipalName  string `json:"userPrincipalName"`
 	ModifiedProperties []struct {
-		DisplayName string `json:"displayName"`
-		OldValue    text   `json:"oldValue"`
-		NewValue    text   `json:"newValue"`
+		DisplayName string          `json:"displayName"`
+		OldValue    json.RawMessage `json:"oldValue"`
+		NewValue    json.RawMessage `json:"newValue"`
 	} `json:"modifiedProperties"`
 }
 
 func (g graphDirectoryAudit) Parse(raw []byte) (activity.Activity, error) {
-	var r directoryAudit
-	if err := json.Unmarshal(raw, &r); err != nil {
-		return activity.Activity{}, reject("%s", jsonReason(err))
-	}
-	return r.activity(g.Name(), "", raw)
+	return parseDirectoryAudit(g.Name(), raw)
 }
 
 func (m azureMonitorAudit) Parse(raw []byte) (activity.Activity, error) {
-	// Names match whatever their case, so the row's own are only those that differ.
-	var r struct {
-		directoryAudit
-		TimeGenerated string
-		OperationName string
-		AADTenantID   string `json:"AADTenantId"`
-	}
-	if err := json.Unmarshal(raw, &r); err != nil {
-		return activity.Activity{}, reject("%s", jsonReason(err))
-	}
-	r.ActivityDateTime = first(r.ActivityDateTime, r.TimeGenerated)
-	r.ActivityDisplayName = first(r.ActivityDisplayName, r.OperationName)
-	return r.activity(m.Name(), r.AADTenantID, raw)
+	return parseDirectoryAudit(m.Name(), raw)
 }
 
-func (r *directoryAudit) activity(shape, tenantID string, raw []byte) (activity.Activity, error) {
+func parseDirectoryAudit(shape string, raw []byte) (activity.Activity, error) {
+	r, err := decode[directoryAudit](raw)
+	if err != nil {
+		return activity.Activity{}, err
+	}
+	r.ActivityDateTime = when(first(string(r.ActivityDateTime), string(r.TimeGenerated)))
+	r.ActivityDisplayName = first(r.ActivityDisplayName, r.OperationName)
+	return r.activity(shape, raw)
+}
+
+func (r *directoryAudit) activity(shape string, raw []byte) (activity.Activity, error) {
 	if r.ID == "" {
 		return activity.Activity{}, reject("the record has no id")
 	}
-	occurredAt, ok := moment(r.ActivityDateTime)
+	occurredAt, ok := moment(string(r.ActivityDateTime))
 	if !ok {
-		return activity.Activity{}, badTime("activityDateTime", r.ActivityDateTime)
+		return activity.Activity{}, badTime("activityDateTime", string(r.ActivityDateTime))
 	}
-	by := &r.InitiatedBy.value
+	by := &r.InitiatedBy
 	a := activity.Activity{
 		Source: activity.SourceDirectoryAudit, VendorID: identifier(r.ID), Shape: shape,
-		OccurredAt: occurredAt, MicrosoftTenantID: guid(tenantID),
+		OccurredAt: occurredAt, MicrosoftTenantID: guid(r.AADTenantID),
 		Workload: "AzureActiveDirectory", RecordType: r.Category,
 		Operation: activity.CanonicalOperation(r.ActivityDisplayName), Result: status(r.Result),
 		UserAgent:     first(r.AdditionalDetails.get("User-Agent"), r.UserAgent),
@@ -121,15 +121,15 @@ func (r *directoryAudit) activity(shape, tenantID string, raw []byte) (activity.
 	}
 	a.Actor = activity.Actor{Kind: activity.ActorUnknown}
 	switch {
-	case by.User != nil && (by.User.UserPrincipalName != "" || by.User.ID != ""):
-		a.Address = activity.ParseAddress(by.User.IPAddress)
+	case by.User.UserPrincipalName != "" || by.User.ID != "":
+		a.Address = activity.ParseAddress(string(by.User.IPAddress))
 		a.Actor = auditActor(first(by.User.UserPrincipalName, by.User.ID), "", by.User.UserType, a.MicrosoftTenantID)
 		a.Actor.ObjectID = guid(by.User.ID)
-	case by.App != nil:
-		a.Application = activity.Application{ID: guid(by.App.AppID), Name: by.App.DisplayName}
+	case by.App.AppID != "" || by.App.DisplayName != "" || by.App.ServicePrincipalID != "" || by.App.Name != "":
+		a.Application = activity.Application{ID: guid(by.App.AppID), Name: first(by.App.DisplayName, by.App.Name)}
 		a.Actor = activity.Actor{
 			Kind: activity.ActorApplication, ObjectID: guid(by.App.ServicePrincipalID),
-			Principal: first(guid(by.App.ServicePrincipalID), guid(by.App.AppID), activity.Principal(by.App.DisplayName)),
+			Principal: first(guid(by.App.ServicePrincipalID), guid(by.App.AppID), activity.Principal(first(by.App.DisplayName, by.App.Name))),
 		}
 		// What is no application of the directory has no id in it.
 		if a.Actor.ObjectID == "" && a.Application.ID == "" {
@@ -143,15 +143,15 @@ func (r *directoryAudit) activity(shape, tenantID string, raw []byte) (activity.
 // targets names what was acted on (the first user, else the first object) and
 // gathers what changed on all of it.
 func (r *directoryAudit) targets(a *activity.Activity) {
-	for _, t := range r.TargetResources.value {
+	for _, t := range r.TargetResources {
 		if a.Target == "" {
 			a.Target = first(t.UserPrincipalName, t.DisplayName, t.ID)
 		}
 		for _, m := range t.ModifiedProperties {
-			a.Modified = append(a.Modified, activity.Modification{Name: m.DisplayName, Old: string(m.OldValue), New: string(m.NewValue)})
+			a.Modified = append(a.Modified, activity.Modification{Name: m.DisplayName, Old: flatten(m.OldValue), New: flatten(m.NewValue)})
 		}
 	}
-	for _, t := range r.TargetResources.value {
+	for _, t := range r.TargetResources {
 		if t.UserPrincipalName != "" {
 			a.Target = t.UserPrincipalName
 			return

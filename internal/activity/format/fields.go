@@ -8,14 +8,24 @@ import (
 	"github.com/cairn-itdr/cairn/internal/activity"
 )
 
-// firstAddress returns the first candidate that is a place.
-func firstAddress(candidates ...string) netip.Addr {
+// firstAddress returns the first candidate that is a person's place: of what
+// there is, a public address that is no server of Microsoft's mail service
+// comes before one that is, and before a private one.
+func firstAddress(candidates ...addresses) netip.Addr {
+	var found netip.Addr
 	for _, c := range candidates {
-		if addr := activity.ParseAddress(c); addr.IsValid() {
+		addr := activity.ParseAddress(string(c))
+		if !addr.IsValid() {
+			continue
+		}
+		if !addr.IsPrivate() && !activity.MailServer(addr) {
 			return addr
 		}
+		if !found.IsValid() {
+			found = addr
+		}
 	}
-	return netip.Addr{}
+	return found
 }
 
 func truth(s string) bool { return strings.EqualFold(s, "true") || s == "1" }

@@ -67,6 +67,8 @@ type Record struct {
 	Raw    []byte // JSON object, valid UTF-8; owned by the caller
 	Line   int    // the line it starts on, from 1
 	Offset int64  // where it starts in the decompressed UTF-8 text, in bytes
+
+	known bool // it is of a known kind, and holds no other
 }
 
 // Why a whole file is refused; a FileError wraps one of these or the error of
@@ -176,6 +178,7 @@ type Reader struct {
 	window *window
 	inner  container
 	done   bool
+	queue  []Record // what the last object held, where it held several records
 }
 
 // Open recognises the log in r by its content. The name appears in errors
@@ -201,10 +204,25 @@ func (r *Reader) Next() (Record, error) {
 	if r.done {
 		return Record{}, io.EOF
 	}
+	if len(r.queue) > 0 {
+		rec := r.queue[0]
+		r.queue = r.queue[1:]
+		return rec, nil
+	}
 	rec, err := r.inner.next()
 	if err == nil {
 		r.source.progress()
-		return rec, nil
+		if rec.known {
+			return rec, nil
+		}
+		var found [][]byte
+		if found, err = unwrap(rec.Raw); err == nil {
+			for _, raw := range found {
+				r.queue = append(r.queue, Record{Raw: Tidy(raw), Line: rec.Line, Offset: rec.Offset})
+			}
+			return r.Next()
+		}
+		err = atLine(err, rec.Line)
 	}
 	if rejected, ok := errors.AsType[*RejectError](err); ok {
 		rejected.File = r.name

@@ -1,8 +1,6 @@
 package format
 
 import (
-	"encoding/json"
-	"strconv"
 	"strings"
 
 	"github.com/cairn-itdr/cairn/internal/activity"
@@ -19,14 +17,14 @@ func (graphSignIn) Signatures() [][]string {
 		{"createdDateTime", "appId"},
 		{"createdDateTime", "ipAddress"},
 		{"createdDateTime", "clientAppUsed"},
-		{"appId", "ipAddress"},
+		{"appId", "ipAddress", "userPrincipalName"},
 		{"appDisplayName", "clientAppUsed"},
 	}
 }
 
 type signIn struct {
 	ID                string `json:"id"`
-	CreatedDateTime   string `json:"createdDateTime"`
+	CreatedDateTime   when   `json:"createdDateTime"`
 	UserPrincipalName string `json:"userPrincipalName"`
 	UserID            string `json:"userId"`
 	UserType          string `json:"userType"`
@@ -35,87 +33,96 @@ type signIn struct {
 
 	ServicePrincipalID string `json:"servicePrincipalId"`
 
-	AppID                   string   `json:"appId"`
-	AppDisplayName          string   `json:"appDisplayName"`
-	ResourceID              string   `json:"resourceId"`
-	ClientAppUsed           string   `json:"clientAppUsed"`
-	UserAgent               string   `json:"userAgent"`
-	IPAddress               string   `json:"ipAddress"`
-	CorrelationID           string   `json:"correlationId"`
-	SessionID               string   `json:"sessionId"`
-	UniqueTokenIdentifier   string   `json:"uniqueTokenIdentifier"`
-	IsInteractive           *bool    `json:"isInteractive"`
-	SignInEventTypes        []string `json:"signInEventTypes"`
-	AuthenticationProtocol  string   `json:"authenticationProtocol"`
-	OriginalTransferMethod  string   `json:"originalTransferMethod"`
-	IncomingTokenType       string   `json:"incomingTokenType"`
-	AuthenticationRequired  string   `json:"authenticationRequirement"`
-	ConditionalAccessStatus string   `json:"conditionalAccessStatus"`
-	RiskDuringSignIn        string   `json:"riskLevelDuringSignIn"`
-	RiskState               string   `json:"riskState"`
-	CrossTenantAccessType   string   `json:"crossTenantAccessType"`
+	AppID                   string    `json:"appId"`
+	AppDisplayName          string    `json:"appDisplayName"`
+	ResourceID              string    `json:"resourceId"`
+	ClientAppUsed           string    `json:"clientAppUsed"`
+	UserAgent               string    `json:"userAgent"`
+	IPAddress               addresses `json:"ipAddress"`
+	CorrelationID           string    `json:"correlationId"`
+	SessionID               string    `json:"sessionId"`
+	UniqueTokenIdentifier   string    `json:"uniqueTokenIdentifier"`
+	IsInteractive           *bool     `json:"isInteractive"`
+	SignInEventTypes        []string  `json:"signInEventTypes"`
+	AuthenticationProtocol  string    `json:"authenticationProtocol"`
+	OriginalTransferMethod  string    `json:"originalTransferMethod"`
+	IncomingTokenType       string    `json:"incomingTokenType"`
+	AuthenticationRequired  string    `json:"authenticationRequirement"`
+	ConditionalAccessStatus string    `json:"conditionalAccessStatus"`
+	RiskDuringSignIn        string    `json:"riskLevelDuringSignIn"`
+	RiskState               string    `json:"riskState"`
+	CrossTenantAccessType   string    `json:"crossTenantAccessType"`
 
-	Status *struct {
-		ErrorCode         text   `json:"errorCode"`
-		FailureReason     string `json:"failureReason"`
-		AdditionalDetails string `json:"additionalDetails"`
+	Status struct {
+		ErrorCode string `json:"errorCode" alone:"true"`
 	} `json:"status"`
 	DeviceDetail struct {
 		DeviceID        string `json:"deviceId"`
 		DisplayName     string `json:"displayName"`
 		OperatingSystem string `json:"operatingSystem"`
 		Browser         string `json:"browser"`
-		IsCompliant     bool   `json:"isCompliant"`
-		IsManaged       bool   `json:"isManaged"`
+		IsCompliant     *bool  `json:"isCompliant"`
+		IsManaged       *bool  `json:"isManaged"`
 		TrustType       string `json:"trustType"`
 	} `json:"deviceDetail"`
+
+	// What rows of a workspace (SigninLogs and its like) have beside or instead.
+	TimeGenerated    when
+	ResourceIdentity string
+	ResultType       string
+	Category         string
+	Table            string `json:"Type"`
+	AADTenantID      string `json:"AADTenantId"`
 }
 
 func (g graphSignIn) Parse(raw []byte) (activity.Activity, error) {
-	var s signIn
-	if err := json.Unmarshal(raw, &s); err != nil {
-		return activity.Activity{}, reject("%s", jsonReason(err))
+	s, err := decode[signIn](raw)
+	if err != nil {
+		return activity.Activity{}, err
 	}
+	return s.activity(g.Name(), raw)
+}
+
+func (s *signIn) activity(shape string, raw []byte) (activity.Activity, error) {
 	if s.ID == "" {
 		return activity.Activity{}, reject("the record has no id")
 	}
-	occurredAt, ok := moment(s.CreatedDateTime)
+	created := first(string(s.CreatedDateTime), string(s.TimeGenerated))
+	occurredAt, ok := moment(created)
 	if !ok {
-		return activity.Activity{}, badTime("createdDateTime", s.CreatedDateTime)
+		return activity.Activity{}, badTime("createdDateTime", created)
 	}
 	a := activity.Activity{
-		Source: activity.SourceSignIn, VendorID: identifier(s.ID), Shape: g.Name(),
-		OccurredAt: occurredAt, MicrosoftTenantID: s.tenant(),
+		Source: activity.SourceSignIn, VendorID: identifier(s.ID), Shape: shape,
+		OccurredAt: occurredAt, MicrosoftTenantID: s.tenant(), HomeTenantID: guid(s.HomeTenantID), ResourceTenantID: guid(s.ResourceTenantID),
 		Workload: "AzureActiveDirectory", RecordType: "signIn", Operation: "Sign-in",
 		Result: activity.ResultUnknown, Actor: s.actor(),
-		Address: activity.ParseAddress(s.IPAddress), UserAgent: s.UserAgent,
+		Address: activity.ParseAddress(string(s.IPAddress)), UserAgent: s.UserAgent,
 		SessionID: identifier(s.SessionID), TokenID: s.UniqueTokenIdentifier, CorrelationID: identifier(s.CorrelationID),
 		Device: activity.Device{
 			ID: identifier(s.DeviceDetail.DeviceID), Name: s.DeviceDetail.DisplayName, OS: s.DeviceDetail.OperatingSystem,
-			Browser: s.DeviceDetail.Browser, Managed: s.DeviceDetail.IsManaged, Compliant: s.DeviceDetail.IsCompliant,
+			Browser: s.DeviceDetail.Browser, Managed: yes(s.DeviceDetail.IsManaged), Compliant: yes(s.DeviceDetail.IsCompliant),
 		},
 		Application: activity.Application{ID: guid(s.AppID), Name: s.AppDisplayName},
-		Resource:    guid(s.ResourceID),
+		Resource:    firstGUID(s.ResourceID, s.ResourceIdentity),
 		Interactive: s.interactive(), SignIn: true,
 		Parameters: s.parameters(), Raw: raw,
 	}
-	if s.Status != nil {
-		number, err := strconv.Atoi(string(s.Status.ErrorCode))
-		if err != nil || number < 0 {
-			return activity.Activity{}, reject("status.errorCode is no number: %q", cut(string(s.Status.ErrorCode), 40))
-		}
+	if number, ok := number(first(s.Status.ErrorCode, s.ResultType)); ok {
 		a.ErrorCode, a.Result = number, activity.SignInError(number).Result
 	}
+	a.Claim(a.MicrosoftTenantID)
 	return a, nil
 }
 
-// tenant is the directory in whose log the record stands. A guest's visit is
-// logged at home and at the host; only the kind of user tells which this is.
+// tenant is the directory in whose log the record stands. A visit is logged at
+// home and at the host: where the record names the log's owner that is it, and
+// else the kind of user tells. Whoever knows the tenant asks Activity.Claim.
 func (s *signIn) tenant() string {
-	if strings.EqualFold(s.UserType, "guest") {
-		return firstGUID(s.ResourceTenantID, s.HomeTenantID)
+	if owner := guid(s.AADTenantID); owner != "" {
+		return owner
 	}
-	if s.UserID == "" { // an application signs in where it is used
+	if strings.EqualFold(s.UserType, "guest") || s.UserID == "" { // an application signs in where it is used
 		return firstGUID(s.ResourceTenantID, s.HomeTenantID)
 	}
 	return firstGUID(s.HomeTenantID, s.ResourceTenantID)
@@ -145,7 +152,8 @@ func (s *signIn) interactive() bool {
 			return true
 		}
 	}
-	return len(s.SignInEventTypes) == 0 && guid(s.UserID) != ""
+	log := strings.ToLower(first(s.Category, s.Table))
+	return len(s.SignInEventTypes) == 0 && guid(s.UserID) != "" && !strings.Contains(log, "noninteractive")
 }
 
 // parameters are what rules look into, by Graph's names; empty ones are left out.

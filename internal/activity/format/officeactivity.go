@@ -1,8 +1,6 @@
 package format
 
 import (
-	"encoding/json"
-
 	"github.com/cairn-itdr/cairn/internal/activity"
 )
 
@@ -20,24 +18,27 @@ func (officeActivity) Signatures() [][]string {
 // officeRow is what is read of a row. Where a plain column is missing, the one
 // with a trailing underscore may hold its value.
 type officeRow struct {
-	TimeGenerated   string
-	RecordType      text
+	TimeGenerated   when
+	CreationTime    when
+	RecordType      string
 	Operation       string
 	OfficeWorkload  string
 	OrganizationID  string `json:"OrganizationId"`
 	OrganizationID2 string `json:"OrganizationId_"`
-	UserType        text
+	UserType        string
 	UserKey         string
 	UserID          string `json:"UserId"`
 	UserID2         string `json:"UserId_"`
-	ResultStatus    text
+	ResultStatus    string
 	OfficeID        string `json:"OfficeId"`
 	SourceRecordID  string `json:"SourceRecordId"`
 	ObjectID        string `json:"OfficeObjectId"`
 
-	ClientIP         string
-	ClientIPAddress  string `json:"Client_IPAddress"`
-	ActorIPAddress   string `json:"ActorIpAddress"`
+	ClientIP         addresses
+	ClientIP2        addresses `json:"ClientIP_"`
+	ClientIPAddress  addresses `json:"Client_IPAddress"`
+	ClientIPAddress2 addresses `json:"ClientIPAddress"`
+	ActorIPAddress   addresses `json:"ActorIpAddress"`
 	ClientInfoString string
 	UserAgent        string
 	AppID            string `json:"AppId"`
@@ -48,46 +49,35 @@ type officeRow struct {
 	MailboxOwnerUPN  string
 
 	TargetUserOrGroupName string
-	AppAccessContext      embedded[struct {
-		AADSessionID  string `json:"AADSessionId"`
-		UniqueTokenID string `json:"UniqueTokenId"`
-		ClientAppID   string `json:"ClientAppId"`
-		ClientAppName string
-		APIID         string `json:"APIId"`
-		CorrelationID string `json:"CorrelationId"`
-		UserObjectID  string `json:"UserObjectId"`
-		ClientIP      string `json:"ClientIpAddress"`
-	}]
-	Parameters          pairs
-	ExtendedProperties  pairs
-	OperationProperties pairs
-	ModifiedProperties  embedded[[]modification]
-	Item                embedded[struct{ Subject string }]
-	AffectedItems       embedded[[]struct{ Subject string }]
+	AppAccessContext      accessContext
+	Parameters            pairs
+	ExtendedProperties    pairs
+	OperationProperties   pairs
+	ModifiedProperties    []change
+	Item                  mailItem
+	AffectedItems         []mailItem
 }
 
 func (o officeActivity) Parse(raw []byte) (activity.Activity, error) {
-	var row officeRow
-	if err := json.Unmarshal(raw, &row); err != nil {
-		return activity.Activity{}, reject("%s", jsonReason(err))
+	row, err := decode[officeRow](raw)
+	if err != nil {
+		return activity.Activity{}, err
 	}
 	r := auditRecord{
-		CreationTime: row.TimeGenerated, ID: first(row.OfficeID, row.SourceRecordID),
+		CreationTime: when(first(string(row.TimeGenerated), string(row.CreationTime))), ID: first(row.OfficeID, row.SourceRecordID),
 		Operation: row.Operation, Workload: row.OfficeWorkload, RecordType: row.RecordType,
 		OrganizationID: firstGUID(row.OrganizationID, row.OrganizationID2),
 		UserID:         first(row.UserID, row.UserID2), UserKey: row.UserKey, UserType: row.UserType,
-		ResultStatus: string(row.ResultStatus), ObjectID: row.ObjectID,
-		ClientIP: row.ClientIP, ClientIPAddress: row.ClientIPAddress, ActorIPAddress: row.ActorIPAddress,
+		ResultStatus: row.ResultStatus, ObjectID: row.ObjectID,
+		ClientIP:        addresses(first(string(row.ClientIP), string(row.ClientIP2))),
+		ClientIPAddress: addresses(first(string(row.ClientIPAddress), string(row.ClientIPAddress2))), ActorIPAddress: row.ActorIPAddress,
 		ClientInfoString: row.ClientInfoString, UserAgent: row.UserAgent,
 		AppID: row.AppID, ClientAppID: row.ClientAppID, ApplicationID: row.ApplicationID,
-		AppAccessContext: row.AppAccessContext.value,
+		AppAccessContext: row.AppAccessContext,
 		SessionID:        row.SessionID, CorrelationID: row.CorrelationID,
 		MailboxOwnerUPN: row.MailboxOwnerUPN, TargetUserOrGroupName: row.TargetUserOrGroupName,
 		Parameters: row.Parameters, ExtendedProperties: row.ExtendedProperties, OperationProperties: row.OperationProperties,
-		Item: row.Item.value, AffectedItems: row.AffectedItems.value,
-	}
-	for _, m := range row.ModifiedProperties.value {
-		r.ModifiedProperties = append(r.ModifiedProperties, change{string(m.Name), string(m.NewValue), string(m.OldValue)})
+		Item: row.Item, AffectedItems: row.AffectedItems, ModifiedProperties: row.ModifiedProperties,
 	}
 	if r.ID == "" {
 		return activity.Activity{}, reject("the row has no OfficeId and no SourceRecordId")

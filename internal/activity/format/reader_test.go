@@ -178,7 +178,7 @@ func TestBroken(t *testing.T) {
 		"no id":                      {strings.Replace(a, `"Id"`, `"Ident"`, 1) + "\n" + b, []string{"n2"}, map[int]string{1: "no Id"}},
 		"no time":                    {strings.Replace(a, "2025-03-04T05:06:07", "", 1) + "\n" + b, []string{"n2"}, map[int]string{1: "no CreationTime"}},
 		"a time that is none":        {strings.Replace(a, "2025-03-04T05:06:07", "soon", 1) + "\n" + b, []string{"n2"}, map[int]string{1: "no time"}},
-		"wrong type":                 {strings.Replace(a, `"Send"`, `{"a":1}`, 1) + "\n" + b, []string{"n2"}, map[int]string{1: "Operation"}},
+		"wrong type":                 {strings.Replace(a, `"Send"`, `{"a":1}`, 1) + "\n" + b, []string{"n2"}, map[int]string{1: "no operation"}},
 		"too deep":                   {strings.Replace(a, `"n1"`, strings.Repeat("[", 100)+strings.Repeat("]", 100), 1) + b, []string{"n2"}, map[int]string{1: "deeper than 64"}},
 		"far too deep":               {strings.Repeat("[", 100_000) + "\n" + b, []string{"n2"}, map[int]string{1: "want a JSON object"}},
 		"objects far too deep":       {strings.Repeat(`{"a":`, 100_000) + "\n" + b, []string{"n2"}, map[int]string{1: "deeper than 64"}},

@@ -15,7 +15,7 @@ func recognise(w *window, limits Limits) (container, error) {
 		}
 	}
 	head := w.buf[:w.end]
-	start := bytes.TrimLeft(head, " \t\r\n")
+	start := bytes.TrimLeftFunc(head, func(r rune) bool { return isBlank(r) || r == ',' })
 	probe := start[:min(len(start), 4<<10)]
 	isJSON := len(start) > 0 && (start[0] == '{' || start[0] == '[')
 	if isJSON { // garbage further down costs its own lines only
@@ -63,8 +63,8 @@ func binary(probe []byte) bool {
 func unrecognised(first []string) error {
 	if len(first) > 1 {
 		return &FileError{Err: ErrUnrecognised, Line: 1, Reason: fmt.Sprintf(
-			"a table with the columns %s; wanted are the columns of %s (in English, in any order)",
-			quoteAll(first), strings.Join(tableNeeds(), ", or of "))}
+			"a table with the columns %s; wanted is a column %s, or the columns of a known kind of record (in English, in any order)",
+			quoteAll(first), quoteAny(wholeColumns))}
 	}
 	begin := ""
 	if len(first) == 1 {
@@ -84,6 +84,14 @@ func quoteAll(names []string) string {
 		quoted = append(quoted, fmt.Sprintf("%q", cut(name, 40)))
 	}
 	return strings.Join(quoted, ", ")
+}
+
+func quoteAny(names []string) string {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = fmt.Sprintf("%q", name)
+	}
+	return strings.Join(quoted, " or ")
 }
 
 func cut(s string, n int) string {

@@ -63,12 +63,10 @@ func TestReasons(t *testing.T) {
 	for raw, want := range map[string]string{
 		`{"a": nope}`: "the record is no JSON: invalid character 'o' in literal null (expecting 'u')",
 		`{"a": 1}`:    `a record of no known kind, with the members "a"`,
-		strings.Replace(audit(1), `"Send"`, `{"a":1}`, 1):                              "the member Operation holds an object, want a text",
-		strings.Replace(audit(1), `"Send"`, `[1]`, 1):                                  "the member Operation holds a list, want a text",
-		strings.Replace(audit(1), `"Send"`, `12`, 1):                                   "the member Operation holds a number, want a text",
-		strings.Replace(audit(1), `"Send"`, `true`, 1):                                 "the member Operation holds true or false, want a text",
-		strings.Replace(audit(1), `{"Subject":"n1"}`, `["a"]`, 1):                      "the member Item holds a list, want an object",
-		strings.Replace(audit(1), `"RecordType":2`, `"Actor":[{"Type":"x"}],"A":1`, 1): "the member Actor.Type holds a text, want a number",
+		strings.Replace(audit(1), `"Send"`, `{"a":1}`, 1):       "the record does not say what was done (no operation)",
+		strings.Replace(audit(1), `"Send"`, `[[]]`, 1):          "the record does not say what was done (no operation)",
+		strings.Replace(audit(1), `"Id":"`, `"Id":[],"x":"`, 1): "the record has no Id",
+		`["CreationTime","Operation"]`:                          "the record is no JSON object with members",
 	} {
 		_, err := format.Parse([]byte(raw))
 		require.EqualError(t, err, want, raw)

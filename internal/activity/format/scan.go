@@ -1,6 +1,9 @@
 package format
 
-import "fmt"
+import (
+	"fmt"
+	"unicode/utf8"
+)
 
 // verdict is how the scan of a value ended.
 type verdict uint8
@@ -25,21 +28,24 @@ const (
 )
 
 // scan passes over the value at pos, an object or a string; with rest, over
-// what is left of an object whose last member has just been read. The text
-// says what is wrong: of a faulty value, or of one that is well formed and
-// still not acceptable.
+// what is left of so many objects whose last member has just been read. The
+// text says what is wrong: of a faulty value, or of one that is well formed and
+// still not acceptable. What is nearly JSON, and can be mended, sets odd.
 //
 //nolint:funlen,gocognit // one state machine, read top to bottom; in pieces its states would be harder to follow
-func (s *stream) scan(rest bool) (verdict, string) {
+func (s *stream) scan(rest int) (verdict, string) {
 	var (
 		nesting nesting
 		want    = wantValue
-		lists   bool // the member just named is one that holds records in a wrapper
+		named   role // what the member just named is to a wrapper
+		path    = 1  // how many objects lead here, each the only thing that is open
+		listed  bool // a list has just been opened that may be a wrapper's
+		comma   bool // a comma has just been read
 		deep    string
 	)
-	if rest {
+	for range rest {
 		nesting.push('{')
-		want = wantComma
+		want, path = wantComma, nesting.depth
 	}
 	for {
 		if s.pos == s.end && !s.fill() {
@@ -65,10 +71,8 @@ func (s *stream) scan(rest bool) (verdict, string) {
 			}
 			switch {
 			case name:
-				if want = wantColon; nesting.depth == 1 && !rest && s.mark >= 0 {
-					quoted := s.buf[s.mark+from : s.pos]
-					lists = len(s.open) == 0 && listsRecords(quoted)
-					s.enveloped = s.enveloped || envelopes[string(quoted)]
+				if want, comma = wantColon, false; nesting.depth == path && s.mark >= 0 {
+					named = s.note(s.buf[s.mark+from+1:s.pos-1], nesting.depth)
 				}
 				continue
 			case nesting.depth == 0:
@@ -79,10 +83,19 @@ func (s *stream) scan(rest bool) (verdict, string) {
 			if want != wantValue && want != wantValueOrEnd {
 				return faulty, unexpected(c, want)
 			}
-			s.pos++
-			if c == '[' && lists {
+			if c == '{' && listed {
+				s.depth = path
 				return wrapper, ""
 			}
+			s.pos++
+			if c == '[' && named&holdsRecords != 0 {
+				s.depth = path
+				return wrapper, ""
+			}
+			if c == '{' && named&leadsOn != 0 {
+				path++
+			}
+			listed = c == '[' && named&mayHoldRecords != 0
 			if nesting.push(c); nesting.depth > s.limits.Depth {
 				deep = fmt.Sprintf("the record is nested deeper than %d levels", s.limits.Depth)
 				if nesting.depth > maxNesting {
@@ -93,8 +106,11 @@ func (s *stream) scan(rest bool) (verdict, string) {
 			if c == '[' {
 				want = wantValueOrEnd
 			}
+			named, comma = 0, false
+			continue // listed must outlive the bracket
 		case '}', ']':
-			ends := want == wantComma || (c == '}' && want == wantNameOrEnd) || (c == ']' && want == wantValueOrEnd)
+			ends := want == wantComma || comma || (c == '}' && want == wantNameOrEnd) || (c == ']' && want == wantValueOrEnd)
+			s.odd = s.odd || comma
 			if !ends || !nesting.pop(c) {
 				return faulty, unexpected(c, want)
 			}
@@ -102,36 +118,72 @@ func (s *stream) scan(rest bool) (verdict, string) {
 			if nesting.depth == 0 {
 				return complete, deep
 			}
+			path = min(path, nesting.depth)
 			want = wantComma
 		case ',':
-			if want != wantComma {
+			if want != wantComma && !comma {
 				return faulty, unexpected(c, want)
 			}
+			s.odd = s.odd || comma
 			s.pos++
-			want = wantValue
+			want, comma = wantValue, true
 			if nesting.inObject() {
 				want = wantName
 			}
+			named, listed = 0, false
+			continue // comma must outlive itself
 		case ':':
 			if want != wantColon {
 				return faulty, unexpected(c, want)
 			}
 			s.pos++
 			want = wantValue
-			continue // lists must outlive the colon
+			continue // named must outlive the colon
 		default:
+			if c >= utf8.RuneSelf && s.blankRune() {
+				s.odd = true
+				continue
+			}
 			if !bare[c] || (want != wantValue && want != wantValueOrEnd) {
 				return faulty, unexpected(c, want)
 			}
-			for ok := true; ok; ok = s.pos == s.end && s.fill() {
-				for s.pos < s.end && bare[s.buf[s.pos]] {
-					s.pos++
-				}
-			}
+			s.literal(c)
 			want = wantComma
 		}
-		lists = false
+		named, listed, comma = 0, false, false
 	}
+}
+
+// literal passes over the number or word at pos, which begins with c.
+func (s *stream) literal(c byte) {
+	if letter(c) && c != 't' && c != 'f' && c != 'n' {
+		s.odd = true
+	}
+	for ok := true; ok; ok = s.pos == s.end && s.fill() {
+		for s.pos < s.end && bare[s.buf[s.pos]] {
+			if u := s.buf[s.pos]; u >= 'A' && u <= 'Z' && u != 'E' {
+				s.odd = true // NaN, -Infinity
+			}
+			s.pos++
+		}
+	}
+}
+
+// note looks at the name of a member of the object being read, or of one that
+// leads on from it.
+func (s *stream) note(name []byte, depth int) (named role) {
+	if depth == 1 {
+		if s.shape == nil {
+			s.shape = recogniser.see(name, &s.seen)
+		}
+		if len(name) == len("AuditData") || len(name) == len("RawEventData") {
+			s.enveloped = s.enveloped || roleOf(name)&carries != 0
+		}
+	}
+	if s.shape != nil {
+		return 0
+	}
+	return roleOf(name)
 }
 
 // text passes over the string at pos.
@@ -158,15 +210,28 @@ func (s *stream) text() (verdict, string) {
 			if s.pos+1 == s.end && !s.fill() {
 				return cutOff, "the text ends"
 			}
-			if s.buf[s.pos+1] < ' ' {
+			switch e := s.buf[s.pos+1]; {
+			case e < ' ' && e != '\t':
 				s.pos++
 				return faulty, "a text in the record is cut off"
+			case e == 'u':
+				for s.end-s.pos < 6 && s.fill() {
+					continue
+				}
+				s.odd = s.odd || !escapes(s.buf[s.pos+1:s.end])
+			case !escape[e]:
+				s.odd = true
+				s.pos++ // what follows is no part of an escape
+				continue
 			}
 			s.pos += 2
 		case '\n', '\r':
 			return faulty, "a text in the record is cut off at the end of the line"
-		default:
+		case 0:
 			return faulty, fmt.Sprintf("a text in the record holds the control character %q", piece[i])
+		default:
+			s.odd = true
+			s.pos++
 		}
 	}
 }
@@ -203,12 +268,6 @@ func (n *nesting) pop(c byte) bool {
 	return true
 }
 
-// listsRecords says whether a name, in its quotes, is one under which wrappers
-// hold their records: OData answers and diagnostic settings.
-func listsRecords(name []byte) bool {
-	return string(name) == `"value"` || string(name) == `"records"`
-}
-
 func unexpected(c byte, want expectation) string {
 	wanted := map[expectation]string{
 		wantValue: "a value", wantValueOrEnd: "a value", wantName: "a name", wantNameOrEnd: "a name",
@@ -217,11 +276,16 @@ func unexpected(c byte, want expectation) string {
 	return fmt.Sprintf("the record is no JSON: want %s, found %q", wanted, c)
 }
 
-// plain are the bytes a string holds as they are, bare those of numbers and literals.
-var plain, bare = func() (p, b [256]bool) {
+// plain are the bytes a string holds as they are, bare those of numbers and
+// literals (and of what some programs write for them), escape those that stand
+// behind a backslash.
+var plain, bare, escape = func() (p, b, e [256]bool) {
 	for c := range 256 {
 		p[c] = c >= ' ' && c != '"' && c != '\\'
-		b[c] = c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c == 'E' || c == '+' || c == '-' || c == '.'
+		b[c] = c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '+' || c == '-' || c == '.'
 	}
-	return p, b
+	for _, c := range []byte(`"\/bfnrtu`) {
+		e[c] = true
+	}
+	return p, b, e
 }()

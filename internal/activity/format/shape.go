@@ -30,17 +30,44 @@ var shapes = []Shape{
 	graphDirectoryAudit{},
 	azureMonitorAudit{},
 	officeActivity{},
+	diagnostic{},
+	auditSearch{},
 	defenderHunting{},
 }
 
 // ShapeByName returns the shape with this name, nil where there is none.
 func ShapeByName(name string) Shape {
+	base, side, sided := strings.Cut(name, "@")
 	for _, s := range shapes {
-		if s.Name() == name {
-			return s
+		if s.Name() != base {
+			continue
 		}
+		if sided {
+			return claimed{s, "@" + side}
+		}
+		return s
 	}
 	return nil
+}
+
+// claimed is a shape whose records, sign-ins across directories, were claimed
+// by one of them (Activity.Claim).
+type claimed struct {
+	Shape
+
+	side string
+}
+
+func (c claimed) Parse(raw []byte) (activity.Activity, error) {
+	a, err := c.Shape.Parse(raw)
+	switch {
+	case err != nil:
+	case c.side == activity.AtHome:
+		a.Claim(a.HomeTenantID)
+	case c.side == activity.AtResource:
+		a.Claim(a.ResourceTenantID)
+	}
+	return a, err
 }
 
 // Parse recognises the shape of a record and parses it. The error is a
@@ -51,6 +78,11 @@ func Parse(raw []byte) (activity.Activity, error) {
 		return activity.Activity{}, unknownShape(raw)
 	}
 	a, err := s.Parse(raw)
+	if err != nil && !json.Valid(raw) {
+		if better := Tidy(mended(raw)); json.Valid(better) {
+			a, err = s.Parse(better)
+		}
+	}
 	if err == nil && a.Operation == "" {
 		err = reject("the record does not say what was done (no operation)")
 	}
@@ -78,9 +110,9 @@ type signature struct {
 	shape Shape
 }
 
-// index finds a record's shape from the names of its first members.
+// index finds a record's shape from the names of its first members, in any case.
 type index struct {
-	bits       map[string]uint64
+	bits       map[string]uint64 // by name, as signatures spell it and in lower case
 	signatures []signature
 }
 
@@ -88,17 +120,21 @@ var recogniser = newIndex(shapes)
 
 func newIndex(shapes []Shape) *index {
 	x := &index{bits: map[string]uint64{}}
+	used := 0
 	for _, shape := range shapes {
 		for _, names := range shape.Signatures() {
 			sig := signature{shape: shape}
 			for _, name := range names {
-				if x.bits[name] == 0 {
-					if len(x.bits) == 64 {
+				lower := lowered(name)
+				if x.bits[lower] == 0 {
+					if used == 64 {
 						panic(fmt.Sprintf("format: more than 64 names in signatures, at %s", strings.Join(names, ", ")))
 					}
-					x.bits[name] = 1 << len(x.bits)
+					x.bits[lower] = 1 << used
+					used++
 				}
-				sig.names |= x.bits[name]
+				x.bits[name] = x.bits[lower]
+				sig.names |= x.bits[lower]
 			}
 			x.signatures = append(x.signatures, sig)
 		}
@@ -106,34 +142,51 @@ func newIndex(shapes []Shape) *index {
 	return x
 }
 
+// bit returns the bit of a name, 0 where no signature has it.
+func (x *index) bit(name []byte) uint64 {
+	if b, ok := x.bits[string(name)]; ok {
+		return b
+	}
+	var buffer [64]byte
+	lower, _ := fold(name, buffer[:])
+	return x.bits[string(lower)]
+}
+
+// see adds a name to those seen, and returns the shape that is certain with it.
+func (x *index) see(name []byte, seen *uint64) Shape {
+	bit := x.bit(name)
+	if bit == 0 || *seen&bit != 0 {
+		return nil
+	}
+	*seen |= bit
+	for i := range x.signatures {
+		if s := &x.signatures[i]; s.names&bit != 0 && s.names&*seen == s.names {
+			return s.shape
+		}
+	}
+	return nil
+}
+
 // shapeOf reads only as many members as it takes.
 func (x *index) shapeOf(raw []byte) (shape Shape) {
 	var seen uint64
 	eachMember(raw, func(name, _ []byte) bool {
-		bit := x.bits[string(name)]
-		if bit == 0 || seen&bit != 0 {
-			return true
-		}
-		seen |= bit
-		for i := range x.signatures {
-			if s := &x.signatures[i]; s.names&bit != 0 && s.names&seen == s.names {
-				shape = s.shape
-				return false
-			}
-		}
-		return true
+		shape = x.see(name, &seen)
+		return shape == nil
 	})
 	return shape
 }
 
 // defenderHunting is a row of Defender's advanced hunting tables. Those repeat
-// what the audit log says, under other ids, and speak of devices.
+// what the audit log says, under other ids, and speak of devices. Rows of
+// CloudAppEvents hold the audit record itself: it is taken out of them before
+// they come here.
 type defenderHunting struct{}
 
 func (defenderHunting) Name() string { return "defender_hunting" }
 
 func (defenderHunting) Signatures() [][]string {
-	return [][]string{{"Timestamp", "ActionType"}, {"Timestamp", "ReportId"}}
+	return [][]string{{"Timestamp", "ActionType"}, {"Timestamp", "ReportId"}, {"TimeGenerated", "ActionType"}}
 }
 
 func (d defenderHunting) Parse([]byte) (activity.Activity, error) {

@@ -45,7 +45,7 @@ func newSource(r io.Reader, limits Limits) (*source, error) {
 		s.unpacked = &counter{r: unzipped}
 		text = bufio.NewReaderSize(s, 64<<10)
 	}
-	s.text, err = decode(text)
+	s.text, err = plainText(text)
 	if limits.TextBytes > 0 {
 		s.text = io.LimitReader(s.text, limits.TextBytes)
 	}
@@ -73,9 +73,9 @@ func (s *source) progress() {
 	}
 }
 
-// decode strips the byte-order mark and turns UTF-16, which is also told by
+// plainText strips the byte-order mark and turns UTF-16, which is also told by
 // the zero bytes of its first character, into UTF-8.
-func decode(r *bufio.Reader) (io.Reader, error) {
+func plainText(r *bufio.Reader) (io.Reader, error) {
 	head, err := r.Peek(4)
 	if err != nil && !errors.Is(err, io.EOF) && len(head) == 0 {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 // stream reads JSON in all the groupings exports use: an object a line,
@@ -22,23 +23,23 @@ type stream struct {
 	// a wrapper whose array is open or has just been closed.
 	open []byte
 	// loose is set once something was broken: open can't be trusted any more,
-	// and commas and closing brackets that fit nothing are passed over.
+	// and closing brackets that fit nothing are passed over.
 	loose bool
 	// fresh and indent tell how the line of pos begins: only blanks so far, and how many.
 	fresh  bool
 	indent int
-	// enveloped is set by scan where a member is one that holds a whole record.
+	// What scan learns of the value it passes over: its shape, as far as names
+	// tell, whether it holds a whole record, whether it is to be mended, and in
+	// how many objects the list lies that makes it a wrapper.
+	seen      uint64
+	shape     Shape
 	enveloped bool
-	ended     bool
-	// faultAt is the furthest place at which something did not fit, retries how
-	// often the text before it was read again from a later line.
-	faultAt int64
-	retries int
-}
+	odd       bool
+	depth     int
 
-// maxRetries keeps the reading of a hostile file linear: lines that each open
-// a bracket would be read again from every one of them.
-const maxRetries = 8
+	ended  bool
+	reread int64 // how much was read again to get over what is broken
+}
 
 // maxOpen bounds arrays around records; exports have two.
 const maxOpen = 32
@@ -69,13 +70,10 @@ func (s *stream) next() (Record, error) {
 		case c == ']' && s.top() == '[':
 			s.step()
 			s.open = s.open[:len(s.open)-1]
-			if s.top() == 'w' {
-				s.open = s.open[:len(s.open)-1]
-				if v, why := s.scan(true); v != complete && !s.ended {
-					return Record{}, s.broken(s.line, s.indent, "after the list: "+why)
-				}
+			if err := s.closeWrapper(); err != nil {
+				return Record{}, err
 			}
-		case c == ',' && (s.top() == '[' || s.loose), c == ']' && s.loose, c == '}' && s.loose:
+		case c == ',', c == ']' && s.loose, c == '}' && s.loose:
 			s.step()
 		default:
 			s.begin()
@@ -87,6 +85,45 @@ func (s *stream) next() (Record, error) {
 	}
 	return Record{}, io.EOF
 }
+
+// closeWrapper passes over what follows the list of a wrapper in it, up to
+// another list.
+func (s *stream) closeWrapper() error {
+	depth := 0
+	for s.top() == 'w' {
+		s.open = s.open[:len(s.open)-1]
+		depth++
+	}
+	if depth == 0 {
+		return nil
+	}
+	line := s.line
+	s.begin()
+	s.forget()
+	switch v, why := s.scan(depth); v {
+	case complete:
+	case wrapper:
+		s.openWrapper()
+	case cutOff:
+		s.ended = isEOF(s.err)
+		s.mark = -1
+		return s.rejectAt(line, "after the list: "+why)
+	case faulty:
+		return s.broken(line, s.indent, "after the list: "+why)
+	}
+	s.mark = -1
+	return nil
+}
+
+func (s *stream) openWrapper() {
+	for range s.depth {
+		s.open = append(s.open, 'w')
+	}
+	s.open = append(s.open, '[')
+}
+
+// forget forgets what was learnt of the last value.
+func (s *stream) forget() { s.seen, s.shape, s.enveloped, s.odd, s.depth = 0, nil, false, false, 0 }
 
 // maxScalar is more than any number in a log has digits.
 const maxScalar = 64
@@ -123,14 +160,17 @@ func (s *stream) scalar() (word string, ok bool) {
 func (s *stream) value() (rec Record, ok bool, err error) {
 	line, offset, indent := s.line, s.offset(), s.lineIndent()
 	s.begin()
-	s.fresh, s.enveloped = false, false
-	v, why := s.scan(false)
+	s.fresh = false
+	s.forget()
+	v, why := s.scan(0)
 	switch {
 	case v == wrapper:
-		s.open = append(s.open, 'w', '[')
+		s.openWrapper()
 		return Record{}, false, nil
 	case v == cutOff && isEOF(s.err):
-		s.ended = true
+		if err := s.broken(line, indent, "the record is cut off at the end of the file"); !s.ended {
+			return Record{}, true, err
+		}
 		return Record{}, true, s.rejectAt(line, "the record is cut off at the end of the file")
 	case v == cutOff:
 		s.ended = true
@@ -145,75 +185,11 @@ func (s *stream) value() (rec Record, ok bool, err error) {
 	case why != "":
 		return Record{}, true, s.rejectAt(line, why)
 	}
-	raw = Tidy(bytes.Clone(raw))
-	if s.enveloped || raw[0] == '"' {
-		if raw, err = unwrap(raw); err != nil {
-			return Record{}, true, atLine(err, line)
-		}
+	if raw = bytes.Clone(raw); s.odd {
+		raw = mended(raw)
 	}
-	return Record{Raw: raw, Line: line, Offset: offset}, true, nil
+	return Record{Raw: Tidy(raw), Line: line, Offset: offset, known: s.shape != nil && !s.enveloped && s.shape != (diagnostic{})}, true, nil
 }
-
-// broken gets over a record that is no JSON: it goes on at the next line that
-// begins as the broken one did, with the same indentation and a bracket, or
-// with a bracket at its very start, or that holds one word, number or text and
-// nothing else. In a file of one record a line that is the next line.
-func (s *stream) broken(line, indent int, why string) error {
-	s.loose = true
-	if at := s.offset(); at > s.faultAt {
-		s.faultAt, s.retries = at, 0
-	}
-	if s.retries++; s.mark >= 0 && s.retries <= maxRetries {
-		s.pos, s.line = s.mark, line
-	} else if s.pos > 0 && s.buf[s.pos-1] == '\n' {
-		s.pos, s.line = s.pos-1, s.line-1 // the line that did not fit may be a record
-	}
-	s.mark = -1
-	for s.skipLine() {
-		s.fresh, s.indent = true, 0
-		for s.indent < indent {
-			c, ok := s.peek()
-			if !ok || (c != ' ' && c != '\t') {
-				break
-			}
-			s.pos++
-			s.indent++
-		}
-		if c, ok := s.peek(); ok && (s.indent == indent || s.indent == 0) && (c == '{' || c == '[' || c == ']') {
-			if s.indent < indent {
-				s.open = s.open[:0]
-			}
-			return s.rejectAt(line, why)
-		}
-		if s.indent == 0 && s.lineIsScalar() {
-			return s.rejectAt(line, why)
-		}
-	}
-	s.ended = s.pos == s.end
-	if s.line > line+1 {
-		why += "; nothing from this line to the end of the file can be read"
-	}
-	return s.rejectAt(line, why)
-}
-
-// lineIsScalar says whether the line at pos is a JSON scalar and nothing else:
-// a record of its own, if none we want.
-func (s *stream) lineIsScalar() bool {
-	c, ok := s.peek()
-	if !ok || c != '"' && !bare[c] {
-		return false
-	}
-	s.begin()
-	defer func() { s.mark = -1 }()
-	for s.end-s.pos < maxScalarLine && bytes.IndexByte(s.buf[s.pos:s.end], '\n') < 0 && s.fill() {
-		continue
-	}
-	line, _, ended := bytes.Cut(s.buf[s.pos:s.end], []byte("\n"))
-	return (ended || isEOF(s.err)) && len(line) < maxScalarLine && json.Valid(line)
-}
-
-// maxScalarLine bounds how far a line is looked at to tell that.
-const maxScalarLine = 4 << 10
 
 func (s *stream) rejectAt(line int, why string) error {
 	return &RejectError{Line: line, Reason: printable(why)}
@@ -252,9 +228,27 @@ func (s *stream) skipBlank() (byte, bool) {
 			s.fresh, s.indent = true, 0
 		case ' ', '\t', '\r':
 			s.indent++
+		case '\v', '\f', '\x1e':
 		default:
+			if c >= utf8.RuneSelf && s.blankRune() {
+				continue
+			}
 			return c, true
 		}
 		s.pos++
 	}
+}
+
+// blankRune passes over the character at pos where it is a blank beyond ASCII,
+// a byte-order mark above all, and says whether it did.
+func (s *stream) blankRune() bool {
+	for s.end-s.pos < utf8.UTFMax && s.fill() {
+		continue
+	}
+	r, size := utf8.DecodeRune(s.buf[s.pos:s.end])
+	if !isBlank(r) {
+		return false
+	}
+	s.pos += size
+	return true
 }

@@ -3,105 +3,193 @@ package format
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
-// tableKind is a kind of CSV export. Columns may stand in any order among any others.
-type tableKind struct {
-	name  string
-	needs []string // columns without which it is not this kind
-	// record makes the record of a row; cells holds the needed columns, in order of needs.
-	record func(cells []string) ([]byte, error)
+// whole columns hold the whole record in their cells; the first of these that a
+// table has is read. Names in any case, columns in any order among any others.
+var wholeColumns = []string{
+	"AuditData",      // Search-UnifiedAuditLog | Export-Csv, and the Purview portal with its old and new headers
+	"RawEventData",   // CloudAppEvents
+	"_raw",           // Splunk
+	"event.original", // Elastic
+	"_source", "message", "properties",
 }
 
-// tableKinds are the kinds of CSV export known; the first that fits is taken.
-var tableKinds = []tableKind{
-	// Search-UnifiedAuditLog | Export-Csv, and the Purview portal with its old
-	// and new headers: whatever else they have, the record is in AuditData.
-	{name: "a unified audit log search", needs: []string{"AuditData"}, record: auditDataRow},
+// header says what the rows of a table are.
+type header struct {
+	whole int      // the column that holds the whole record, -1 where each cell is a member
+	names []string // the columns
 }
 
-func auditDataRow(cells []string) ([]byte, error) {
-	data := strings.TrimSpace(cells[0])
+// headerOf returns what a row says of the rows below it, if it is the header
+// of a table that is read: one with a whole column, or with the members of a
+// known kind of record as columns.
+func headerOf(row []string) (h header, ok bool) {
+	h.whole = -1
+	columns := map[string]int{}
+	var seen uint64
+	var shape Shape
+	for i, name := range row {
+		name = strings.TrimSpace(strings.TrimFunc(name, isBlank))
+		name = strings.TrimSuffix(name, " [UTC]") // as the portals head a time
+		h.names = append(h.names, name)
+		if _, twice := columns[lowered(name)]; !twice {
+			columns[lowered(name)] = i
+		}
+		if shape == nil {
+			shape = recogniser.see([]byte(name), &seen)
+		}
+	}
+	for _, want := range wholeColumns {
+		if i, found := columns[lowered(want)]; found && (want != "message" && want != "properties" || shape == nil) {
+			h.whole = i
+			return h, true
+		}
+	}
+	return h, shape != nil
+}
+
+// record makes the record of a row.
+func (h header) record(row []string) ([]byte, error) {
+	if h.whole < 0 {
+		return h.members(row)
+	}
+	name := h.names[h.whole]
+	if h.whole >= len(row) {
+		return nil, reject("the row has %d cells, but %s is column %d", len(row), name, h.whole+1)
+	}
+	data := strings.TrimSpace(row[h.whole])
+	if data == "" {
+		return nil, reject("%s is empty", name)
+	}
+	// Nearly all cells hold an object as it is; whether it is JSON its parser says.
+	if plainObject(data) {
+		return Tidy([]byte(data)), nil
+	}
+	if raw := innerJSON(data); raw != nil && raw[0] == '{' {
+		return raw, nil
+	}
 	switch {
-	case data == "":
-		return nil, reject("AuditData is empty")
-	case data[0] != '{':
-		return nil, reject("AuditData is no JSON object: %q", cut(data, 40))
-	case data[len(data)-1] != '}':
-		return nil, reject("AuditData is cut off: it ends with %q", data[max(0, len(data)-20):])
+	case data[0] != '{' && data[0] != '"':
+		return nil, reject("%s is no JSON object: %q", name, cut(data, 40))
+	case data[len(data)-1] != '}' && data[len(data)-1] != '"':
+		return nil, reject("%s is cut off: it ends with %q", name, data[max(0, len(data)-20):])
 	}
-	return []byte(data), nil
+	return Tidy([]byte(data)), nil
 }
 
-func tableNeeds() []string {
-	needs := make([]string, len(tableKinds))
-	for i, k := range tableKinds {
-		needs[i] = fmt.Sprintf("%s: %s", k.name, quoteAll(k.needs))
-	}
-	return needs
+// plainObject says whether a text begins as a JSON object with a name does, its
+// quotation marks neither escaped nor doubled, and ends as one.
+func plainObject(s string) bool {
+	rest := strings.TrimLeft(s[1:], " \t\r\n")
+	return s[0] == '{' && s[len(s)-1] == '}' && len(rest) > 1 && rest[0] == '"' && rest[1] != '"'
 }
 
-// table reads CSV with a header row (RFC 4180; comma, semicolon or tab).
+// members writes a row as an object, its cells as texts.
+func (h header) members(row []string) ([]byte, error) {
+	if len(row) < 2 {
+		return nil, reject("the row has %d cells, the header %d", len(row), len(h.names))
+	}
+	out := []byte{'{'}
+	for i, cell := range row {
+		if i == len(h.names) || cell == "" || h.names[i] == "" {
+			continue
+		}
+		if t, err := time.Parse(portalTime, cell); err == nil {
+			cell = t.Format(time.RFC3339Nano)
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = appendMember(out, h.names[i], cell)
+	}
+	return Tidy(append(out, '}')), nil
+}
+
+// portalTime is how the query pages of Azure and Defender write a time in UTC
+// when they export a table, whatever the language of the browser.
+const portalTime = "1/2/2006, 3:04:05.000 PM"
+
+// table reads CSV with a header row (RFC 4180; comma, semicolon, tab or bar).
 type table struct {
 	*window
-	kind    tableKind
-	columns []int // where each of kind.needs stands
-	comma   byte
-	cells   []string
+	header header
+	comma  byte
 }
 
-// openTable reads the header row. Where it is none it leaves the window as it was.
+// maxPreamble is how many lines may stand before the header.
+const maxPreamble = 20
+
+// openTable reads up to the header row. Where there is none it leaves the
+// window as it was.
 func openTable(w *window) (*table, error) {
-	line := w.line
-	t := &table{window: w, comma: ','}
+	line, pos := w.line, w.pos
+	t := &table{window: w}
 	w.begin()
 	defer func() { w.mark = -1 }()
-	// Export-Csv writes the type of its objects first unless told not to.
-	if bytes.HasPrefix(w.buf[w.pos:w.end], []byte("#TYPE ")) {
-		w.skipLine()
-	}
-	firstLine, _, _ := bytes.Cut(w.buf[w.pos:w.end], []byte("\n"))
-	for _, comma := range []byte{',', ';', '\t'} {
-		if bytes.Count(firstLine, []byte{comma}) > bytes.Count(firstLine, []byte{t.comma}) {
-			t.comma = comma
+	var refused []string
+	separator := byte(0)
+	for range maxPreamble {
+		ahead := w.buf[w.pos:w.end]
+		if len(ahead) == 0 {
+			break
 		}
-	}
-	header, err := t.row()
-	if err == nil {
-		for _, kind := range tableKinds {
-			if columns, ok := find(kind.needs, header); ok {
-				t.kind, t.columns = kind, columns
-				t.cells = make([]string, len(columns))
+		firstLine, _, ended := bytes.Cut(ahead, []byte("\n"))
+		text := strings.TrimFunc(string(firstLine), isBlank)
+		if rest, ok := strings.CutPrefix(strings.ToLower(text), "sep="); ok && len(rest) <= 1 {
+			// What a spreadsheet is told to part the cells by; a tab is blank.
+			if separator = '\t'; rest != "" {
+				separator = rest[0]
+			}
+			w.skipLine()
+			continue
+		}
+		t.comma = separator
+		if separator == 0 {
+			t.comma = commonest(firstLine)
+		}
+		begin, beginLine := w.pos-w.mark, w.line
+		row, err := t.row()
+		if err == nil {
+			if h, ok := headerOf(row); ok {
+				t.header = h
 				return t, nil
 			}
+		} else {
+			row = []string{text}
 		}
-	} else {
-		header = []string{strings.TrimRight(string(firstLine), "\r")}
+		// Export-Csv writes the type of its objects first unless told not to.
+		if refused == nil && text != "" && !strings.HasPrefix(text, "#TYPE ") || len(refused) < 2 && len(row) > 1 {
+			refused = row
+		}
+		if w.mark < 0 || !ended {
+			break
+		}
+		w.pos, w.line = w.mark+begin, beginLine
+		if !w.skipLine() {
+			break
+		}
 	}
 	if w.mark >= 0 {
 		w.pos, w.line = w.mark, line
+	} else {
+		w.pos = min(pos, w.end)
 	}
-	return nil, unrecognised(header)
+	return nil, unrecognised(refused)
 }
 
-// find returns where the wanted columns stand in the header, case aside.
-func find(wanted, header []string) ([]int, bool) {
-	columns := make([]int, len(wanted))
-	for i, want := range wanted {
-		columns[i] = -1
-		for j, name := range header {
-			if strings.EqualFold(strings.TrimSpace(name), want) {
-				columns[i] = j
-			}
-		}
-		if columns[i] < 0 {
-			return nil, false
+// commonest returns the separator that a line has most of.
+func commonest(line []byte) byte {
+	most := byte(',')
+	for _, comma := range []byte{';', '\t', '|'} {
+		if bytes.Count(line, []byte{comma}) > bytes.Count(line, []byte{most}) {
+			most = comma
 		}
 	}
-	return columns, true
+	return most
 }
 
 func (t *table) next() (Record, error) {
@@ -115,22 +203,41 @@ func (t *table) next() (Record, error) {
 		if err != nil {
 			return Record{}, t.recover(line, err)
 		}
-		if len(row) == 1 && strings.TrimSpace(row[0]) == "" {
-			continue // an empty line
+		if len(row) == 1 && passesOver(row[0]) {
+			continue
 		}
-		for i, column := range t.columns {
-			if column >= len(row) {
-				return Record{}, &RejectError{Line: line, Reason: fmt.Sprintf(
-					"the row has %d cells, but %s is column %d", len(row), t.kind.needs[i], column+1)}
-			}
-			t.cells[i] = row[column]
+		// Files joined have the header again, perhaps another one.
+		if t.repeatsHeader(row) {
+			continue
 		}
-		raw, err := t.kind.record(t.cells)
+		raw, err := t.header.record(row)
 		if err != nil {
 			return Record{}, atLine(err, line)
 		}
-		return Record{Raw: Tidy(raw), Line: line, Offset: offset}, nil
+		return Record{Raw: raw, Line: line, Offset: offset, known: standsAlone(raw)}, nil
 	}
+}
+
+// repeatsHeader says whether the row is a header, and goes by it from here.
+func (t *table) repeatsHeader(row []string) bool {
+	if t.header.whole >= 0 && t.header.whole < len(row) && strings.IndexByte(row[t.header.whole], '{') >= 0 {
+		return false // nearly all rows
+	}
+	if t.header.whole < 0 && len(row) == len(t.header.names) && row[0] != t.header.names[0] && row[len(row)-1] != t.header.names[len(row)-1] {
+		return false
+	}
+	h, ok := headerOf(row)
+	if ok {
+		t.header = h
+	}
+	return ok
+}
+
+// passesOver says whether a row of one cell is none: an empty line, or the type
+// that Export-Csv writes first, in the middle of files that were joined.
+func passesOver(cell string) bool {
+	cell = strings.TrimFunc(cell, isBlank)
+	return cell == "" || strings.HasPrefix(cell, "#TYPE ")
 }
 
 // recover goes on behind a broken row: at the line after the one it began on,
@@ -148,7 +255,7 @@ func (t *table) row() ([]string, error) {
 	if _, ok := t.peek(); !ok {
 		return nil, io.EOF
 	}
-	row := make([]string, 0, len(t.columns)+16)
+	row := make([]string, 0, len(t.header.names)+8)
 	for {
 		cell, err := t.cell()
 		if err != nil {
@@ -191,6 +298,14 @@ func (t *table) cell() (string, error) {
 func (t *table) quoted() (string, error) {
 	t.pos++
 	start, doubled := t.pos-t.mark, false
+	for t.end-t.pos < 16 && t.fill() {
+		continue
+	}
+	// Some programs put a backslash before the quotation marks of a cell in place
+	// of doubling them. The records in it begin with one.
+	if head := bytes.TrimLeft(t.buf[t.pos:t.end], "[{ \r\n\t"); t.buf[t.pos] == '{' && bytes.HasPrefix(head, []byte(`\"`)) && !bytes.HasPrefix(head, []byte(`\""`)) {
+		return t.escaped(start)
+	}
 	for {
 		if t.pos == t.end && !t.fill() {
 			if !isEOF(t.err) {
@@ -223,10 +338,51 @@ func (t *table) quoted() (string, error) {
 		case ok && c != t.comma && c != '\r' && c != '\n':
 			return "", reject("a quoted cell is followed by %q: a quotation mark is missing or too many", c)
 		}
-		cell := string(t.buf[t.mark+start : t.pos-1])
+		cell := t.buf[t.mark+start : t.pos-1]
 		if doubled {
-			cell = strings.ReplaceAll(cell, `""`, `"`)
+			return undoubled(cell), nil
 		}
-		return cell, nil
+		return string(cell), nil
+	}
+}
+
+// undoubled returns a cell with one quotation mark for each two.
+func undoubled(cell []byte) string {
+	var b strings.Builder
+	b.Grow(len(cell))
+	for {
+		i := bytes.IndexByte(cell, '"')
+		if i < 0 {
+			b.Write(cell)
+			return b.String()
+		}
+		b.Write(cell[:i+1])
+		cell = cell[min(i+2, len(cell)):]
+	}
+}
+
+// escaped reads a quoted cell whose quotation marks have backslashes.
+func (t *table) escaped(start int) (string, error) {
+	for {
+		c, ok := t.peek()
+		switch {
+		case t.overflow:
+			return "", tooLarge(t.max)
+		case !ok && !isEOF(t.err):
+			return "", io.EOF
+		case !ok:
+			return "", reject("a quoted cell has no end")
+		}
+		t.pos++
+		switch c {
+		case '\n':
+			t.line++
+		case '\\':
+			if _, ok := t.peek(); ok {
+				t.pos++
+			}
+		case '"':
+			return string(t.buf[t.mark+start : t.pos-1]), nil
+		}
 	}
 }

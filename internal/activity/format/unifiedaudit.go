@@ -1,10 +1,8 @@
 package format
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"strconv"
+	"net/netip"
 	"strings"
 
 	"github.com/cairn-itdr/cairn/internal/activity"
@@ -27,78 +25,58 @@ func (unifiedAudit) Signatures() [][]string {
 }
 
 func (u unifiedAudit) Parse(raw []byte) (activity.Activity, error) {
-	var r auditRecord
-	if err := json.Unmarshal(raw, &r); err != nil {
-		if _, ok := errors.AsType[*json.SyntaxError](err); ok {
-			return activity.Activity{}, reject("%s", jsonReason(err))
-		}
-		// Rare records hold the same in another form. Decoding those twice
-		// keeps the others at the price of one plain decode.
-		r = auditRecord{}
-		if straight, ok := straighten(raw); ok {
-			err = json.Unmarshal(straight, &r)
-		}
-		if err != nil {
-			return activity.Activity{}, reject("%s", jsonReason(err))
-		}
+	r, err := decode[auditRecord](raw)
+	if err != nil {
+		return activity.Activity{}, err
 	}
 	return r.activity(u.Name(), raw)
 }
 
 // auditRecord is what is read of a unified audit record.
 type auditRecord struct {
-	CreationTime   string
+	CreationTime   when
 	ID             string `json:"Id"`
 	Operation      string
 	OrganizationID string `json:"OrganizationId"`
-	RecordType     text
+	RecordType     string
 	ResultStatus   string
 	UserKey        string
-	UserType       text
+	UserType       string
 	Workload       string
 	UserID         string `json:"UserId"`
 	ObjectID       string `json:"ObjectId"`
 
-	ClientIP        string
-	ClientIPAddress string
-	ActorIPAddress  string `json:"ActorIpAddress"`
+	ClientIP        addresses
+	ClientIPAddress addresses
+	ActorIPAddress  addresses `json:"ActorIpAddress"`
 
 	ApplicationID          string `json:"ApplicationId"`
 	ApplicationDisplayName string
 	AppID                  string `json:"AppId"`
 	ClientAppID            string `json:"ClientAppId"`
 	AadAppID               string `json:"AadAppId"`
-	AppAccessContext       struct {
-		AADSessionID  string `json:"AADSessionId"`
-		UniqueTokenID string `json:"UniqueTokenId"`
-		ClientAppID   string `json:"ClientAppId"`
-		ClientAppName string
-		APIID         string `json:"APIId"`
-		CorrelationID string `json:"CorrelationId"`
-		UserObjectID  string `json:"UserObjectId"`
-		ClientIP      string `json:"ClientIpAddress"`
-	}
+	AppAccessContext       accessContext
 
 	UserAgent        string
 	ClientInfoString string
 	SessionID        string `json:"SessionId"`
 	CorrelationID    string `json:"CorrelationId"`
 	InterSystemsID   string `json:"InterSystemsId"`
-	ErrorNumber      text
-	ErrorCode        text
+	ErrorNumber      string
+	ErrorCode        string
 
-	Parameters          []activity.Parameter
-	ExtendedProperties  []activity.Parameter
-	OperationProperties []activity.Parameter
-	DeviceProperties    []activity.Parameter
+	Parameters          pairs
+	ExtendedProperties  pairs
+	OperationProperties pairs
+	DeviceProperties    pairs
 	ModifiedProperties  []change
 	Actor               []directoryID
 	Target              []directoryID
 
 	MailboxOwnerUPN       string
 	TargetUserOrGroupName string
-	Item                  struct{ Subject string }
-	AffectedItems         []struct{ Subject string }
+	Item                  mailItem
+	AffectedItems         []mailItem
 	Subject               string
 	P1Sender              string
 	P2Sender              string
@@ -106,29 +84,50 @@ type auditRecord struct {
 	SendOnBehalfOfUser    string `json:"SendOnBehalfOfUserSmtp"`
 }
 
+// accessContext says by which session and application the service was reached.
+type accessContext struct {
+	AADSessionID  string `json:"AADSessionId"`
+	UniqueTokenID string `json:"UniqueTokenId"`
+	ClientAppID   string `json:"ClientAppId"`
+	ClientAppName string
+	APIID         string    `json:"APIId"`
+	CorrelationID string    `json:"CorrelationId"`
+	UserObjectID  string    `json:"UserObjectId"`
+	ClientIP      addresses `json:"ClientIpAddress"`
+}
+
+// mailItem is a message as mailbox records name it.
+type mailItem struct{ Subject string }
+
+// change is a property changed; mailbox items list the names alone.
+type change struct {
+	Name     string `alone:"true"`
+	NewValue json.RawMessage
+	OldValue json.RawMessage
+}
+
 // directoryID is an identity in one of its spellings: Type 0 and 2 are ids, 1
 // a name, 3 a passport id, 5 a user principal name.
 type directoryID struct {
-	ID   string
-	Type int
+	ID   string `alone:"true"`
+	Type string
 }
 
 func (r *auditRecord) activity(shape string, raw []byte) (activity.Activity, error) {
 	if r.ID == "" {
 		return activity.Activity{}, reject("the record has no Id")
 	}
-	occurredAt, ok := moment(r.CreationTime)
+	occurredAt, ok := moment(string(r.CreationTime))
 	if !ok {
-		return activity.Activity{}, badTime("CreationTime", r.CreationTime)
+		return activity.Activity{}, badTime("CreationTime", string(r.CreationTime))
 	}
-	properties := pairs(r.ExtendedProperties)
-	device := pairs(r.DeviceProperties)
+	properties, device := r.ExtendedProperties, r.DeviceProperties
 	context := &r.AppAccessContext
 	a := activity.Activity{
 		Source: activity.SourceUnifiedAudit, VendorID: identifier(r.ID), Shape: shape,
 		OccurredAt: occurredAt, MicrosoftTenantID: guid(r.OrganizationID),
-		Workload: r.Workload, RecordType: string(r.RecordType), Operation: activity.CanonicalOperation(r.Operation),
-		Address:   firstAddress(r.ClientIP, r.ClientIPAddress, r.ActorIPAddress, context.ClientIP),
+		Workload: r.Workload, RecordType: whole(r.RecordType), Operation: activity.CanonicalOperation(r.Operation),
+		Address:   r.address(),
 		UserAgent: first(properties.get("UserAgent"), r.UserAgent, detailsAgent(properties.get("additionalDetails")), clientAgent(r.ClientInfoString)),
 		// Exchange's own SessionId is the sign-in session too: most of those in
 		// real logs are found again in the sign-in records of the same user.
@@ -169,16 +168,16 @@ func (r *auditRecord) activity(shape string, raw []byte) (activity.Activity, err
 
 // actor finds the principal's object id where the record names it apart.
 func (r *auditRecord) actor(organizationID string) activity.Actor {
-	a := auditActor(r.UserID, r.UserKey, string(r.UserType), organizationID)
+	a := auditActor(r.UserID, r.UserKey, whole(r.UserType), organizationID)
 	if a.ObjectID != "" {
 		return a
 	}
 	a.ObjectID = guid(r.AppAccessContext.UserObjectID)
 	for i := 0; i < len(r.Actor) && a.ObjectID == ""; i++ {
 		switch id := r.Actor[i]; {
-		case id.Type == 0:
+		case whole(id.Type) == "0":
 			a.ObjectID = guid(id.ID)
-		case id.Type == 2 && strings.HasPrefix(id.ID, "User_"):
+		case whole(id.Type) == "2" && strings.HasPrefix(id.ID, "User_"):
 			a.ObjectID = guid(id.ID[len("User_"):])
 		}
 	}
@@ -188,11 +187,7 @@ func (r *auditRecord) actor(organizationID string) activity.Actor {
 // result reads how it ended. Sign-ins say it by number: their status tells
 // whether the request was served, not whether the person got in.
 func (r *auditRecord) result(operation string) (activity.Result, int) {
-	number, err := strconv.Atoi(first(string(r.ErrorNumber), string(r.ErrorCode)))
-	known := err == nil && number >= 0
-	if !known {
-		number = 0
-	}
+	number, _ := number(first(r.ErrorNumber, r.ErrorCode))
 	verdict := activity.SignInError(number)
 	switch {
 	case operation == "UserLoggedIn" && number != 0:
@@ -212,10 +207,10 @@ func (r *auditRecord) result(operation string) (activity.Result, int) {
 
 // status reads a result word of any workload.
 func status(s string) activity.Result {
-	switch strings.ToLower(s) {
-	case "success", "succeeded", "true", "partiallysucceeded", "ok":
+	switch strings.ToLower(strings.TrimSpace(s)) {
+	case "success", "succeeded", "successful", "true", "partiallysucceeded", "ok", "completed", "passed", "allowed":
 		return activity.ResultSuccess
-	case "fail", "failed", "failure", "false", "timeout":
+	case "fail", "failed", "failure", "false", "timeout", "denied", "accessdenied", "blocked", "rejected", "error", "unauthorized", "forbidden":
 		return activity.ResultFailure
 	}
 	return activity.ResultUnknown
@@ -231,7 +226,7 @@ func interactive(properties pairs) bool {
 // lists its spellings, else the object, else the mailbox.
 func (r *auditRecord) target() string {
 	for _, id := range r.Target {
-		if id.Type == 5 {
+		if whole(id.Type) == "5" {
 			return id.ID
 		}
 	}
@@ -266,7 +261,7 @@ func (r *auditRecord) modified() []activity.Modification {
 	}
 	out := make([]activity.Modification, len(r.ModifiedProperties))
 	for i, m := range r.ModifiedProperties {
-		out[i] = activity.Modification{Name: m.Name, Old: m.OldValue, New: m.NewValue}
+		out[i] = activity.Modification{Name: m.Name, Old: flatten(m.OldValue), New: flatten(m.NewValue)}
 	}
 	return out
 }
@@ -277,13 +272,7 @@ func detailsAgent(details string) string {
 	if !strings.Contains(details, name) {
 		return ""
 	}
-	var d struct {
-		Agent string `json:"User-Agent"`
-	}
-	if json.Unmarshal([]byte(details), &d) != nil {
-		return ""
-	}
-	return d.Agent
+	return readPairs(innerJSON(details), 1).get("User-Agent")
 }
 
 // clientAgent reads the agent out of Exchange's ClientInfoString:
@@ -299,61 +288,11 @@ func clientAgent(s string) string {
 	return s
 }
 
-// change is a property changed, as directory records list it.
-type change struct{ Name, NewValue, OldValue string }
-
-// modification is the same where values may be no texts, or where the record
-// lists the names alone (mailbox items).
-type modification struct{ Name, NewValue, OldValue text }
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (m *modification) UnmarshalJSON(raw []byte) error {
-	if len(raw) > 0 && raw[0] == '"' {
-		return json.Unmarshal(raw, &m.Name)
+// address is where the person was. Of a mailbox's records ClientIPAddress says
+// it; ClientIP may be the server that acted for them.
+func (r *auditRecord) address() netip.Addr {
+	if strings.EqualFold(r.Workload, "Exchange") {
+		return firstAddress(r.ClientIPAddress, r.ClientIP, r.ActorIPAddress, r.AppAccessContext.ClientIP)
 	}
-	type plain modification
-	return json.Unmarshal(raw, (*plain)(m))
-}
-
-// straighten rewrites what some exports hold in another form: lists of names
-// and values as text or object, objects and lists as JSON in a text, other
-// values as numbers or booleans. ok is false where raw is no object.
-func straighten(raw []byte) (out []byte, ok bool) {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(raw, &members) != nil {
-		return nil, false
-	}
-	for name, value := range members {
-		switch name {
-		case "Parameters", "ExtendedProperties", "OperationProperties", "DeviceProperties":
-			var p pairs
-			if json.Unmarshal(value, &p) != nil {
-				return nil, false
-			}
-			var err error
-			if members[name], err = json.Marshal([]activity.Parameter(p)); err != nil {
-				return nil, false
-			}
-		case "ModifiedProperties":
-			var list embedded[[]modification]
-			if json.Unmarshal(value, &list) != nil {
-				return nil, false
-			}
-			var err error
-			if members[name], err = json.Marshal(list.value); err != nil {
-				return nil, false
-			}
-		case "Actor", "Target", "Item", "AffectedItems", "AppAccessContext":
-			var inner embedded[json.RawMessage]
-			if json.Unmarshal(value, &inner) != nil {
-				return nil, false
-			}
-			if len(inner.value) == 0 {
-				inner.value = json.RawMessage("null")
-			}
-			members[name] = inner.value
-		}
-	}
-	out, err := json.Marshal(members)
-	return bytes.TrimSpace(out), err == nil
+	return firstAddress(r.ClientIP, r.ClientIPAddress, r.ActorIPAddress, r.AppAccessContext.ClientIP)
 }

@@ -10,191 +10,197 @@ import (
 	"github.com/cairn-itdr/cairn/internal/activity"
 )
 
-// text is a scalar that some exports write as text and others as a number or
-// a boolean; null is empty.
-type text string
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (t *text) UnmarshalJSON(raw []byte) error {
-	if len(raw) > 1 && raw[0] == '"' && bytes.IndexByte(raw, '\\') < 0 {
-		*t = text(raw[1 : len(raw)-1])
-		return nil
+// scalar writes a value as text: strings as they are, booleans as Exchange
+// writes them, whole numbers without a fraction; of a list the first that says
+// something, of an object its "value". Null, and "null", are empty.
+func scalar(raw []byte) string {
+	switch raw[0] {
+	case '"':
+		s := unquoted(raw)
+		if nothing(s) {
+			return ""
+		}
+		return s
+	case 't':
+		return "True"
+	case 'f':
+		return "False"
+	case 'n':
+		return ""
+	case '[':
+		var found string
+		eachElement(raw, func(element []byte) bool {
+			if element[0] != '[' {
+				found = scalar(element)
+			}
+			return found == ""
+		})
+		return found
+	case '{':
+		return scalarOf(raw, "value", "#text", "name")
 	}
-	s, err := flatten(raw)
-	*t = text(s)
-	return err
+	return whole(string(raw))
 }
 
-// flatten writes any JSON value as text: strings as they are, booleans as
-// Exchange writes them, objects and lists as JSON.
-func flatten(raw []byte) (string, error) {
+// scalarOf returns the first of the named members (in lower case) of an object
+// that is a scalar and says something.
+func scalarOf(raw []byte, names ...string) string {
+	var found string
+	best := len(names)
+	eachMember(raw, func(name, value []byte) bool {
+		for i := range best {
+			if len(value) > 0 && value[0] != '{' && value[0] != '[' && strings.EqualFold(string(name), names[i]) {
+				if s := scalar(value); s != "" {
+					found, best = s, i
+				}
+				break
+			}
+		}
+		return best > 0
+	})
+	return found
+}
+
+// scalars is scalar, with all values of a list.
+func scalars(raw []byte) string {
+	if raw[0] != '[' {
+		return scalar(raw)
+	}
+	var all []string
+	eachElement(raw, func(element []byte) bool {
+		all = append(all, scalar(element))
+		return true
+	})
+	return strings.Join(all, ", ")
+}
+
+// instant is scalar for a moment. PowerShell writes one as an object whose
+// value is exact and whose DateTime is for people.
+func instant(raw []byte) string {
+	switch raw[0] {
+	case '{':
+		return scalarOf(raw, "value", "$date", "datetime", "date", "utcdatetime")
+	case '"':
+		if s := unquoted(raw); strings.HasPrefix(s, "{") && json.Valid([]byte(s)) {
+			return scalarOf([]byte(s), "value", "$date", "datetime", "date", "utcdatetime")
+		}
+	}
+	return scalar(raw)
+}
+
+// flag reads a boolean; ok is false where the value says neither.
+func flag(raw []byte) (yes, ok bool) {
+	switch strings.ToLower(scalar(raw)) {
+	case "true", "1", "yes", "$true":
+		return true, true
+	case "false", "0", "no", "$false":
+		return false, true
+	}
+	return false, false
+}
+
+func yes(b *bool) bool { return b != nil && *b }
+
+// nothing says whether a text stands for no value: a null that became a text,
+// or the name of a type in place of what ConvertTo-Json cut off.
+func nothing(s string) bool {
+	switch {
+	case s == "", len(s) == 4 && strings.EqualFold(s, "null"), len(s) == 6 && strings.EqualFold(s, "<null>"):
+		return true
+	case strings.HasPrefix(s, "System."):
+		return strings.HasSuffix(s, "[]") || strings.HasSuffix(s, "Object") || strings.HasSuffix(s, "Hashtable") || strings.HasPrefix(s, "System.Collections.")
+	}
+	return strings.HasPrefix(s, "Microsoft.Graph.PowerShell.Models.") || strings.HasPrefix(s, "Microsoft.Open.MSGraph.Model.")
+}
+
+// whole drops the fraction of a number that has none: 15.0.
+func whole(s string) string {
+	if n, zeros, ok := strings.Cut(s, "."); ok && n != "" && strings.Trim(zeros, "0") == "" && strings.Trim(n, "-0123456789") == "" {
+		return n
+	}
+	return s
+}
+
+// number reads an error number; ok is false where there is none.
+func number(s string) (n int, ok bool) {
+	n, err := strconv.Atoi(whole(strings.TrimSpace(s)))
+	if err != nil || n < 0 {
+		return 0, false
+	}
+	return n, true
+}
+
+// unquoted returns what a JSON string holds.
+func unquoted(raw []byte) string {
+	if len(raw) > 1 && bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1])
+	}
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return ""
+	}
+	return s
+}
+
+// flatten writes any JSON value as text: objects and lists as JSON, and null as
+// nothing.
+func flatten(raw []byte) string {
 	switch raw = bytes.TrimSpace(raw); {
 	case len(raw) == 0, string(raw) == "null":
-		return "", nil
+		return ""
 	case string(raw) == "true":
-		return "True", nil
-	case string(raw) == "false":
-		return "False", nil
-	case raw[0] == '"':
-		var s string
-		err := json.Unmarshal(raw, &s)
-		return s, err
-	}
-	return string(raw), nil
-}
-
-// embedded is a value that some exports write as JSON in a string.
-type embedded[T any] struct{ value T }
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (e *embedded[T]) UnmarshalJSON(raw []byte) error {
-	if len(raw) > 0 && raw[0] == '"' {
-		var s string
-		if err := json.Unmarshal(raw, &s); err != nil {
-			return err
-		}
-		if s = strings.TrimSpace(s); s == "" {
-			return nil
-		}
-		raw = []byte(s)
-	}
-	return json.Unmarshal(raw, &e.value)
-}
-
-// pairs is a list of names and values in any of the ways records hold one: a
-// list of objects, the same as JSON in a string, an object, a command line.
-type pairs []activity.Parameter
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (p *pairs) UnmarshalJSON(raw []byte) error {
-	raw = bytes.TrimSpace(raw)
-	switch {
-	case len(raw) == 0 || string(raw) == "null":
-		return nil
-	case raw[0] == '{':
-		var err error
-		eachMember(raw, func(name, value []byte) bool {
-			var v string
-			if v, err = flatten(value); err == nil {
-				*p = append(*p, activity.Parameter{Name: string(name), Value: v})
-			}
-			return err == nil
-		})
-		return err
-	case raw[0] == '"':
-		var s string
-		if err := json.Unmarshal(raw, &s); err != nil {
-			return err
-		}
-		inner := strings.TrimSpace(s)
-		if (strings.HasPrefix(inner, "[") || strings.HasPrefix(inner, "{")) && json.Valid([]byte(inner)) {
-			return p.UnmarshalJSON([]byte(inner))
-		}
-		*p = append(*p, commandLine(s)...)
-		return nil
-	}
-	var list []struct {
-		Name  text `json:"Name"`
-		Key   text `json:"key"` // Graph's additionalDetails
-		Value text `json:"Value"`
-	}
-	if err := json.Unmarshal(raw, &list); err != nil {
-		return err
-	}
-	for _, item := range list {
-		if item.Name == "" {
-			item.Name = item.Key
-		}
-		*p = append(*p, activity.Parameter{Name: string(item.Name), Value: string(item.Value)})
-	}
-	return nil
-}
-
-// get returns the value of the named pair, "" where there is none.
-func (p pairs) get(name string) string {
-	for i := range p {
-		if strings.EqualFold(p[i].Name, name) {
-			return p[i].Value
-		}
-	}
-	return ""
-}
-
-// commandLine reads the arguments of a cmdlet: -Name value -Name "quoted
-// value" -Switch -Switch:$true. Values lose the quotation marks around them.
-func commandLine(s string) []activity.Parameter {
-	var (
-		out   []activity.Parameter
-		quote byte
-		depth int
-		start = -1 // where the present argument's name begins
-	)
-	flush := func(end int) {
-		if start < 0 {
-			return
-		}
-		name, value := s[start:end], ""
-		if i := strings.IndexAny(name, " \t:"); i >= 0 {
-			name, value = name[:i], strings.TrimSpace(name[i+1:])
-		}
-		if value == "" { // a switch; an empty value has quotation marks
-			value = "True"
-		}
-		out = append(out, activity.Parameter{Name: name, Value: unquote(value)})
-	}
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		switch {
-		case c == '`' && quote == '"':
-			i++ // PowerShell's escape
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case c == '"' || c == '\'':
-			quote = c
-		case c == '(' || c == '{':
-			depth++
-		case (c == ')' || c == '}') && depth > 0:
-			depth--
-		case c == '-' && depth == 0 && (i == 0 || s[i-1] == ' ' || s[i-1] == '\t') && i+1 < len(s) && letter(s[i+1]):
-			flush(i)
-			start = i + 1
-		}
-	}
-	flush(len(s))
-	return out
-}
-
-func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
-
-func unquote(s string) string {
-	switch {
-	case strings.EqualFold(s, "$true"):
 		return "True"
-	case strings.EqualFold(s, "$false"):
+	case string(raw) == "false":
 		return "False"
-	case len(s) < 2 || s[0] != s[len(s)-1] || (s[0] != '"' && s[0] != '\''):
-		return s
-	case strings.Count(s, s[:1]) == 2:
-		return s[1 : len(s)-1]
-	case strings.Count(s[1:len(s)-1], s[:1]) == 2*strings.Count(s[1:len(s)-1], s[:1]+s[:1]):
-		return strings.ReplaceAll(s[1:len(s)-1], s[:1]+s[:1], s[:1])
+	case raw[0] == '"':
+		return unquoted(raw)
 	}
-	return s // several quoted values
+	return string(raw)
 }
 
-// moment reads a time as records write it, and as old PowerShell does: /Date(1684580000000)/.
+// maxMoment is more than any time has characters.
+const maxMoment = 64
+
+// moment reads a time as records write it, as old PowerShell does
+// (/Date(1684580000000)/), and as the number of seconds, milliseconds or
+// microseconds since 1970.
 func moment(s string) (time.Time, bool) {
+	s = strings.TrimSpace(s)
+	if len(s) > maxMoment {
+		return time.Time{}, false
+	}
 	if inner, ok := strings.CutPrefix(s, "/Date("); ok {
 		inner, _, _ = strings.Cut(inner, ")")
+		inner, _, _ = strings.Cut(inner, "+") // the zone it was shown in
 		ms, err := strconv.ParseInt(inner, 10, 64)
-		if err != nil || ms < 946684800000 || ms > 253402300799999 { // years 2000 to 9999
-			return time.Time{}, false
-		}
-		return time.UnixMilli(ms).UTC(), true
+		return within(time.UnixMilli(ms), err == nil)
 	}
-	return activity.ParseTime(s)
+	if t, ok := activity.ParseTime(s); ok {
+		return t, true
+	}
+	seconds, fraction, _ := strings.Cut(s, ".")
+	n, err := strconv.ParseInt(seconds, 10, 64)
+	if err != nil {
+		return time.Time{}, false
+	}
+	switch len(seconds) {
+	case 10:
+		micros, err := strconv.ParseInt((fraction + "000000")[:6], 10, 64)
+		return within(time.Unix(n, micros*1000), err == nil && micros >= 0)
+	case 13:
+		return within(time.UnixMilli(n), true)
+	case 16:
+		return within(time.UnixMicro(n), true)
+	}
+	return time.Time{}, false
+}
+
+// within refuses what lies outside the years 2000 to 9999.
+func within(t time.Time, ok bool) (time.Time, bool) {
+	if t = t.UTC(); !ok || t.Year() < 2000 || t.Year() > 9999 {
+		return time.Time{}, false
+	}
+	return t, true
 }
 
 // identifier returns a GUID in lower case, and what is none as it stands.

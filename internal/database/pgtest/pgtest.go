@@ -36,8 +36,9 @@ const (
 	SkipVariable = "CAIRN_TEST_SKIP_POSTGRES"
 )
 
-// URL creates an empty database and returns its URL. The database is dropped,
-// whoever is still connected, when the test and its subtests are over.
+// URL creates an empty database and returns its URL, whose user owns it and is
+// no superuser: row policies bind it as they bind users of Cairn. The database
+// is dropped, whoever is still connected, when the test and its subtests are over.
 func URL(t testing.TB) string {
 	t.Helper()
 	if os.Getenv(SkipVariable) == "1" {
@@ -47,17 +48,49 @@ func URL(t testing.TB) string {
 	require.NoError(t, err)
 
 	name := "cairn_test_" + strings.ToLower(rand.Text()) // free, whoever else uses the server
-	require.NoError(t, execute(t.Context(), shared.url, "CREATE DATABASE "+name+" TEMPLATE template0"))
+	password := rand.Text()
+	require.NoError(t, execute(t.Context(), shared.url, "CREATE ROLE "+name+" LOGIN PASSWORD '"+password+"'"))
+	require.NoError(t, execute(t.Context(), shared.url, "CREATE DATABASE "+name+" OWNER "+name+" TEMPLATE template0"))
 	t.Cleanup(func() {
 		// The test's own context is over by now.
 		ctx := context.WithoutCancel(t.Context())
 		require.NoError(t, execute(ctx, shared.url, "DROP DATABASE "+name+" WITH (FORCE)"))
+		require.NoError(t, execute(ctx, shared.url, "DROP ROLE "+name))
 	})
+	return as(t, shared.url, name, password, name)
+}
 
-	database, err := url.Parse(shared.url)
+// Stranger makes a role that owns nothing in a database that URL made, with the
+// rights to read and write what is there, and returns the URL by which it
+// connects.
+func Stranger(t testing.TB, database string) string {
+	t.Helper()
+	name, password := "cairn_stranger_"+strings.ToLower(rand.Text()), rand.Text()
+	shared, err := sharedServer()
 	require.NoError(t, err)
-	database.Path = "/" + name
-	return database.String()
+	require.NoError(t, execute(t.Context(), shared.url, "CREATE ROLE "+name+" LOGIN PASSWORD '"+password+"'"))
+	u, err := url.Parse(database)
+	require.NoError(t, err)
+	admin, err := url.Parse(shared.url)
+	require.NoError(t, err)
+	admin.Path = u.Path
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		require.NoError(t, execute(ctx, admin.String(), "DROP OWNED BY "+name))
+		require.NoError(t, execute(ctx, shared.url, "DROP ROLE "+name))
+	})
+	require.NoError(t, execute(t.Context(), database, "GRANT ALL ON ALL TABLES IN SCHEMA public TO "+name))
+	require.NoError(t, execute(t.Context(), database, "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO "+name))
+	return as(t, database, name, password, strings.TrimPrefix(u.Path, "/"))
+}
+
+// as is the URL of a server's database for a user.
+func as(t testing.TB, server, user, password, database string) string {
+	t.Helper()
+	u, err := url.Parse(server)
+	require.NoError(t, err)
+	u.User, u.Path = url.UserPassword(user, password), "/"+database
+	return u.String()
 }
 
 // execute runs one statement on a connection of its own: there is no pool
