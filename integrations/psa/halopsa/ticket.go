@@ -262,7 +262,8 @@ func (a *Adapter) read(ctx context.Context, doing string, id int) (ticket, error
 	case t.Deleted && t.ID == id:
 		return ticket{}, &psa.Error{Reason: psa.ReasonNotFound, Doing: doing, Message: "the ticket was deleted"}
 	case t.ID == 0: // an empty answer: gone or hidden, HaloPSA does not say
-		return ticket{}, &psa.Error{Reason: psa.ReasonPermission, Doing: doing, Message: "HaloPSA does not show the ticket: it is gone, or the agent may not see it"}
+		const hidden = "HaloPSA does not show the ticket: it is gone, or the agent may not see it"
+		return ticket{}, &psa.Error{Reason: psa.ReasonPermission, Doing: doing, Message: hidden}
 	case t.ID != id:
 		return ticket{}, &psa.Error{Reason: psa.ReasonProtocol, Doing: doing, Message: "the answer is about another ticket", Retryable: true}
 	}

@@ -267,14 +267,14 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 			s.making.Add(1)
 			defer s.making.Add(-1)
 		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		status, out := s.handle(req)
-		return psa.Answer{Status: status, Body: out}
+		return psa.Answer{Status: status, Body: out}.Fixed()
 	})
 }
 
 func (s *Server) handle(r *request) (int, any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if r.resource == "authinfo" {
 		return s.authInfo(r)
 	}
