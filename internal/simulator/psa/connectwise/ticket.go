@@ -197,6 +197,15 @@ func (s *Server) getTicket(r *request) (int, any, http.Header) {
 	return http.StatusOK, t, nil
 }
 
+// record is the ticket as conditions see it, made anew when it has changed: of
+// many thousands every list asks for each.
+func (t *ticket) record() record {
+	if t.seen == nil {
+		t.seen = psa.AsRecord(t)
+	}
+	return t.seen
+}
+
 func (s *Server) records(conditions string) []record {
 	ids := s.order
 	// An index over externalXRef, as the vendor's has: tests ask for it much.
@@ -207,7 +216,7 @@ func (s *Server) records(conditions string) []record {
 	out := make([]record, 0, len(ids))
 	for _, id := range ids {
 		if t, ok := s.tickets[id]; ok {
-			out = append(out, psa.AsRecord(t))
+			out = append(out, t.record())
 		}
 	}
 	return out
