@@ -197,7 +197,7 @@ type Right struct {
 	Optional bool
 }
 
-// Company is one of the MSP's customers, as the PSA calls them.
+// Company is whom the MSP works for, as the PSA calls them.
 type Company struct {
 	ID         string
 	Name       string

@@ -117,7 +117,7 @@ func TestWhoWroteWhat(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, s.Note(id, "a person", simulator.Technician))
 	require.NoError(t, s.Rule(id, "a rule"))
-	require.NoError(t, s.Reply(id, "a customer"))
+	require.NoError(t, s.Reply(id, "a contact"))
 	_, err = a.AddNote(t.Context(), made.ID, psa.NewNote{Text: "we", Internal: true})
 	require.NoError(t, err)
 	all, err := a.Notes(t.Context(), made.ID)
@@ -127,7 +127,7 @@ func TestWhoWroteWhat(t *testing.T) {
 		kinds[n.Text] = n.By.Kind
 	}
 	require.Equal(t, map[string]psa.AuthorKind{
-		"a person": psa.AuthorStaff, "a rule": psa.AuthorSystem, "a customer": psa.AuthorContact, "we": psa.AuthorOurs,
+		"a person": psa.AuthorStaff, "a rule": psa.AuthorSystem, "a contact": psa.AuthorContact, "we": psa.AuthorOurs,
 	}, kinds)
 }
 
