@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/cairn-itdr/cairn/integrations/psa"
 	"github.com/cairn-itdr/cairn/integrations/psa/wire"
@@ -271,31 +270,4 @@ func (a *Adapter) ReadTickets(ctx context.Context, ids []string) ([]psa.Ticket, 
 		all = append(all, slices.DeleteFunc(rows, func(t ticket) bool { return !slices.Contains(numbers, t.ID) })...)
 	}
 	return a.all(ctx, all)
-}
-
-// ChangedTickets returns the tickets of a queue that changed since: something
-// happened to them, or a field of theirs was set.
-func (a *Adapter) ChangedTickets(ctx context.Context, queue string, since time.Time) ([]psa.Ticket, error) {
-	const doing = "list changed tickets"
-	where := []filter{{Op: "or", Items: []filter{
-		{Op: "gte", Field: "lastActivityDate", Value: stamp(since)},
-		{Op: "gte", Field: "lastTrackedModificationDateTime", Value: stamp(since)},
-	}}}
-	if queue != "" {
-		n, err := wire.Number(doing, string(psa.SettingBoard), queue)
-		if err != nil {
-			return nil, err
-		}
-		where = append(where, eq("queueID", n))
-	}
-	rows, err := queried[ticket](ctx, a, doing, "Tickets", query{Fields: ticketFields, Filter: where})
-	if err != nil {
-		return nil, err
-	}
-	out, err := a.all(ctx, rows)
-	out = slices.DeleteFunc(out, func(t psa.Ticket) bool {
-		return t.ChangedAt.Before(since.Truncate(time.Millisecond)) || queue != "" && t.Settings[psa.SettingBoard].ID != queue
-	})
-	slices.SortStableFunc(out, func(x, y psa.Ticket) int { return x.ChangedAt.Compare(y.ChangedAt) })
-	return out, err
 }

@@ -213,6 +213,15 @@ func (s *Server) records(conditions string) []record {
 		reference, _, _ := strings.Cut(rest, `"`)
 		ids = s.byXRef[strings.ToLower(reference)]
 	}
+	if list, ok := strings.CutPrefix(conditions, "id in ("); ok && !strings.Contains(conditions, " or ") { // as an index over ids
+		list, _, _ = strings.Cut(list, ")")
+		ids = nil
+		for one := range strings.SplitSeq(list, ",") {
+			if id, err := strconv.Atoi(strings.TrimSpace(one)); err == nil {
+				ids = append(ids, id)
+			}
+		}
+	}
 	out := make([]record, 0, len(ids))
 	for _, id := range ids {
 		if t, ok := s.tickets[id]; ok {
