@@ -66,8 +66,8 @@ type Instance struct {
 // what can be set on it.
 type Directory interface {
 	// Companies lists companies whose name holds the text, all where it is
-	// empty, in the order of their names; after is where the page before ended
-	// ("" for the first), next where this one did ("" at the end).
+	// empty, in an order that stays; after is where the page before ended ("" for
+	// the first), next where this one did ("" at the end).
 	Companies(ctx context.Context, text, after string) (page []Company, next string, err error)
 	// Company returns the company with this id. ReasonNotFound where there is none.
 	Company(ctx context.Context, id string) (Company, error)
@@ -197,7 +197,7 @@ type Right struct {
 	Optional bool
 }
 
-// Company is one of the MSP's customers, as the PSA calls them.
+// Company is whom the MSP works for, as the PSA calls them.
 type Company struct {
 	ID         string
 	Name       string

@@ -3,7 +3,7 @@
 //
 // Every vendor's folder has the same files: adapter.go (what it takes and what
 // it is), call.go (one call, its errors, pages), verify.go (rights), company.go,
-// choice.go (what can be chosen), ticket.go, note.go, author.go (who did
+// choice.go (what can be chosen), ticket.go, change.go, note.go, author.go (who did
 // something) and callback.go.
 package connectwise
 

@@ -145,6 +145,26 @@ func TestPrivateClientID(t *testing.T) {
 	require.Contains(t, e.Message, "clientId")
 }
 
+// Some instances refuse good keys at system/info alone: that proves nothing.
+func TestRefusalThatProvesNothing(t *testing.T) {
+	t.Parallel()
+	s, a := instance(t)
+	s.SetFaults(simulator.Fault{Resource: "system/info", Status: http.StatusUnauthorized, Times: 1})
+	_, err := a.Verify(t.Context())
+	require.NoError(t, err)
+}
+
+// A clientId that is missing, or a wrong host, is answered in words or HTML.
+func TestAnswersThatAreNoJSON(t *testing.T) {
+	t.Parallel()
+	s, a := instance(t)
+	s.SetFaults(simulator.Fault{Resource: "service/boards", Status: http.StatusBadRequest, HTML: true})
+	_, err := a.Choices(t.Context(), psa.SettingBoard, "")
+	e := reason(t, err)
+	require.Equal(t, psa.ReasonInvalid, e.Reason)
+	require.Contains(t, e.Message, "cloudflare")
+}
+
 func TestMissingRightsAreNamed(t *testing.T) {
 	t.Parallel()
 	s, a := instance(t)

@@ -25,7 +25,9 @@ var needs = []struct {
 		"System, Table Setup: Inquire All, at least for Company Status"}},
 	{"system/callbacks", psa.Right{Name: "Register callbacks, so that changes show at once", Grant: role +
 		"System, Table Setup: Add All, Edit All, Delete All, Inquire All", Optional: true}},
-	{"system/info/members", psa.Right{Name: "Read members, to tell staff from customers and rules", Grant: role +
+	{"time/entries", psa.Right{Name: "Read time entries, where technicians answer", Grant: role +
+		"Time & Expense, Time Entry: Inquire All", Optional: true}},
+	{"system/info/members", psa.Right{Name: "Read members, to tell staff from contacts and rules", Grant: role +
 		"System, Member Maintenance: Inquire All", Optional: true}},
 	{"system/userDefinedFields", psa.Right{Name: "Read which custom fields are required", Grant: role +
 		"System, Custom Fields: Inquire All", Optional: true}},

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,18 +46,24 @@ func TestReadCallback(t *testing.T) {
 	_, a := instance(t)
 	r := http.Request{Header: http.Header{}}
 	r.SetBasicAuth("cairn", secret)
-	for body, want := range map[string][]string{
-		`{"id":"b0c5","event":"x","object_id":"12","timestamp":"y"}`:                {"12"},
-		`[{"ticket":{"id":12,"agent_id":3}},{"ticket_id":13},{"ticket":{"id":12}}]`: {"12", "13"},
-		`{"events":[{"action":{"ticket_id":14,"id":2}}]}`:                           {"14"},
-		`{"id":99,"agent_id":3}`: nil,
-		`{"ticket":{"id":-1},"object_id":1.5,"ticket_id":"1 or 1=1"}`:                    nil,
-		`{"data":{"data":{"data":{"data":{"data":{"data":{"data":{"ticket_id":1}}}}}}}}`: nil,
+	for _, c := range []struct {
+		body string
+		want []string
+	}{
+		{`{"id":"b0c5","event":"x","object_id":"12","timestamp":"y"}`, []string{"12"}},
+		{`[{"ticket":{"id":12,"agent_id":3}},{"ticket_id":13},{"ticket":{"id":12}}]`, []string{"12", "13"}},
+		{`{"events":[{"action":{"ticket_id":14,"id":2}}]}`, []string{"14"}},
+		{`{"id":99,"agent_id":3}`, nil},
+		{`{"ticket":{"id":-1},"object_id":1.5,"ticket_id":"1 or 1=1"}`, nil},
 	} {
-		called, err := a.ReadCallback(t.Context(), psa.CallbackCall{Header: r.Header, Body: []byte(body), Secret: secret})
+		called, err := a.ReadCallback(t.Context(), psa.CallbackCall{Header: r.Header, Body: []byte(c.body), Secret: secret})
 		require.NoError(t, err)
-		require.Equal(t, want, called.TicketIDs, body)
+		require.Equal(t, c.want, called.TicketIDs, c.body)
 	}
+	deep := strings.Repeat(`{"data":`, 8) + `{"ticket_id":1}` + strings.Repeat("}", 8)
+	called, err := a.ReadCallback(t.Context(), psa.CallbackCall{Header: r.Header, Body: []byte(deep), Secret: secret})
+	require.NoError(t, err)
+	require.Empty(t, called.TicketIDs)
 	for _, wrong := range []psa.CallbackCall{
 		{Header: r.Header, Body: []byte("{}"), Secret: "another"}, {Header: r.Header, Body: []byte("{}")}, {Body: []byte("{}"), Secret: secret},
 	} {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,10 +93,10 @@ func TestTokensAreRenewed(t *testing.T) {
 		return now
 	}
 	s := simulated.New(simulated.Config{Now: clock, TokenLife: 10 * time.Minute})
-	tokens := 0
+	var tokens atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/auth/token" {
-			tokens++
+			tokens.Add(1)
 		}
 		s.ServeHTTP(w, r)
 	}))
@@ -107,15 +108,15 @@ func TestTokensAreRenewed(t *testing.T) {
 	}
 	ask()
 	ask()
-	require.Equal(t, 1, tokens)
+	require.EqualValues(t, 1, tokens.Load())
 	mu.Lock()
 	now = now.Add(9*time.Minute + 30*time.Second)
 	mu.Unlock()
 	ask()
-	require.Equal(t, 2, tokens, "before the end")
+	require.EqualValues(t, 2, tokens.Load(), "before the end")
 	s.EndTokens()
 	ask()
-	require.Equal(t, 3, tokens, "once more after it was refused")
+	require.EqualValues(t, 3, tokens.Load(), "once more after it was refused")
 	s.SetClientSecret("another")
 	_, err := a.Choices(t.Context(), psa.SettingType, "")
 	require.Equal(t, psa.ReasonCredentials, reason(t, err).Reason)

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/cairn-itdr/cairn/integrations/psa"
 	"github.com/cairn-itdr/cairn/integrations/psa/wire"
@@ -262,7 +261,8 @@ func (a *Adapter) read(ctx context.Context, doing string, id int) (ticket, error
 	case t.Deleted && t.ID == id:
 		return ticket{}, &psa.Error{Reason: psa.ReasonNotFound, Doing: doing, Message: "the ticket was deleted"}
 	case t.ID == 0: // an empty answer: gone or hidden, HaloPSA does not say
-		return ticket{}, &psa.Error{Reason: psa.ReasonPermission, Doing: doing, Message: "HaloPSA does not show the ticket: it is gone, or the agent may not see it"}
+		const hidden = "HaloPSA does not show the ticket: it is gone, or the agent may not see it"
+		return ticket{}, &psa.Error{Reason: psa.ReasonPermission, Doing: doing, Message: hidden}
 	case t.ID != id:
 		return ticket{}, &psa.Error{Reason: psa.ReasonProtocol, Doing: doing, Message: "the answer is about another ticket", Retryable: true}
 	}
@@ -357,32 +357,4 @@ func (a *Adapter) ReadTickets(ctx context.Context, ids []string) ([]psa.Ticket, 
 	}
 	all = slices.DeleteFunc(all, func(t ticket) bool { return t.Deleted })
 	return a.all(ctx, all)
-}
-
-// ChangedTickets returns the tickets of a team that changed since, newest first
-// from the API: where the time is not heard, the first page that is older ends it.
-func (a *Adapter) ChangedTickets(ctx context.Context, team string, since time.Time) ([]psa.Ticket, error) {
-	const doing = "list changed tickets"
-	old := func(t ticket) bool {
-		at := when(t.LastUpdate)
-		if action := when(t.LastAction); action.After(at) {
-			at = action
-		}
-		return at.Before(since)
-	}
-	rows, err := pages[ticket](ctx, a, call{doing: doing, resource: "Tickets", query: url.Values{
-		"lastupdatefromdate": {since.UTC().Format("2006-01-02T15:04:05")}, "order": {"last_update"}, "orderdesc": {"true"},
-	}}, func(rows []ticket) bool { return len(rows) > 0 && old(rows[len(rows)-1]) })
-	if err != nil {
-		return nil, err
-	}
-	seen := map[int]bool{} // a ticket that changes meanwhile moves to another page
-	rows = slices.DeleteFunc(rows, func(t ticket) bool {
-		drop := old(t) || t.Deleted || team != "" && t.Team != team || seen[t.ID]
-		seen[t.ID] = true
-		return drop
-	})
-	out, err := a.all(ctx, rows)
-	slices.SortStableFunc(out, func(x, y psa.Ticket) int { return x.ChangedAt.Compare(y.ChangedAt) })
-	return out, err
 }

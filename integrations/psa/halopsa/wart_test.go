@@ -1,6 +1,9 @@
 package halopsa_test
 
 import (
+	"errors"
+	"fmt"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -119,9 +122,8 @@ func TestStaleReads(t *testing.T) {
 	}
 }
 
-// Two processes may make tickets at once; one of them is answered with the
-// other's ticket, and must not take it for its own.
-func TestRacingForANumber(t *testing.T) {
+// An adapter makes one ticket at a time.
+func TestOneAtATime(t *testing.T) {
 	t.Parallel()
 	s, a := instance(t)
 	s.Behave(func(b *simulated.Behaviour) { b.Racing = true })
@@ -141,6 +143,35 @@ func TestRacingForANumber(t *testing.T) {
 	}
 	together.Wait()
 	require.Len(t, s.Tickets(), 20)
+}
+
+// Two processes may make tickets at once; one of them may be answered with the
+// other's ticket, and must not take it for its own.
+func TestRacingForANumber(t *testing.T) {
+	t.Parallel()
+	s := simulated.New(simulated.Config{})
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	s.Behave(func(b *simulated.Behaviour) { b.Racing = true })
+	create(t, open(t, fields(server.URL), time.Now), newTicket("first"))
+	var together sync.WaitGroup
+	for process := range 4 {
+		a := open(t, fields(server.URL), time.Now)
+		together.Go(func() {
+			for i := range 25 {
+				in := newTicket(fmt.Sprintf("%d-%d", process, i))
+				made, err := a.CreateTicket(t.Context(), in)
+				e, unclear := errors.AsType[*psa.Error](err)
+				switch {
+				case err == nil && made.Reference != in.Reference:
+					t.Error("another's ticket")
+				case err != nil && (!unclear || !e.MaybeDone):
+					t.Error("it is not clear what was done: ", err)
+				}
+			}
+		})
+	}
+	together.Wait()
 }
 
 func TestFilterThatIsNotHeard(t *testing.T) {

@@ -131,7 +131,7 @@ func (c *contract) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), failing{err}))
 	}
-	if err != nil || !strings.Contains(resp.Header.Get("Content-Type"), "json") {
+	if err != nil || len(body) == 0 || !strings.Contains(resp.Header.Get("Content-Type"), "json") {
 		return resp, nil //nolint:nilerr // the caller meets the error where it stood: in the body
 	}
 	output := &openapi3filter.ResponseValidationInput{

@@ -151,7 +151,7 @@ func (s *suite) fails(t *testing.T, err error) *psa.Error {
 }
 
 // fresh is a reference no ticket has.
-func fresh() string { return fmt.Sprintf("psatest-%x", rand.Uint64()) }
+func fresh() string { return fmt.Sprintf("psatest-%016x", rand.Uint64()) }
 
 // settings are the required ones of a ticket: of each the first choice that is
 // active, does not close, and has choices of what depends on it.

@@ -16,25 +16,39 @@ func Read(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 	return body, err == nil
 }
 
+// Fixed is an answer as it stands now: what is written while others change the
+// records it tells of must be fixed under the lock that keeps them.
+func (a Answer) Fixed() Answer {
+	switch a.Body.(type) {
+	case string, []byte:
+		return a
+	}
+	if a.Status == http.StatusNoContent {
+		a.Body = []byte(nil)
+		return a
+	}
+	raw, err := json.Marshal(a.Body)
+	if err != nil {
+		panic(err) // a type of the simulator that can't be written
+	}
+	a.Body = raw
+	return a
+}
+
 // Write sends an answer.
 func Write(w http.ResponseWriter, a Answer) {
 	maps.Copy(w.Header(), a.Header)
 	kind := "application/json; charset=utf-8"
 	var raw []byte
-	switch body := a.Body.(type) {
+	switch body := a.Fixed().Body.(type) {
 	case string:
 		kind, raw = "text/html; charset=utf-8", []byte(body)
 	case []byte:
 		raw = body
-	default:
-		if a.Status == http.StatusNoContent {
-			w.WriteHeader(a.Status)
-			return
-		}
-		var err error
-		if raw, err = json.Marshal(body); err != nil {
-			panic(err) // a type of the simulator that can't be written
-		}
+	}
+	if a.Status == http.StatusNoContent {
+		w.WriteHeader(a.Status)
+		return
 	}
 	if w.Header().Get("Content-Type") == "" {
 		w.Header().Set("Content-Type", kind)

@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,7 +18,17 @@ import (
 )
 
 // one is an instance of a single ticket.
-type one struct{ did []string }
+type one struct {
+	mu  sync.Mutex
+	did []string
+}
+
+func (o *one) note(what string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.did = append(o.did, what)
+	return nil
+}
 
 func (o *one) Tickets() []psa.Ticket {
 	return []psa.Ticket{{
@@ -24,14 +36,11 @@ func (o *one) Tickets() []psa.Ticket {
 		Notes: []psa.Note{{Text: "</pre><script>alert(3)</script>", By: "<b>x</b>"}},
 	}}
 }
-func (o *one) Close(int, string) error          { o.did = append(o.did, "close"); return nil }
-func (o *one) SetStatus(int, int, string) error { o.did = append(o.did, "status"); return nil }
-func (o *one) Note(_ int, text, who string) error {
-	o.did = append(o.did, who+": "+text)
-	return nil
-}
-func (o *one) Merge(int, int, string) error { return errors.New("no such ticket") }
-func (o *one) Delete(int, string) error     { o.did = append(o.did, "delete"); return nil }
+func (o *one) Close(int, string) error            { return o.note("close") }
+func (o *one) SetStatus(int, int, string) error   { return o.note("status") }
+func (o *one) Note(_ int, text, who string) error { return o.note(who + ": " + text) }
+func (o *one) Merge(int, int, string) error       { return errors.New("no such ticket") }
+func (o *one) Delete(int, string) error           { return o.note("delete") }
 
 func TestPage(t *testing.T) {
 	t.Parallel()
@@ -79,15 +88,18 @@ func TestPage(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, post("/_simulator/tickets/7/merge", "same-origin", url.Values{"into": {"9"}}))
 	require.Equal(t, http.StatusBadRequest, post("/_simulator/tickets/7/explode", "same-origin", nil))
 	require.Equal(t, http.StatusForbidden, post("/_simulator/tickets/7/delete", "cross-site", nil))
+	people.mu.Lock()
+	defer people.mu.Unlock()
 	require.Equal(t, []string{"technician: seen", "close"}, people.did)
 }
 
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	faults, done := psa.NewFaults(1), 0
+	faults := psa.NewFaults(1)
+	var done atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		faults.Serve(w, r, strings.TrimPrefix(r.URL.Path, "/"), func(int) any { return "refused" }, func() psa.Answer {
-			done++
+			done.Add(1)
 			return psa.Answer{Status: http.StatusOK, Body: "done"}
 		})
 	}))
@@ -105,7 +117,7 @@ func TestFaults(t *testing.T) {
 	faults.Set(psa.Fault{Method: http.MethodPost, Resource: "tickets/*/notes", Drop: true, AfterCommit: true, Times: 1})
 	_, _, err := call(http.MethodPost, "/tickets/12/notes")
 	require.Error(t, err)
-	require.Equal(t, 1, done, "it was done all the same")
+	require.EqualValues(t, 1, done.Load(), "it was done all the same")
 	status, _, err := call(http.MethodPost, "/tickets/12/notes")
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, status, "once was enough")
@@ -115,12 +127,12 @@ func TestFaults(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusTooManyRequests, status)
 	require.Equal(t, "7", header.Get("Retry-After"))
-	require.Equal(t, 2, done)
+	require.EqualValues(t, 2, done.Load())
 	faults.Set(psa.Fault{Pass: true, Delay: time.Millisecond})
 	status, _, err = call(http.MethodGet, "/tickets")
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, status)
-	require.Equal(t, 3, done)
+	require.EqualValues(t, 3, done.Load())
 }
 
 func TestClock(t *testing.T) {

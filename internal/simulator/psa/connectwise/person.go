@@ -58,7 +58,7 @@ func (s *Server) Note(id int, text, who string) error {
 	return nil
 }
 
-// Work has a technician enter working time, with a text for the customer.
+// Work has a technician enter working time, with a text that the company sees.
 func (s *Server) Work(id int, text, who string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

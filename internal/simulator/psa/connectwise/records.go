@@ -83,6 +83,7 @@ type ticket struct {
 	notes   []*note
 	times   []*timeEntry
 	updated time.Time
+	seen    record // see record
 }
 
 // timeEntry is working time on a ticket; what it says stands among the notes.
@@ -277,6 +278,6 @@ func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 // touch notes that a ticket changed, and calls back.
 func (s *Server) touch(t *ticket, by, action string) {
 	t.updated = s.cfg.Now().UTC().Truncate(time.Second)
-	t.Info["lastUpdated"], t.Info["updatedBy"] = stamp(t.updated), by
+	t.Info["lastUpdated"], t.Info["updatedBy"], t.seen = stamp(t.updated), by, nil
 	s.call(t, by, action)
 }

@@ -257,14 +257,14 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 		return problem{Code: http.StatusText(status), Message: "The server could not answer."}
 	}
 	s.faults.Serve(w, r, req.resource, refuse, func() psa.Answer {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		status, out, header := s.handle(req)
-		return psa.Answer{Status: status, Header: header, Body: out}
+		return psa.Answer{Status: status, Header: header, Body: out}.Fixed()
 	})
 }
 
 func (s *Server) handle(r *request) (int, any, http.Header) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	general := "v4_6_release/" // the entry point that every instance has
 	if asked := r.PathValue("codebase") + "/"; asked != s.codebase && asked != general {
 		return http.StatusNotFound, "<html><body>404 - File or directory not found.</body></html>", nil

@@ -15,10 +15,6 @@ func (s *Server) whoAmI(*request) (int, any) { return http.StatusOK, agents[2] }
 
 func (s *Server) listAgents(*request) (int, any) { return http.StatusOK, agents }
 
-func (s *Server) listNothing(*request) (int, any) {
-	return http.StatusOK, map[string]any{"record_count": 0, "invoices": []any{}}
-}
-
 func (s *Server) listTeams(*request) (int, any) { return http.StatusOK, s.teams }
 
 func (s *Server) listTypes(r *request) (int, any) {

@@ -223,30 +223,29 @@ type handler func(r *request) (status int, body any)
 // routes are what the API offers; "*" stands for an id.
 func (s *Server) routes() map[string]handler {
 	return map[string]handler{
-		"GET agent/me":         s.whoAmI,
-		"GET agent":            s.listAgents,
-		"GET tickets":          s.listTickets,
-		"POST tickets":         s.writeTickets,
-		"GET tickets/*":        s.getTicket,
-		"DELETE tickets/*":     s.deleteTicket,
-		"GET actions":          s.listActions,
-		"POST actions":         s.writeActions,
-		"GET client":           s.listClients,
-		"GET client/*":         s.getClient,
-		"GET tickettype":       s.listTypes,
-		"GET tickettype/*":     s.getType,
-		"GET workflow/*":       s.getWorkflow,
-		"GET status":           s.listStatuses,
-		"GET priority":         s.listPriorities,
-		"GET category":         s.listCategories,
-		"GET team":             s.listTeams,
-		"GET outcome":          s.listOutcomes,
-		"GET externallink":     s.listLinks,
-		"GET webhook":          s.listWebhooks,
-		"POST webhook":         s.writeWebhooks,
-		"DELETE webhook/{id}":  s.deleteWebhook,
-		"GET webhookevent":     s.listWebhookEvents,
-		"GET recurringinvoice": s.listNothing,
+		"GET agent/me":        s.whoAmI,
+		"GET agent":           s.listAgents,
+		"GET tickets":         s.listTickets,
+		"POST tickets":        s.writeTickets,
+		"GET tickets/*":       s.getTicket,
+		"DELETE tickets/*":    s.deleteTicket,
+		"GET actions":         s.listActions,
+		"POST actions":        s.writeActions,
+		"GET client":          s.listClients,
+		"GET client/*":        s.getClient,
+		"GET tickettype":      s.listTypes,
+		"GET tickettype/*":    s.getType,
+		"GET workflow/*":      s.getWorkflow,
+		"GET status":          s.listStatuses,
+		"GET priority":        s.listPriorities,
+		"GET category":        s.listCategories,
+		"GET team":            s.listTeams,
+		"GET outcome":         s.listOutcomes,
+		"GET externallink":    s.listLinks,
+		"GET webhook":         s.listWebhooks,
+		"POST webhook":        s.writeWebhooks,
+		"DELETE webhook/{id}": s.deleteWebhook,
+		"GET webhookevent":    s.listWebhookEvents,
 	}
 }
 
@@ -267,14 +266,14 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 			s.making.Add(1)
 			defer s.making.Add(-1)
 		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		status, out := s.handle(req)
-		return psa.Answer{Status: status, Body: out}
+		return psa.Answer{Status: status, Body: out}.Fixed()
 	})
 }
 
 func (s *Server) handle(r *request) (int, any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if r.resource == "authinfo" {
 		return s.authInfo(r)
 	}
