@@ -36,6 +36,10 @@ test: ## run the tests on SQLite and PostgreSQL (found, or installed where apt-g
 race: ## the same with the race detector (needs a C compiler)
 	CGO_ENABLED=1 scripts/with-postgres.sh --install go test -race $(PACKAGES)
 
+.PHONY: chaos
+chaos: ## everything goes wrong at once: 10,000 incidents become tickets (CAIRN_CHAOS says how many; make test does 150)
+	CAIRN_CHAOS=$${CAIRN_CHAOS:-10000} scripts/with-postgres.sh --install go test -v -timeout 3h -run TestChaos ./internal/ticketing
+
 .PHONY: lint
 lint: ## check style and house rules (.golangci.yml)
 	$(LINT) run $(PACKAGES)

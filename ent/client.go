@@ -35,7 +35,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/tenant"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 	"github.com/cairn-itdr/cairn/ent/ticketevent"
-	"github.com/cairn-itdr/cairn/ent/ticketnote"
+	"github.com/cairn-itdr/cairn/ent/ticketstep"
 
 	stdsql "database/sql"
 )
@@ -85,8 +85,8 @@ type Client struct {
 	Ticket *TicketClient
 	// TicketEvent is the client for interacting with the TicketEvent builders.
 	TicketEvent *TicketEventClient
-	// TicketNote is the client for interacting with the TicketNote builders.
-	TicketNote *TicketNoteClient
+	// TicketStep is the client for interacting with the TicketStep builders.
+	TicketStep *TicketStepClient
 }
 
 // NewClient creates a new client configured with the given options.
@@ -118,7 +118,7 @@ func (c *Client) init() {
 	c.Tenant = NewTenantClient(c.config)
 	c.Ticket = NewTicketClient(c.config)
 	c.TicketEvent = NewTicketEventClient(c.config)
-	c.TicketNote = NewTicketNoteClient(c.config)
+	c.TicketStep = NewTicketStepClient(c.config)
 }
 
 type (
@@ -231,7 +231,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Tenant:         NewTenantClient(cfg),
 		Ticket:         NewTicketClient(cfg),
 		TicketEvent:    NewTicketEventClient(cfg),
-		TicketNote:     NewTicketNoteClient(cfg),
+		TicketStep:     NewTicketStepClient(cfg),
 	}, nil
 }
 
@@ -271,7 +271,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Tenant:         NewTenantClient(cfg),
 		Ticket:         NewTicketClient(cfg),
 		TicketEvent:    NewTicketEventClient(cfg),
-		TicketNote:     NewTicketNoteClient(cfg),
+		TicketStep:     NewTicketStepClient(cfg),
 	}, nil
 }
 
@@ -304,7 +304,7 @@ func (c *Client) Use(hooks ...Hook) {
 		c.APIKey, c.Account, c.Assignment, c.AuditEntry, c.AuditSeal, c.CompanyMapping,
 		c.FailedAttack, c.Finding, c.IdempotencyKey, c.Incident, c.IncidentEvent,
 		c.Invitation, c.Member, c.Organization, c.PSAConnection, c.Session,
-		c.SignInLink, c.Tenant, c.Ticket, c.TicketEvent, c.TicketNote,
+		c.SignInLink, c.Tenant, c.Ticket, c.TicketEvent, c.TicketStep,
 	} {
 		n.Use(hooks...)
 	}
@@ -317,7 +317,7 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 		c.APIKey, c.Account, c.Assignment, c.AuditEntry, c.AuditSeal, c.CompanyMapping,
 		c.FailedAttack, c.Finding, c.IdempotencyKey, c.Incident, c.IncidentEvent,
 		c.Invitation, c.Member, c.Organization, c.PSAConnection, c.Session,
-		c.SignInLink, c.Tenant, c.Ticket, c.TicketEvent, c.TicketNote,
+		c.SignInLink, c.Tenant, c.Ticket, c.TicketEvent, c.TicketStep,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -366,8 +366,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Ticket.mutate(ctx, m)
 	case *TicketEventMutation:
 		return c.TicketEvent.mutate(ctx, m)
-	case *TicketNoteMutation:
-		return c.TicketNote.mutate(ctx, m)
+	case *TicketStepMutation:
+		return c.TicketStep.mutate(ctx, m)
 	default:
 		return nil, fmt.Errorf("ent: unknown mutation type %T", m)
 	}
@@ -3307,15 +3307,15 @@ func (c *TicketClient) QueryConnection(_m *Ticket) *PSAConnectionQuery {
 	return query
 }
 
-// QueryNotes queries the notes edge of a Ticket.
-func (c *TicketClient) QueryNotes(_m *Ticket) *TicketNoteQuery {
-	query := (&TicketNoteClient{config: c.config}).Query()
+// QuerySteps queries the steps edge of a Ticket.
+func (c *TicketClient) QuerySteps(_m *Ticket) *TicketStepQuery {
+	query := (&TicketStepClient{config: c.config}).Query()
 	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
 		id := _m.ID
 		step := sqlgraph.NewStep(
 			sqlgraph.From(ticket.Table, ticket.FieldID, id),
-			sqlgraph.To(ticketnote.Table, ticketnote.FieldID),
-			sqlgraph.Edge(sqlgraph.O2M, false, ticket.NotesTable, ticket.NotesColumn),
+			sqlgraph.To(ticketstep.Table, ticketstep.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, ticket.StepsTable, ticket.StepsColumn),
 		)
 		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
 		return fromV, nil
@@ -3529,107 +3529,107 @@ func (c *TicketEventClient) mutate(ctx context.Context, m *TicketEventMutation) 
 	}
 }
 
-// TicketNoteClient is a client for the TicketNote schema.
-type TicketNoteClient struct {
+// TicketStepClient is a client for the TicketStep schema.
+type TicketStepClient struct {
 	config
 }
 
-// NewTicketNoteClient returns a client for the TicketNote from the given config.
-func NewTicketNoteClient(c config) *TicketNoteClient {
-	return &TicketNoteClient{config: c}
+// NewTicketStepClient returns a client for the TicketStep from the given config.
+func NewTicketStepClient(c config) *TicketStepClient {
+	return &TicketStepClient{config: c}
 }
 
 // Use adds a list of mutation hooks to the hooks stack.
-// A call to `Use(f, g, h)` equals to `ticketnote.Hooks(f(g(h())))`.
-func (c *TicketNoteClient) Use(hooks ...Hook) {
-	c.hooks.TicketNote = append(c.hooks.TicketNote, hooks...)
+// A call to `Use(f, g, h)` equals to `ticketstep.Hooks(f(g(h())))`.
+func (c *TicketStepClient) Use(hooks ...Hook) {
+	c.hooks.TicketStep = append(c.hooks.TicketStep, hooks...)
 }
 
 // Intercept adds a list of query interceptors to the interceptors stack.
-// A call to `Intercept(f, g, h)` equals to `ticketnote.Intercept(f(g(h())))`.
-func (c *TicketNoteClient) Intercept(interceptors ...Interceptor) {
-	c.inters.TicketNote = append(c.inters.TicketNote, interceptors...)
+// A call to `Intercept(f, g, h)` equals to `ticketstep.Intercept(f(g(h())))`.
+func (c *TicketStepClient) Intercept(interceptors ...Interceptor) {
+	c.inters.TicketStep = append(c.inters.TicketStep, interceptors...)
 }
 
-// Create returns a builder for creating a TicketNote entity.
-func (c *TicketNoteClient) Create() *TicketNoteCreate {
-	mutation := newTicketNoteMutation(c.config, OpCreate)
-	return &TicketNoteCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+// Create returns a builder for creating a TicketStep entity.
+func (c *TicketStepClient) Create() *TicketStepCreate {
+	mutation := newTicketStepMutation(c.config, OpCreate)
+	return &TicketStepCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
 }
 
-// CreateBulk returns a builder for creating a bulk of TicketNote entities.
-func (c *TicketNoteClient) CreateBulk(builders ...*TicketNoteCreate) *TicketNoteCreateBulk {
-	return &TicketNoteCreateBulk{config: c.config, builders: builders}
+// CreateBulk returns a builder for creating a bulk of TicketStep entities.
+func (c *TicketStepClient) CreateBulk(builders ...*TicketStepCreate) *TicketStepCreateBulk {
+	return &TicketStepCreateBulk{config: c.config, builders: builders}
 }
 
 // MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
 // a builder and applies setFunc on it.
-func (c *TicketNoteClient) MapCreateBulk(slice any, setFunc func(*TicketNoteCreate, int)) *TicketNoteCreateBulk {
+func (c *TicketStepClient) MapCreateBulk(slice any, setFunc func(*TicketStepCreate, int)) *TicketStepCreateBulk {
 	rv := reflect.ValueOf(slice)
 	if rv.Kind() != reflect.Slice {
-		return &TicketNoteCreateBulk{err: fmt.Errorf("calling to TicketNoteClient.MapCreateBulk with wrong type %T, need slice", slice)}
+		return &TicketStepCreateBulk{err: fmt.Errorf("calling to TicketStepClient.MapCreateBulk with wrong type %T, need slice", slice)}
 	}
-	builders := make([]*TicketNoteCreate, rv.Len())
+	builders := make([]*TicketStepCreate, rv.Len())
 	for i := 0; i < rv.Len(); i++ {
 		builders[i] = c.Create()
 		setFunc(builders[i], i)
 	}
-	return &TicketNoteCreateBulk{config: c.config, builders: builders}
+	return &TicketStepCreateBulk{config: c.config, builders: builders}
 }
 
-// Update returns an update builder for TicketNote.
-func (c *TicketNoteClient) Update() *TicketNoteUpdate {
-	mutation := newTicketNoteMutation(c.config, OpUpdate)
-	return &TicketNoteUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+// Update returns an update builder for TicketStep.
+func (c *TicketStepClient) Update() *TicketStepUpdate {
+	mutation := newTicketStepMutation(c.config, OpUpdate)
+	return &TicketStepUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
 }
 
 // UpdateOne returns an update builder for the given entity.
-func (c *TicketNoteClient) UpdateOne(_m *TicketNote) *TicketNoteUpdateOne {
-	mutation := newTicketNoteMutation(c.config, OpUpdateOne, withTicketNote(_m))
-	return &TicketNoteUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+func (c *TicketStepClient) UpdateOne(_m *TicketStep) *TicketStepUpdateOne {
+	mutation := newTicketStepMutation(c.config, OpUpdateOne, withTicketStep(_m))
+	return &TicketStepUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
 }
 
 // UpdateOneID returns an update builder for the given id.
-func (c *TicketNoteClient) UpdateOneID(id string) *TicketNoteUpdateOne {
-	mutation := newTicketNoteMutation(c.config, OpUpdateOne, withTicketNoteID(id))
-	return &TicketNoteUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+func (c *TicketStepClient) UpdateOneID(id string) *TicketStepUpdateOne {
+	mutation := newTicketStepMutation(c.config, OpUpdateOne, withTicketStepID(id))
+	return &TicketStepUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
 }
 
-// Delete returns a delete builder for TicketNote.
-func (c *TicketNoteClient) Delete() *TicketNoteDelete {
-	mutation := newTicketNoteMutation(c.config, OpDelete)
-	return &TicketNoteDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+// Delete returns a delete builder for TicketStep.
+func (c *TicketStepClient) Delete() *TicketStepDelete {
+	mutation := newTicketStepMutation(c.config, OpDelete)
+	return &TicketStepDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
 }
 
 // DeleteOne returns a builder for deleting the given entity.
-func (c *TicketNoteClient) DeleteOne(_m *TicketNote) *TicketNoteDeleteOne {
+func (c *TicketStepClient) DeleteOne(_m *TicketStep) *TicketStepDeleteOne {
 	return c.DeleteOneID(_m.ID)
 }
 
 // DeleteOneID returns a builder for deleting the given entity by its id.
-func (c *TicketNoteClient) DeleteOneID(id string) *TicketNoteDeleteOne {
-	builder := c.Delete().Where(ticketnote.ID(id))
+func (c *TicketStepClient) DeleteOneID(id string) *TicketStepDeleteOne {
+	builder := c.Delete().Where(ticketstep.ID(id))
 	builder.mutation.id = &id
 	builder.mutation.op = OpDeleteOne
-	return &TicketNoteDeleteOne{builder}
+	return &TicketStepDeleteOne{builder}
 }
 
-// Query returns a query builder for TicketNote.
-func (c *TicketNoteClient) Query() *TicketNoteQuery {
-	return &TicketNoteQuery{
+// Query returns a query builder for TicketStep.
+func (c *TicketStepClient) Query() *TicketStepQuery {
+	return &TicketStepQuery{
 		config: c.config,
-		ctx:    &QueryContext{Type: TypeTicketNote},
+		ctx:    &QueryContext{Type: TypeTicketStep},
 		inters: c.Interceptors(),
 	}
 }
 
-// Get returns a TicketNote entity by its id.
-func (c *TicketNoteClient) Get(ctx context.Context, id string) (*TicketNote, error) {
-	return c.Query().Where(ticketnote.ID(id)).Only(ctx)
+// Get returns a TicketStep entity by its id.
+func (c *TicketStepClient) Get(ctx context.Context, id string) (*TicketStep, error) {
+	return c.Query().Where(ticketstep.ID(id)).Only(ctx)
 }
 
 // GetX is like Get, but panics if an error occurs.
-func (c *TicketNoteClient) GetX(ctx context.Context, id string) *TicketNote {
+func (c *TicketStepClient) GetX(ctx context.Context, id string) *TicketStep {
 	obj, err := c.Get(ctx, id)
 	if err != nil {
 		panic(err)
@@ -3637,15 +3637,15 @@ func (c *TicketNoteClient) GetX(ctx context.Context, id string) *TicketNote {
 	return obj
 }
 
-// QueryTenant queries the tenant edge of a TicketNote.
-func (c *TicketNoteClient) QueryTenant(_m *TicketNote) *TenantQuery {
+// QueryTenant queries the tenant edge of a TicketStep.
+func (c *TicketStepClient) QueryTenant(_m *TicketStep) *TenantQuery {
 	query := (&TenantClient{config: c.config}).Query()
 	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
 		id := _m.ID
 		step := sqlgraph.NewStep(
-			sqlgraph.From(ticketnote.Table, ticketnote.FieldID, id),
+			sqlgraph.From(ticketstep.Table, ticketstep.FieldID, id),
 			sqlgraph.To(tenant.Table, tenant.FieldID),
-			sqlgraph.Edge(sqlgraph.M2O, false, ticketnote.TenantTable, ticketnote.TenantColumn),
+			sqlgraph.Edge(sqlgraph.M2O, false, ticketstep.TenantTable, ticketstep.TenantColumn),
 		)
 		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
 		return fromV, nil
@@ -3653,15 +3653,15 @@ func (c *TicketNoteClient) QueryTenant(_m *TicketNote) *TenantQuery {
 	return query
 }
 
-// QueryTicket queries the ticket edge of a TicketNote.
-func (c *TicketNoteClient) QueryTicket(_m *TicketNote) *TicketQuery {
+// QueryTicket queries the ticket edge of a TicketStep.
+func (c *TicketStepClient) QueryTicket(_m *TicketStep) *TicketQuery {
 	query := (&TicketClient{config: c.config}).Query()
 	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
 		id := _m.ID
 		step := sqlgraph.NewStep(
-			sqlgraph.From(ticketnote.Table, ticketnote.FieldID, id),
+			sqlgraph.From(ticketstep.Table, ticketstep.FieldID, id),
 			sqlgraph.To(ticket.Table, ticket.FieldID),
-			sqlgraph.Edge(sqlgraph.M2O, true, ticketnote.TicketTable, ticketnote.TicketColumn),
+			sqlgraph.Edge(sqlgraph.M2O, true, ticketstep.TicketTable, ticketstep.TicketColumn),
 		)
 		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
 		return fromV, nil
@@ -3670,27 +3670,27 @@ func (c *TicketNoteClient) QueryTicket(_m *TicketNote) *TicketQuery {
 }
 
 // Hooks returns the client hooks.
-func (c *TicketNoteClient) Hooks() []Hook {
-	return c.hooks.TicketNote
+func (c *TicketStepClient) Hooks() []Hook {
+	return c.hooks.TicketStep
 }
 
 // Interceptors returns the client interceptors.
-func (c *TicketNoteClient) Interceptors() []Interceptor {
-	return c.inters.TicketNote
+func (c *TicketStepClient) Interceptors() []Interceptor {
+	return c.inters.TicketStep
 }
 
-func (c *TicketNoteClient) mutate(ctx context.Context, m *TicketNoteMutation) (Value, error) {
+func (c *TicketStepClient) mutate(ctx context.Context, m *TicketStepMutation) (Value, error) {
 	switch m.Op() {
 	case OpCreate:
-		return (&TicketNoteCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+		return (&TicketStepCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
 	case OpUpdate:
-		return (&TicketNoteUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+		return (&TicketStepUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
 	case OpUpdateOne:
-		return (&TicketNoteUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+		return (&TicketStepUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
 	case OpDelete, OpDeleteOne:
-		return (&TicketNoteDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+		return (&TicketStepDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
-		return nil, fmt.Errorf("ent: unknown TicketNote mutation op: %q", m.Op())
+		return nil, fmt.Errorf("ent: unknown TicketStep mutation op: %q", m.Op())
 	}
 }
 
@@ -3700,13 +3700,13 @@ type (
 		APIKey, Account, Assignment, AuditEntry, AuditSeal, CompanyMapping,
 		FailedAttack, Finding, IdempotencyKey, Incident, IncidentEvent, Invitation,
 		Member, Organization, PSAConnection, Session, SignInLink, Tenant, Ticket,
-		TicketEvent, TicketNote []ent.Hook
+		TicketEvent, TicketStep []ent.Hook
 	}
 	inters struct {
 		APIKey, Account, Assignment, AuditEntry, AuditSeal, CompanyMapping,
 		FailedAttack, Finding, IdempotencyKey, Incident, IncidentEvent, Invitation,
 		Member, Organization, PSAConnection, Session, SignInLink, Tenant, Ticket,
-		TicketEvent, TicketNote []ent.Interceptor
+		TicketEvent, TicketStep []ent.Interceptor
 	}
 )
 

@@ -32,7 +32,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/tenant"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 	"github.com/cairn-itdr/cairn/ent/ticketevent"
-	"github.com/cairn-itdr/cairn/ent/ticketnote"
+	"github.com/cairn-itdr/cairn/ent/ticketstep"
 )
 
 // ent aliases to avoid import conflicts in user's code.
@@ -113,7 +113,7 @@ func checkColumn(t, c string) error {
 			tenant.Table:         tenant.ValidColumn,
 			ticket.Table:         ticket.ValidColumn,
 			ticketevent.Table:    ticketevent.ValidColumn,
-			ticketnote.Table:     ticketnote.ValidColumn,
+			ticketstep.Table:     ticketstep.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

@@ -32,7 +32,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/tenant"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 	"github.com/cairn-itdr/cairn/ent/ticketevent"
-	"github.com/cairn-itdr/cairn/ent/ticketnote"
+	"github.com/cairn-itdr/cairn/ent/ticketstep"
 	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/activity"
 	"github.com/cairn-itdr/cairn/internal/detect"
@@ -67,7 +67,7 @@ const (
 	TypeTenant         = "Tenant"
 	TypeTicket         = "Ticket"
 	TypeTicketEvent    = "TicketEvent"
-	TypeTicketNote     = "TicketNote"
+	TypeTicketStep     = "TicketStep"
 )
 
 // APIKeyMutation represents an operation that mutates the APIKey nodes in the graph.
@@ -13977,7 +13977,18 @@ type PSAConnectionMutation struct {
 	typ                  string
 	id                   *string
 	organization_id      *string
+	next_attempt_at      *time.Time
+	urgency              *int
+	addurgency           *int
+	attempts             *int
+	addattempts          *int
+	wakes                *int
+	addwakes             *int
+	fence                *int
+	addfence             *int
+	claimed_until        *time.Time
 	kind                 *string
+	account              *string
 	name                 *string
 	fields               *map[string]string
 	credentials          *[]byte
@@ -13986,23 +13997,19 @@ type PSAConnectionMutation struct {
 	default_company_name *string
 	calls_per_minute     *int
 	addcalls_per_minute  *int
+	public_notes         *bool
+	on_close             *psaconnection.OnClose
 	created_at           *time.Time
 	updated_at           *time.Time
 	disconnected_at      *time.Time
-	failures             *int
-	addfailures          *int
-	paused_until         *time.Time
 	last_error           *string
 	last_error_reason    *string
 	last_error_at        *time.Time
 	last_success_at      *time.Time
-	budget_at            *time.Time
-	minute               *time.Time
-	minute_calls         *int
-	addminute_calls      *int
 	changes_since        *time.Time
-	next_poll_at         *time.Time
 	next_probe_at        *time.Time
+	callback_secret      *[]byte
+	callback_error       *string
 	callbacks_at         *time.Time
 	clearedFields        map[string]struct{}
 	mappings             map[string]struct{}
@@ -14156,6 +14163,328 @@ func (m *PSAConnectionMutation) ResetOrganizationID() {
 	m.organization_id = nil
 }
 
+// SetNextAttemptAt sets the "next_attempt_at" field.
+func (m *PSAConnectionMutation) SetNextAttemptAt(t time.Time) {
+	m.next_attempt_at = &t
+}
+
+// NextAttemptAt returns the value of the "next_attempt_at" field in the mutation.
+func (m *PSAConnectionMutation) NextAttemptAt() (r time.Time, exists bool) {
+	v := m.next_attempt_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNextAttemptAt returns the old "next_attempt_at" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldNextAttemptAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNextAttemptAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNextAttemptAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNextAttemptAt: %w", err)
+	}
+	return oldValue.NextAttemptAt, nil
+}
+
+// ClearNextAttemptAt clears the value of the "next_attempt_at" field.
+func (m *PSAConnectionMutation) ClearNextAttemptAt() {
+	m.next_attempt_at = nil
+	m.clearedFields[psaconnection.FieldNextAttemptAt] = struct{}{}
+}
+
+// NextAttemptAtCleared returns if the "next_attempt_at" field was cleared in this mutation.
+func (m *PSAConnectionMutation) NextAttemptAtCleared() bool {
+	_, ok := m.clearedFields[psaconnection.FieldNextAttemptAt]
+	return ok
+}
+
+// ResetNextAttemptAt resets all changes to the "next_attempt_at" field.
+func (m *PSAConnectionMutation) ResetNextAttemptAt() {
+	m.next_attempt_at = nil
+	delete(m.clearedFields, psaconnection.FieldNextAttemptAt)
+}
+
+// SetUrgency sets the "urgency" field.
+func (m *PSAConnectionMutation) SetUrgency(i int) {
+	m.urgency = &i
+	m.addurgency = nil
+}
+
+// Urgency returns the value of the "urgency" field in the mutation.
+func (m *PSAConnectionMutation) Urgency() (r int, exists bool) {
+	v := m.urgency
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUrgency returns the old "urgency" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldUrgency(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUrgency is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUrgency requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUrgency: %w", err)
+	}
+	return oldValue.Urgency, nil
+}
+
+// AddUrgency adds i to the "urgency" field.
+func (m *PSAConnectionMutation) AddUrgency(i int) {
+	if m.addurgency != nil {
+		*m.addurgency += i
+	} else {
+		m.addurgency = &i
+	}
+}
+
+// AddedUrgency returns the value that was added to the "urgency" field in this mutation.
+func (m *PSAConnectionMutation) AddedUrgency() (r int, exists bool) {
+	v := m.addurgency
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetUrgency resets all changes to the "urgency" field.
+func (m *PSAConnectionMutation) ResetUrgency() {
+	m.urgency = nil
+	m.addurgency = nil
+}
+
+// SetAttempts sets the "attempts" field.
+func (m *PSAConnectionMutation) SetAttempts(i int) {
+	m.attempts = &i
+	m.addattempts = nil
+}
+
+// Attempts returns the value of the "attempts" field in the mutation.
+func (m *PSAConnectionMutation) Attempts() (r int, exists bool) {
+	v := m.attempts
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAttempts returns the old "attempts" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldAttempts(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAttempts is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAttempts requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAttempts: %w", err)
+	}
+	return oldValue.Attempts, nil
+}
+
+// AddAttempts adds i to the "attempts" field.
+func (m *PSAConnectionMutation) AddAttempts(i int) {
+	if m.addattempts != nil {
+		*m.addattempts += i
+	} else {
+		m.addattempts = &i
+	}
+}
+
+// AddedAttempts returns the value that was added to the "attempts" field in this mutation.
+func (m *PSAConnectionMutation) AddedAttempts() (r int, exists bool) {
+	v := m.addattempts
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetAttempts resets all changes to the "attempts" field.
+func (m *PSAConnectionMutation) ResetAttempts() {
+	m.attempts = nil
+	m.addattempts = nil
+}
+
+// SetWakes sets the "wakes" field.
+func (m *PSAConnectionMutation) SetWakes(i int) {
+	m.wakes = &i
+	m.addwakes = nil
+}
+
+// Wakes returns the value of the "wakes" field in the mutation.
+func (m *PSAConnectionMutation) Wakes() (r int, exists bool) {
+	v := m.wakes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldWakes returns the old "wakes" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldWakes(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldWakes is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldWakes requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldWakes: %w", err)
+	}
+	return oldValue.Wakes, nil
+}
+
+// AddWakes adds i to the "wakes" field.
+func (m *PSAConnectionMutation) AddWakes(i int) {
+	if m.addwakes != nil {
+		*m.addwakes += i
+	} else {
+		m.addwakes = &i
+	}
+}
+
+// AddedWakes returns the value that was added to the "wakes" field in this mutation.
+func (m *PSAConnectionMutation) AddedWakes() (r int, exists bool) {
+	v := m.addwakes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetWakes resets all changes to the "wakes" field.
+func (m *PSAConnectionMutation) ResetWakes() {
+	m.wakes = nil
+	m.addwakes = nil
+}
+
+// SetFence sets the "fence" field.
+func (m *PSAConnectionMutation) SetFence(i int) {
+	m.fence = &i
+	m.addfence = nil
+}
+
+// Fence returns the value of the "fence" field in the mutation.
+func (m *PSAConnectionMutation) Fence() (r int, exists bool) {
+	v := m.fence
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFence returns the old "fence" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldFence(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFence is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFence requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFence: %w", err)
+	}
+	return oldValue.Fence, nil
+}
+
+// AddFence adds i to the "fence" field.
+func (m *PSAConnectionMutation) AddFence(i int) {
+	if m.addfence != nil {
+		*m.addfence += i
+	} else {
+		m.addfence = &i
+	}
+}
+
+// AddedFence returns the value that was added to the "fence" field in this mutation.
+func (m *PSAConnectionMutation) AddedFence() (r int, exists bool) {
+	v := m.addfence
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetFence resets all changes to the "fence" field.
+func (m *PSAConnectionMutation) ResetFence() {
+	m.fence = nil
+	m.addfence = nil
+}
+
+// SetClaimedUntil sets the "claimed_until" field.
+func (m *PSAConnectionMutation) SetClaimedUntil(t time.Time) {
+	m.claimed_until = &t
+}
+
+// ClaimedUntil returns the value of the "claimed_until" field in the mutation.
+func (m *PSAConnectionMutation) ClaimedUntil() (r time.Time, exists bool) {
+	v := m.claimed_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClaimedUntil returns the old "claimed_until" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldClaimedUntil(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClaimedUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClaimedUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClaimedUntil: %w", err)
+	}
+	return oldValue.ClaimedUntil, nil
+}
+
+// ClearClaimedUntil clears the value of the "claimed_until" field.
+func (m *PSAConnectionMutation) ClearClaimedUntil() {
+	m.claimed_until = nil
+	m.clearedFields[psaconnection.FieldClaimedUntil] = struct{}{}
+}
+
+// ClaimedUntilCleared returns if the "claimed_until" field was cleared in this mutation.
+func (m *PSAConnectionMutation) ClaimedUntilCleared() bool {
+	_, ok := m.clearedFields[psaconnection.FieldClaimedUntil]
+	return ok
+}
+
+// ResetClaimedUntil resets all changes to the "claimed_until" field.
+func (m *PSAConnectionMutation) ResetClaimedUntil() {
+	m.claimed_until = nil
+	delete(m.clearedFields, psaconnection.FieldClaimedUntil)
+}
+
 // SetKind sets the "kind" field.
 func (m *PSAConnectionMutation) SetKind(s string) {
 	m.kind = &s
@@ -14190,6 +14519,42 @@ func (m *PSAConnectionMutation) OldKind(ctx context.Context) (v string, err erro
 // ResetKind resets all changes to the "kind" field.
 func (m *PSAConnectionMutation) ResetKind() {
 	m.kind = nil
+}
+
+// SetAccount sets the "account" field.
+func (m *PSAConnectionMutation) SetAccount(s string) {
+	m.account = &s
+}
+
+// Account returns the value of the "account" field in the mutation.
+func (m *PSAConnectionMutation) Account() (r string, exists bool) {
+	v := m.account
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAccount returns the old "account" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldAccount(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAccount is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAccount requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAccount: %w", err)
+	}
+	return oldValue.Account, nil
+}
+
+// ResetAccount resets all changes to the "account" field.
+func (m *PSAConnectionMutation) ResetAccount() {
+	m.account = nil
 }
 
 // SetName sets the "name" field.
@@ -14464,6 +14829,78 @@ func (m *PSAConnectionMutation) ResetCallsPerMinute() {
 	m.addcalls_per_minute = nil
 }
 
+// SetPublicNotes sets the "public_notes" field.
+func (m *PSAConnectionMutation) SetPublicNotes(b bool) {
+	m.public_notes = &b
+}
+
+// PublicNotes returns the value of the "public_notes" field in the mutation.
+func (m *PSAConnectionMutation) PublicNotes() (r bool, exists bool) {
+	v := m.public_notes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPublicNotes returns the old "public_notes" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldPublicNotes(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPublicNotes is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPublicNotes requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPublicNotes: %w", err)
+	}
+	return oldValue.PublicNotes, nil
+}
+
+// ResetPublicNotes resets all changes to the "public_notes" field.
+func (m *PSAConnectionMutation) ResetPublicNotes() {
+	m.public_notes = nil
+}
+
+// SetOnClose sets the "on_close" field.
+func (m *PSAConnectionMutation) SetOnClose(pc psaconnection.OnClose) {
+	m.on_close = &pc
+}
+
+// OnClose returns the value of the "on_close" field in the mutation.
+func (m *PSAConnectionMutation) OnClose() (r psaconnection.OnClose, exists bool) {
+	v := m.on_close
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOnClose returns the old "on_close" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldOnClose(ctx context.Context) (v psaconnection.OnClose, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOnClose is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOnClose requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOnClose: %w", err)
+	}
+	return oldValue.OnClose, nil
+}
+
+// ResetOnClose resets all changes to the "on_close" field.
+func (m *PSAConnectionMutation) ResetOnClose() {
+	m.on_close = nil
+}
+
 // SetCreatedAt sets the "created_at" field.
 func (m *PSAConnectionMutation) SetCreatedAt(t time.Time) {
 	m.created_at = &t
@@ -14583,111 +15020,6 @@ func (m *PSAConnectionMutation) DisconnectedAtCleared() bool {
 func (m *PSAConnectionMutation) ResetDisconnectedAt() {
 	m.disconnected_at = nil
 	delete(m.clearedFields, psaconnection.FieldDisconnectedAt)
-}
-
-// SetFailures sets the "failures" field.
-func (m *PSAConnectionMutation) SetFailures(i int) {
-	m.failures = &i
-	m.addfailures = nil
-}
-
-// Failures returns the value of the "failures" field in the mutation.
-func (m *PSAConnectionMutation) Failures() (r int, exists bool) {
-	v := m.failures
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldFailures returns the old "failures" field's value of the PSAConnection entity.
-// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *PSAConnectionMutation) OldFailures(ctx context.Context) (v int, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldFailures is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldFailures requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldFailures: %w", err)
-	}
-	return oldValue.Failures, nil
-}
-
-// AddFailures adds i to the "failures" field.
-func (m *PSAConnectionMutation) AddFailures(i int) {
-	if m.addfailures != nil {
-		*m.addfailures += i
-	} else {
-		m.addfailures = &i
-	}
-}
-
-// AddedFailures returns the value that was added to the "failures" field in this mutation.
-func (m *PSAConnectionMutation) AddedFailures() (r int, exists bool) {
-	v := m.addfailures
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// ResetFailures resets all changes to the "failures" field.
-func (m *PSAConnectionMutation) ResetFailures() {
-	m.failures = nil
-	m.addfailures = nil
-}
-
-// SetPausedUntil sets the "paused_until" field.
-func (m *PSAConnectionMutation) SetPausedUntil(t time.Time) {
-	m.paused_until = &t
-}
-
-// PausedUntil returns the value of the "paused_until" field in the mutation.
-func (m *PSAConnectionMutation) PausedUntil() (r time.Time, exists bool) {
-	v := m.paused_until
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldPausedUntil returns the old "paused_until" field's value of the PSAConnection entity.
-// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *PSAConnectionMutation) OldPausedUntil(ctx context.Context) (v *time.Time, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldPausedUntil is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldPausedUntil requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldPausedUntil: %w", err)
-	}
-	return oldValue.PausedUntil, nil
-}
-
-// ClearPausedUntil clears the value of the "paused_until" field.
-func (m *PSAConnectionMutation) ClearPausedUntil() {
-	m.paused_until = nil
-	m.clearedFields[psaconnection.FieldPausedUntil] = struct{}{}
-}
-
-// PausedUntilCleared returns if the "paused_until" field was cleared in this mutation.
-func (m *PSAConnectionMutation) PausedUntilCleared() bool {
-	_, ok := m.clearedFields[psaconnection.FieldPausedUntil]
-	return ok
-}
-
-// ResetPausedUntil resets all changes to the "paused_until" field.
-func (m *PSAConnectionMutation) ResetPausedUntil() {
-	m.paused_until = nil
-	delete(m.clearedFields, psaconnection.FieldPausedUntil)
 }
 
 // SetLastError sets the "last_error" field.
@@ -14860,160 +15192,6 @@ func (m *PSAConnectionMutation) ResetLastSuccessAt() {
 	delete(m.clearedFields, psaconnection.FieldLastSuccessAt)
 }
 
-// SetBudgetAt sets the "budget_at" field.
-func (m *PSAConnectionMutation) SetBudgetAt(t time.Time) {
-	m.budget_at = &t
-}
-
-// BudgetAt returns the value of the "budget_at" field in the mutation.
-func (m *PSAConnectionMutation) BudgetAt() (r time.Time, exists bool) {
-	v := m.budget_at
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldBudgetAt returns the old "budget_at" field's value of the PSAConnection entity.
-// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *PSAConnectionMutation) OldBudgetAt(ctx context.Context) (v *time.Time, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldBudgetAt is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldBudgetAt requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldBudgetAt: %w", err)
-	}
-	return oldValue.BudgetAt, nil
-}
-
-// ClearBudgetAt clears the value of the "budget_at" field.
-func (m *PSAConnectionMutation) ClearBudgetAt() {
-	m.budget_at = nil
-	m.clearedFields[psaconnection.FieldBudgetAt] = struct{}{}
-}
-
-// BudgetAtCleared returns if the "budget_at" field was cleared in this mutation.
-func (m *PSAConnectionMutation) BudgetAtCleared() bool {
-	_, ok := m.clearedFields[psaconnection.FieldBudgetAt]
-	return ok
-}
-
-// ResetBudgetAt resets all changes to the "budget_at" field.
-func (m *PSAConnectionMutation) ResetBudgetAt() {
-	m.budget_at = nil
-	delete(m.clearedFields, psaconnection.FieldBudgetAt)
-}
-
-// SetMinute sets the "minute" field.
-func (m *PSAConnectionMutation) SetMinute(t time.Time) {
-	m.minute = &t
-}
-
-// Minute returns the value of the "minute" field in the mutation.
-func (m *PSAConnectionMutation) Minute() (r time.Time, exists bool) {
-	v := m.minute
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldMinute returns the old "minute" field's value of the PSAConnection entity.
-// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *PSAConnectionMutation) OldMinute(ctx context.Context) (v *time.Time, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldMinute is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldMinute requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldMinute: %w", err)
-	}
-	return oldValue.Minute, nil
-}
-
-// ClearMinute clears the value of the "minute" field.
-func (m *PSAConnectionMutation) ClearMinute() {
-	m.minute = nil
-	m.clearedFields[psaconnection.FieldMinute] = struct{}{}
-}
-
-// MinuteCleared returns if the "minute" field was cleared in this mutation.
-func (m *PSAConnectionMutation) MinuteCleared() bool {
-	_, ok := m.clearedFields[psaconnection.FieldMinute]
-	return ok
-}
-
-// ResetMinute resets all changes to the "minute" field.
-func (m *PSAConnectionMutation) ResetMinute() {
-	m.minute = nil
-	delete(m.clearedFields, psaconnection.FieldMinute)
-}
-
-// SetMinuteCalls sets the "minute_calls" field.
-func (m *PSAConnectionMutation) SetMinuteCalls(i int) {
-	m.minute_calls = &i
-	m.addminute_calls = nil
-}
-
-// MinuteCalls returns the value of the "minute_calls" field in the mutation.
-func (m *PSAConnectionMutation) MinuteCalls() (r int, exists bool) {
-	v := m.minute_calls
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldMinuteCalls returns the old "minute_calls" field's value of the PSAConnection entity.
-// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *PSAConnectionMutation) OldMinuteCalls(ctx context.Context) (v int, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldMinuteCalls is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldMinuteCalls requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldMinuteCalls: %w", err)
-	}
-	return oldValue.MinuteCalls, nil
-}
-
-// AddMinuteCalls adds i to the "minute_calls" field.
-func (m *PSAConnectionMutation) AddMinuteCalls(i int) {
-	if m.addminute_calls != nil {
-		*m.addminute_calls += i
-	} else {
-		m.addminute_calls = &i
-	}
-}
-
-// AddedMinuteCalls returns the value that was added to the "minute_calls" field in this mutation.
-func (m *PSAConnectionMutation) AddedMinuteCalls() (r int, exists bool) {
-	v := m.addminute_calls
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// ResetMinuteCalls resets all changes to the "minute_calls" field.
-func (m *PSAConnectionMutation) ResetMinuteCalls() {
-	m.minute_calls = nil
-	m.addminute_calls = nil
-}
-
 // SetChangesSince sets the "changes_since" field.
 func (m *PSAConnectionMutation) SetChangesSince(t time.Time) {
 	m.changes_since = &t
@@ -15063,55 +15241,6 @@ func (m *PSAConnectionMutation) ResetChangesSince() {
 	delete(m.clearedFields, psaconnection.FieldChangesSince)
 }
 
-// SetNextPollAt sets the "next_poll_at" field.
-func (m *PSAConnectionMutation) SetNextPollAt(t time.Time) {
-	m.next_poll_at = &t
-}
-
-// NextPollAt returns the value of the "next_poll_at" field in the mutation.
-func (m *PSAConnectionMutation) NextPollAt() (r time.Time, exists bool) {
-	v := m.next_poll_at
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldNextPollAt returns the old "next_poll_at" field's value of the PSAConnection entity.
-// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *PSAConnectionMutation) OldNextPollAt(ctx context.Context) (v *time.Time, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldNextPollAt is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldNextPollAt requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldNextPollAt: %w", err)
-	}
-	return oldValue.NextPollAt, nil
-}
-
-// ClearNextPollAt clears the value of the "next_poll_at" field.
-func (m *PSAConnectionMutation) ClearNextPollAt() {
-	m.next_poll_at = nil
-	m.clearedFields[psaconnection.FieldNextPollAt] = struct{}{}
-}
-
-// NextPollAtCleared returns if the "next_poll_at" field was cleared in this mutation.
-func (m *PSAConnectionMutation) NextPollAtCleared() bool {
-	_, ok := m.clearedFields[psaconnection.FieldNextPollAt]
-	return ok
-}
-
-// ResetNextPollAt resets all changes to the "next_poll_at" field.
-func (m *PSAConnectionMutation) ResetNextPollAt() {
-	m.next_poll_at = nil
-	delete(m.clearedFields, psaconnection.FieldNextPollAt)
-}
-
 // SetNextProbeAt sets the "next_probe_at" field.
 func (m *PSAConnectionMutation) SetNextProbeAt(t time.Time) {
 	m.next_probe_at = &t
@@ -15159,6 +15288,91 @@ func (m *PSAConnectionMutation) NextProbeAtCleared() bool {
 func (m *PSAConnectionMutation) ResetNextProbeAt() {
 	m.next_probe_at = nil
 	delete(m.clearedFields, psaconnection.FieldNextProbeAt)
+}
+
+// SetCallbackSecret sets the "callback_secret" field.
+func (m *PSAConnectionMutation) SetCallbackSecret(b []byte) {
+	m.callback_secret = &b
+}
+
+// CallbackSecret returns the value of the "callback_secret" field in the mutation.
+func (m *PSAConnectionMutation) CallbackSecret() (r []byte, exists bool) {
+	v := m.callback_secret
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCallbackSecret returns the old "callback_secret" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldCallbackSecret(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCallbackSecret is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCallbackSecret requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCallbackSecret: %w", err)
+	}
+	return oldValue.CallbackSecret, nil
+}
+
+// ClearCallbackSecret clears the value of the "callback_secret" field.
+func (m *PSAConnectionMutation) ClearCallbackSecret() {
+	m.callback_secret = nil
+	m.clearedFields[psaconnection.FieldCallbackSecret] = struct{}{}
+}
+
+// CallbackSecretCleared returns if the "callback_secret" field was cleared in this mutation.
+func (m *PSAConnectionMutation) CallbackSecretCleared() bool {
+	_, ok := m.clearedFields[psaconnection.FieldCallbackSecret]
+	return ok
+}
+
+// ResetCallbackSecret resets all changes to the "callback_secret" field.
+func (m *PSAConnectionMutation) ResetCallbackSecret() {
+	m.callback_secret = nil
+	delete(m.clearedFields, psaconnection.FieldCallbackSecret)
+}
+
+// SetCallbackError sets the "callback_error" field.
+func (m *PSAConnectionMutation) SetCallbackError(s string) {
+	m.callback_error = &s
+}
+
+// CallbackError returns the value of the "callback_error" field in the mutation.
+func (m *PSAConnectionMutation) CallbackError() (r string, exists bool) {
+	v := m.callback_error
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCallbackError returns the old "callback_error" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldCallbackError(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCallbackError is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCallbackError requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCallbackError: %w", err)
+	}
+	return oldValue.CallbackError, nil
+}
+
+// ResetCallbackError resets all changes to the "callback_error" field.
+func (m *PSAConnectionMutation) ResetCallbackError() {
+	m.callback_error = nil
 }
 
 // SetCallbacksAt sets the "callbacks_at" field.
@@ -15352,12 +15566,33 @@ func (m *PSAConnectionMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *PSAConnectionMutation) Fields() []string {
-	fields := make([]string, 0, 25)
+	fields := make([]string, 0, 30)
 	if m.organization_id != nil {
 		fields = append(fields, psaconnection.FieldOrganizationID)
 	}
+	if m.next_attempt_at != nil {
+		fields = append(fields, psaconnection.FieldNextAttemptAt)
+	}
+	if m.urgency != nil {
+		fields = append(fields, psaconnection.FieldUrgency)
+	}
+	if m.attempts != nil {
+		fields = append(fields, psaconnection.FieldAttempts)
+	}
+	if m.wakes != nil {
+		fields = append(fields, psaconnection.FieldWakes)
+	}
+	if m.fence != nil {
+		fields = append(fields, psaconnection.FieldFence)
+	}
+	if m.claimed_until != nil {
+		fields = append(fields, psaconnection.FieldClaimedUntil)
+	}
 	if m.kind != nil {
 		fields = append(fields, psaconnection.FieldKind)
+	}
+	if m.account != nil {
+		fields = append(fields, psaconnection.FieldAccount)
 	}
 	if m.name != nil {
 		fields = append(fields, psaconnection.FieldName)
@@ -15380,6 +15615,12 @@ func (m *PSAConnectionMutation) Fields() []string {
 	if m.calls_per_minute != nil {
 		fields = append(fields, psaconnection.FieldCallsPerMinute)
 	}
+	if m.public_notes != nil {
+		fields = append(fields, psaconnection.FieldPublicNotes)
+	}
+	if m.on_close != nil {
+		fields = append(fields, psaconnection.FieldOnClose)
+	}
 	if m.created_at != nil {
 		fields = append(fields, psaconnection.FieldCreatedAt)
 	}
@@ -15388,12 +15629,6 @@ func (m *PSAConnectionMutation) Fields() []string {
 	}
 	if m.disconnected_at != nil {
 		fields = append(fields, psaconnection.FieldDisconnectedAt)
-	}
-	if m.failures != nil {
-		fields = append(fields, psaconnection.FieldFailures)
-	}
-	if m.paused_until != nil {
-		fields = append(fields, psaconnection.FieldPausedUntil)
 	}
 	if m.last_error != nil {
 		fields = append(fields, psaconnection.FieldLastError)
@@ -15407,23 +15642,17 @@ func (m *PSAConnectionMutation) Fields() []string {
 	if m.last_success_at != nil {
 		fields = append(fields, psaconnection.FieldLastSuccessAt)
 	}
-	if m.budget_at != nil {
-		fields = append(fields, psaconnection.FieldBudgetAt)
-	}
-	if m.minute != nil {
-		fields = append(fields, psaconnection.FieldMinute)
-	}
-	if m.minute_calls != nil {
-		fields = append(fields, psaconnection.FieldMinuteCalls)
-	}
 	if m.changes_since != nil {
 		fields = append(fields, psaconnection.FieldChangesSince)
 	}
-	if m.next_poll_at != nil {
-		fields = append(fields, psaconnection.FieldNextPollAt)
-	}
 	if m.next_probe_at != nil {
 		fields = append(fields, psaconnection.FieldNextProbeAt)
+	}
+	if m.callback_secret != nil {
+		fields = append(fields, psaconnection.FieldCallbackSecret)
+	}
+	if m.callback_error != nil {
+		fields = append(fields, psaconnection.FieldCallbackError)
 	}
 	if m.callbacks_at != nil {
 		fields = append(fields, psaconnection.FieldCallbacksAt)
@@ -15438,8 +15667,22 @@ func (m *PSAConnectionMutation) Field(name string) (ent.Value, bool) {
 	switch name {
 	case psaconnection.FieldOrganizationID:
 		return m.OrganizationID()
+	case psaconnection.FieldNextAttemptAt:
+		return m.NextAttemptAt()
+	case psaconnection.FieldUrgency:
+		return m.Urgency()
+	case psaconnection.FieldAttempts:
+		return m.Attempts()
+	case psaconnection.FieldWakes:
+		return m.Wakes()
+	case psaconnection.FieldFence:
+		return m.Fence()
+	case psaconnection.FieldClaimedUntil:
+		return m.ClaimedUntil()
 	case psaconnection.FieldKind:
 		return m.Kind()
+	case psaconnection.FieldAccount:
+		return m.Account()
 	case psaconnection.FieldName:
 		return m.Name()
 	case psaconnection.FieldFields:
@@ -15454,16 +15697,16 @@ func (m *PSAConnectionMutation) Field(name string) (ent.Value, bool) {
 		return m.DefaultCompanyName()
 	case psaconnection.FieldCallsPerMinute:
 		return m.CallsPerMinute()
+	case psaconnection.FieldPublicNotes:
+		return m.PublicNotes()
+	case psaconnection.FieldOnClose:
+		return m.OnClose()
 	case psaconnection.FieldCreatedAt:
 		return m.CreatedAt()
 	case psaconnection.FieldUpdatedAt:
 		return m.UpdatedAt()
 	case psaconnection.FieldDisconnectedAt:
 		return m.DisconnectedAt()
-	case psaconnection.FieldFailures:
-		return m.Failures()
-	case psaconnection.FieldPausedUntil:
-		return m.PausedUntil()
 	case psaconnection.FieldLastError:
 		return m.LastError()
 	case psaconnection.FieldLastErrorReason:
@@ -15472,18 +15715,14 @@ func (m *PSAConnectionMutation) Field(name string) (ent.Value, bool) {
 		return m.LastErrorAt()
 	case psaconnection.FieldLastSuccessAt:
 		return m.LastSuccessAt()
-	case psaconnection.FieldBudgetAt:
-		return m.BudgetAt()
-	case psaconnection.FieldMinute:
-		return m.Minute()
-	case psaconnection.FieldMinuteCalls:
-		return m.MinuteCalls()
 	case psaconnection.FieldChangesSince:
 		return m.ChangesSince()
-	case psaconnection.FieldNextPollAt:
-		return m.NextPollAt()
 	case psaconnection.FieldNextProbeAt:
 		return m.NextProbeAt()
+	case psaconnection.FieldCallbackSecret:
+		return m.CallbackSecret()
+	case psaconnection.FieldCallbackError:
+		return m.CallbackError()
 	case psaconnection.FieldCallbacksAt:
 		return m.CallbacksAt()
 	}
@@ -15497,8 +15736,22 @@ func (m *PSAConnectionMutation) OldField(ctx context.Context, name string) (ent.
 	switch name {
 	case psaconnection.FieldOrganizationID:
 		return m.OldOrganizationID(ctx)
+	case psaconnection.FieldNextAttemptAt:
+		return m.OldNextAttemptAt(ctx)
+	case psaconnection.FieldUrgency:
+		return m.OldUrgency(ctx)
+	case psaconnection.FieldAttempts:
+		return m.OldAttempts(ctx)
+	case psaconnection.FieldWakes:
+		return m.OldWakes(ctx)
+	case psaconnection.FieldFence:
+		return m.OldFence(ctx)
+	case psaconnection.FieldClaimedUntil:
+		return m.OldClaimedUntil(ctx)
 	case psaconnection.FieldKind:
 		return m.OldKind(ctx)
+	case psaconnection.FieldAccount:
+		return m.OldAccount(ctx)
 	case psaconnection.FieldName:
 		return m.OldName(ctx)
 	case psaconnection.FieldFields:
@@ -15513,16 +15766,16 @@ func (m *PSAConnectionMutation) OldField(ctx context.Context, name string) (ent.
 		return m.OldDefaultCompanyName(ctx)
 	case psaconnection.FieldCallsPerMinute:
 		return m.OldCallsPerMinute(ctx)
+	case psaconnection.FieldPublicNotes:
+		return m.OldPublicNotes(ctx)
+	case psaconnection.FieldOnClose:
+		return m.OldOnClose(ctx)
 	case psaconnection.FieldCreatedAt:
 		return m.OldCreatedAt(ctx)
 	case psaconnection.FieldUpdatedAt:
 		return m.OldUpdatedAt(ctx)
 	case psaconnection.FieldDisconnectedAt:
 		return m.OldDisconnectedAt(ctx)
-	case psaconnection.FieldFailures:
-		return m.OldFailures(ctx)
-	case psaconnection.FieldPausedUntil:
-		return m.OldPausedUntil(ctx)
 	case psaconnection.FieldLastError:
 		return m.OldLastError(ctx)
 	case psaconnection.FieldLastErrorReason:
@@ -15531,18 +15784,14 @@ func (m *PSAConnectionMutation) OldField(ctx context.Context, name string) (ent.
 		return m.OldLastErrorAt(ctx)
 	case psaconnection.FieldLastSuccessAt:
 		return m.OldLastSuccessAt(ctx)
-	case psaconnection.FieldBudgetAt:
-		return m.OldBudgetAt(ctx)
-	case psaconnection.FieldMinute:
-		return m.OldMinute(ctx)
-	case psaconnection.FieldMinuteCalls:
-		return m.OldMinuteCalls(ctx)
 	case psaconnection.FieldChangesSince:
 		return m.OldChangesSince(ctx)
-	case psaconnection.FieldNextPollAt:
-		return m.OldNextPollAt(ctx)
 	case psaconnection.FieldNextProbeAt:
 		return m.OldNextProbeAt(ctx)
+	case psaconnection.FieldCallbackSecret:
+		return m.OldCallbackSecret(ctx)
+	case psaconnection.FieldCallbackError:
+		return m.OldCallbackError(ctx)
 	case psaconnection.FieldCallbacksAt:
 		return m.OldCallbacksAt(ctx)
 	}
@@ -15561,12 +15810,61 @@ func (m *PSAConnectionMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetOrganizationID(v)
 		return nil
+	case psaconnection.FieldNextAttemptAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNextAttemptAt(v)
+		return nil
+	case psaconnection.FieldUrgency:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUrgency(v)
+		return nil
+	case psaconnection.FieldAttempts:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAttempts(v)
+		return nil
+	case psaconnection.FieldWakes:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetWakes(v)
+		return nil
+	case psaconnection.FieldFence:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFence(v)
+		return nil
+	case psaconnection.FieldClaimedUntil:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClaimedUntil(v)
+		return nil
 	case psaconnection.FieldKind:
 		v, ok := value.(string)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetKind(v)
+		return nil
+	case psaconnection.FieldAccount:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAccount(v)
 		return nil
 	case psaconnection.FieldName:
 		v, ok := value.(string)
@@ -15617,6 +15915,20 @@ func (m *PSAConnectionMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetCallsPerMinute(v)
 		return nil
+	case psaconnection.FieldPublicNotes:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPublicNotes(v)
+		return nil
+	case psaconnection.FieldOnClose:
+		v, ok := value.(psaconnection.OnClose)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOnClose(v)
+		return nil
 	case psaconnection.FieldCreatedAt:
 		v, ok := value.(time.Time)
 		if !ok {
@@ -15637,20 +15949,6 @@ func (m *PSAConnectionMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetDisconnectedAt(v)
-		return nil
-	case psaconnection.FieldFailures:
-		v, ok := value.(int)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetFailures(v)
-		return nil
-	case psaconnection.FieldPausedUntil:
-		v, ok := value.(time.Time)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetPausedUntil(v)
 		return nil
 	case psaconnection.FieldLastError:
 		v, ok := value.(string)
@@ -15680,27 +15978,6 @@ func (m *PSAConnectionMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetLastSuccessAt(v)
 		return nil
-	case psaconnection.FieldBudgetAt:
-		v, ok := value.(time.Time)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetBudgetAt(v)
-		return nil
-	case psaconnection.FieldMinute:
-		v, ok := value.(time.Time)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetMinute(v)
-		return nil
-	case psaconnection.FieldMinuteCalls:
-		v, ok := value.(int)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetMinuteCalls(v)
-		return nil
 	case psaconnection.FieldChangesSince:
 		v, ok := value.(time.Time)
 		if !ok {
@@ -15708,19 +15985,26 @@ func (m *PSAConnectionMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetChangesSince(v)
 		return nil
-	case psaconnection.FieldNextPollAt:
-		v, ok := value.(time.Time)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetNextPollAt(v)
-		return nil
 	case psaconnection.FieldNextProbeAt:
 		v, ok := value.(time.Time)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetNextProbeAt(v)
+		return nil
+	case psaconnection.FieldCallbackSecret:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCallbackSecret(v)
+		return nil
+	case psaconnection.FieldCallbackError:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCallbackError(v)
 		return nil
 	case psaconnection.FieldCallbacksAt:
 		v, ok := value.(time.Time)
@@ -15737,14 +16021,20 @@ func (m *PSAConnectionMutation) SetField(name string, value ent.Value) error {
 // this mutation.
 func (m *PSAConnectionMutation) AddedFields() []string {
 	var fields []string
+	if m.addurgency != nil {
+		fields = append(fields, psaconnection.FieldUrgency)
+	}
+	if m.addattempts != nil {
+		fields = append(fields, psaconnection.FieldAttempts)
+	}
+	if m.addwakes != nil {
+		fields = append(fields, psaconnection.FieldWakes)
+	}
+	if m.addfence != nil {
+		fields = append(fields, psaconnection.FieldFence)
+	}
 	if m.addcalls_per_minute != nil {
 		fields = append(fields, psaconnection.FieldCallsPerMinute)
-	}
-	if m.addfailures != nil {
-		fields = append(fields, psaconnection.FieldFailures)
-	}
-	if m.addminute_calls != nil {
-		fields = append(fields, psaconnection.FieldMinuteCalls)
 	}
 	return fields
 }
@@ -15754,12 +16044,16 @@ func (m *PSAConnectionMutation) AddedFields() []string {
 // was not set, or was not defined in the schema.
 func (m *PSAConnectionMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
+	case psaconnection.FieldUrgency:
+		return m.AddedUrgency()
+	case psaconnection.FieldAttempts:
+		return m.AddedAttempts()
+	case psaconnection.FieldWakes:
+		return m.AddedWakes()
+	case psaconnection.FieldFence:
+		return m.AddedFence()
 	case psaconnection.FieldCallsPerMinute:
 		return m.AddedCallsPerMinute()
-	case psaconnection.FieldFailures:
-		return m.AddedFailures()
-	case psaconnection.FieldMinuteCalls:
-		return m.AddedMinuteCalls()
 	}
 	return nil, false
 }
@@ -15769,26 +16063,40 @@ func (m *PSAConnectionMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *PSAConnectionMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case psaconnection.FieldUrgency:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddUrgency(v)
+		return nil
+	case psaconnection.FieldAttempts:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddAttempts(v)
+		return nil
+	case psaconnection.FieldWakes:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddWakes(v)
+		return nil
+	case psaconnection.FieldFence:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddFence(v)
+		return nil
 	case psaconnection.FieldCallsPerMinute:
 		v, ok := value.(int)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddCallsPerMinute(v)
-		return nil
-	case psaconnection.FieldFailures:
-		v, ok := value.(int)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.AddFailures(v)
-		return nil
-	case psaconnection.FieldMinuteCalls:
-		v, ok := value.(int)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.AddMinuteCalls(v)
 		return nil
 	}
 	return fmt.Errorf("unknown PSAConnection numeric field %s", name)
@@ -15798,11 +16106,14 @@ func (m *PSAConnectionMutation) AddField(name string, value ent.Value) error {
 // mutation.
 func (m *PSAConnectionMutation) ClearedFields() []string {
 	var fields []string
+	if m.FieldCleared(psaconnection.FieldNextAttemptAt) {
+		fields = append(fields, psaconnection.FieldNextAttemptAt)
+	}
+	if m.FieldCleared(psaconnection.FieldClaimedUntil) {
+		fields = append(fields, psaconnection.FieldClaimedUntil)
+	}
 	if m.FieldCleared(psaconnection.FieldDisconnectedAt) {
 		fields = append(fields, psaconnection.FieldDisconnectedAt)
-	}
-	if m.FieldCleared(psaconnection.FieldPausedUntil) {
-		fields = append(fields, psaconnection.FieldPausedUntil)
 	}
 	if m.FieldCleared(psaconnection.FieldLastErrorAt) {
 		fields = append(fields, psaconnection.FieldLastErrorAt)
@@ -15810,20 +16121,14 @@ func (m *PSAConnectionMutation) ClearedFields() []string {
 	if m.FieldCleared(psaconnection.FieldLastSuccessAt) {
 		fields = append(fields, psaconnection.FieldLastSuccessAt)
 	}
-	if m.FieldCleared(psaconnection.FieldBudgetAt) {
-		fields = append(fields, psaconnection.FieldBudgetAt)
-	}
-	if m.FieldCleared(psaconnection.FieldMinute) {
-		fields = append(fields, psaconnection.FieldMinute)
-	}
 	if m.FieldCleared(psaconnection.FieldChangesSince) {
 		fields = append(fields, psaconnection.FieldChangesSince)
 	}
-	if m.FieldCleared(psaconnection.FieldNextPollAt) {
-		fields = append(fields, psaconnection.FieldNextPollAt)
-	}
 	if m.FieldCleared(psaconnection.FieldNextProbeAt) {
 		fields = append(fields, psaconnection.FieldNextProbeAt)
+	}
+	if m.FieldCleared(psaconnection.FieldCallbackSecret) {
+		fields = append(fields, psaconnection.FieldCallbackSecret)
 	}
 	if m.FieldCleared(psaconnection.FieldCallbacksAt) {
 		fields = append(fields, psaconnection.FieldCallbacksAt)
@@ -15842,11 +16147,14 @@ func (m *PSAConnectionMutation) FieldCleared(name string) bool {
 // error if the field is not defined in the schema.
 func (m *PSAConnectionMutation) ClearField(name string) error {
 	switch name {
+	case psaconnection.FieldNextAttemptAt:
+		m.ClearNextAttemptAt()
+		return nil
+	case psaconnection.FieldClaimedUntil:
+		m.ClearClaimedUntil()
+		return nil
 	case psaconnection.FieldDisconnectedAt:
 		m.ClearDisconnectedAt()
-		return nil
-	case psaconnection.FieldPausedUntil:
-		m.ClearPausedUntil()
 		return nil
 	case psaconnection.FieldLastErrorAt:
 		m.ClearLastErrorAt()
@@ -15854,20 +16162,14 @@ func (m *PSAConnectionMutation) ClearField(name string) error {
 	case psaconnection.FieldLastSuccessAt:
 		m.ClearLastSuccessAt()
 		return nil
-	case psaconnection.FieldBudgetAt:
-		m.ClearBudgetAt()
-		return nil
-	case psaconnection.FieldMinute:
-		m.ClearMinute()
-		return nil
 	case psaconnection.FieldChangesSince:
 		m.ClearChangesSince()
 		return nil
-	case psaconnection.FieldNextPollAt:
-		m.ClearNextPollAt()
-		return nil
 	case psaconnection.FieldNextProbeAt:
 		m.ClearNextProbeAt()
+		return nil
+	case psaconnection.FieldCallbackSecret:
+		m.ClearCallbackSecret()
 		return nil
 	case psaconnection.FieldCallbacksAt:
 		m.ClearCallbacksAt()
@@ -15883,8 +16185,29 @@ func (m *PSAConnectionMutation) ResetField(name string) error {
 	case psaconnection.FieldOrganizationID:
 		m.ResetOrganizationID()
 		return nil
+	case psaconnection.FieldNextAttemptAt:
+		m.ResetNextAttemptAt()
+		return nil
+	case psaconnection.FieldUrgency:
+		m.ResetUrgency()
+		return nil
+	case psaconnection.FieldAttempts:
+		m.ResetAttempts()
+		return nil
+	case psaconnection.FieldWakes:
+		m.ResetWakes()
+		return nil
+	case psaconnection.FieldFence:
+		m.ResetFence()
+		return nil
+	case psaconnection.FieldClaimedUntil:
+		m.ResetClaimedUntil()
+		return nil
 	case psaconnection.FieldKind:
 		m.ResetKind()
+		return nil
+	case psaconnection.FieldAccount:
+		m.ResetAccount()
 		return nil
 	case psaconnection.FieldName:
 		m.ResetName()
@@ -15907,6 +16230,12 @@ func (m *PSAConnectionMutation) ResetField(name string) error {
 	case psaconnection.FieldCallsPerMinute:
 		m.ResetCallsPerMinute()
 		return nil
+	case psaconnection.FieldPublicNotes:
+		m.ResetPublicNotes()
+		return nil
+	case psaconnection.FieldOnClose:
+		m.ResetOnClose()
+		return nil
 	case psaconnection.FieldCreatedAt:
 		m.ResetCreatedAt()
 		return nil
@@ -15915,12 +16244,6 @@ func (m *PSAConnectionMutation) ResetField(name string) error {
 		return nil
 	case psaconnection.FieldDisconnectedAt:
 		m.ResetDisconnectedAt()
-		return nil
-	case psaconnection.FieldFailures:
-		m.ResetFailures()
-		return nil
-	case psaconnection.FieldPausedUntil:
-		m.ResetPausedUntil()
 		return nil
 	case psaconnection.FieldLastError:
 		m.ResetLastError()
@@ -15934,23 +16257,17 @@ func (m *PSAConnectionMutation) ResetField(name string) error {
 	case psaconnection.FieldLastSuccessAt:
 		m.ResetLastSuccessAt()
 		return nil
-	case psaconnection.FieldBudgetAt:
-		m.ResetBudgetAt()
-		return nil
-	case psaconnection.FieldMinute:
-		m.ResetMinute()
-		return nil
-	case psaconnection.FieldMinuteCalls:
-		m.ResetMinuteCalls()
-		return nil
 	case psaconnection.FieldChangesSince:
 		m.ResetChangesSince()
 		return nil
-	case psaconnection.FieldNextPollAt:
-		m.ResetNextPollAt()
-		return nil
 	case psaconnection.FieldNextProbeAt:
 		m.ResetNextProbeAt()
+		return nil
+	case psaconnection.FieldCallbackSecret:
+		m.ResetCallbackSecret()
+		return nil
+	case psaconnection.FieldCallbackError:
+		m.ResetCallbackError()
 		return nil
 	case psaconnection.FieldCallbacksAt:
 		m.ResetCallbacksAt()
@@ -18384,6 +18701,16 @@ type TicketMutation struct {
 	typ                string
 	id                 *string
 	organization_id    *string
+	next_attempt_at    *time.Time
+	urgency            *int
+	addurgency         *int
+	attempts           *int
+	addattempts        *int
+	wakes              *int
+	addwakes           *int
+	fence              *int
+	addfence           *int
+	claimed_until      *time.Time
 	state              *ticket.State
 	created_at         *time.Time
 	updated_at         *time.Time
@@ -18393,8 +18720,6 @@ type TicketMutation struct {
 	addopened_revision *int
 	synced_revision    *int
 	addsynced_revision *int
-	attempted_at       *time.Time
-	verify_at          *time.Time
 	pushed_closed      *bool
 	pushed_title       *string
 	pushed_severity    *string
@@ -18407,15 +18732,15 @@ type TicketMutation struct {
 	external_status_id *string
 	external_closed    *bool
 	seen_at            *time.Time
-	look               *bool
-	attempts           *int
-	addattempts        *int
-	next_attempt_at    *time.Time
+	notes_as_of        *time.Time
+	external_board_id  *string
+	doubled            *bool
+	merged             *bool
+	closed_revision    *int
+	addclosed_revision *int
 	last_error         *string
 	last_error_reason  *string
 	last_error_at      *time.Time
-	claim              *string
-	claimed_until      *time.Time
 	clearedFields      map[string]struct{}
 	tenant             *string
 	clearedtenant      bool
@@ -18423,9 +18748,9 @@ type TicketMutation struct {
 	clearedincident    bool
 	connection         *string
 	clearedconnection  bool
-	notes              map[string]struct{}
-	removednotes       map[string]struct{}
-	clearednotes       bool
+	steps              map[string]struct{}
+	removedsteps       map[string]struct{}
+	clearedsteps       bool
 	events             map[string]struct{}
 	removedevents      map[string]struct{}
 	clearedevents      bool
@@ -18608,6 +18933,328 @@ func (m *TicketMutation) OldTenantID(ctx context.Context) (v string, err error) 
 // ResetTenantID resets all changes to the "tenant_id" field.
 func (m *TicketMutation) ResetTenantID() {
 	m.tenant = nil
+}
+
+// SetNextAttemptAt sets the "next_attempt_at" field.
+func (m *TicketMutation) SetNextAttemptAt(t time.Time) {
+	m.next_attempt_at = &t
+}
+
+// NextAttemptAt returns the value of the "next_attempt_at" field in the mutation.
+func (m *TicketMutation) NextAttemptAt() (r time.Time, exists bool) {
+	v := m.next_attempt_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNextAttemptAt returns the old "next_attempt_at" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldNextAttemptAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNextAttemptAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNextAttemptAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNextAttemptAt: %w", err)
+	}
+	return oldValue.NextAttemptAt, nil
+}
+
+// ClearNextAttemptAt clears the value of the "next_attempt_at" field.
+func (m *TicketMutation) ClearNextAttemptAt() {
+	m.next_attempt_at = nil
+	m.clearedFields[ticket.FieldNextAttemptAt] = struct{}{}
+}
+
+// NextAttemptAtCleared returns if the "next_attempt_at" field was cleared in this mutation.
+func (m *TicketMutation) NextAttemptAtCleared() bool {
+	_, ok := m.clearedFields[ticket.FieldNextAttemptAt]
+	return ok
+}
+
+// ResetNextAttemptAt resets all changes to the "next_attempt_at" field.
+func (m *TicketMutation) ResetNextAttemptAt() {
+	m.next_attempt_at = nil
+	delete(m.clearedFields, ticket.FieldNextAttemptAt)
+}
+
+// SetUrgency sets the "urgency" field.
+func (m *TicketMutation) SetUrgency(i int) {
+	m.urgency = &i
+	m.addurgency = nil
+}
+
+// Urgency returns the value of the "urgency" field in the mutation.
+func (m *TicketMutation) Urgency() (r int, exists bool) {
+	v := m.urgency
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUrgency returns the old "urgency" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldUrgency(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUrgency is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUrgency requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUrgency: %w", err)
+	}
+	return oldValue.Urgency, nil
+}
+
+// AddUrgency adds i to the "urgency" field.
+func (m *TicketMutation) AddUrgency(i int) {
+	if m.addurgency != nil {
+		*m.addurgency += i
+	} else {
+		m.addurgency = &i
+	}
+}
+
+// AddedUrgency returns the value that was added to the "urgency" field in this mutation.
+func (m *TicketMutation) AddedUrgency() (r int, exists bool) {
+	v := m.addurgency
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetUrgency resets all changes to the "urgency" field.
+func (m *TicketMutation) ResetUrgency() {
+	m.urgency = nil
+	m.addurgency = nil
+}
+
+// SetAttempts sets the "attempts" field.
+func (m *TicketMutation) SetAttempts(i int) {
+	m.attempts = &i
+	m.addattempts = nil
+}
+
+// Attempts returns the value of the "attempts" field in the mutation.
+func (m *TicketMutation) Attempts() (r int, exists bool) {
+	v := m.attempts
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAttempts returns the old "attempts" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldAttempts(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAttempts is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAttempts requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAttempts: %w", err)
+	}
+	return oldValue.Attempts, nil
+}
+
+// AddAttempts adds i to the "attempts" field.
+func (m *TicketMutation) AddAttempts(i int) {
+	if m.addattempts != nil {
+		*m.addattempts += i
+	} else {
+		m.addattempts = &i
+	}
+}
+
+// AddedAttempts returns the value that was added to the "attempts" field in this mutation.
+func (m *TicketMutation) AddedAttempts() (r int, exists bool) {
+	v := m.addattempts
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetAttempts resets all changes to the "attempts" field.
+func (m *TicketMutation) ResetAttempts() {
+	m.attempts = nil
+	m.addattempts = nil
+}
+
+// SetWakes sets the "wakes" field.
+func (m *TicketMutation) SetWakes(i int) {
+	m.wakes = &i
+	m.addwakes = nil
+}
+
+// Wakes returns the value of the "wakes" field in the mutation.
+func (m *TicketMutation) Wakes() (r int, exists bool) {
+	v := m.wakes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldWakes returns the old "wakes" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldWakes(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldWakes is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldWakes requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldWakes: %w", err)
+	}
+	return oldValue.Wakes, nil
+}
+
+// AddWakes adds i to the "wakes" field.
+func (m *TicketMutation) AddWakes(i int) {
+	if m.addwakes != nil {
+		*m.addwakes += i
+	} else {
+		m.addwakes = &i
+	}
+}
+
+// AddedWakes returns the value that was added to the "wakes" field in this mutation.
+func (m *TicketMutation) AddedWakes() (r int, exists bool) {
+	v := m.addwakes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetWakes resets all changes to the "wakes" field.
+func (m *TicketMutation) ResetWakes() {
+	m.wakes = nil
+	m.addwakes = nil
+}
+
+// SetFence sets the "fence" field.
+func (m *TicketMutation) SetFence(i int) {
+	m.fence = &i
+	m.addfence = nil
+}
+
+// Fence returns the value of the "fence" field in the mutation.
+func (m *TicketMutation) Fence() (r int, exists bool) {
+	v := m.fence
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFence returns the old "fence" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldFence(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFence is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFence requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFence: %w", err)
+	}
+	return oldValue.Fence, nil
+}
+
+// AddFence adds i to the "fence" field.
+func (m *TicketMutation) AddFence(i int) {
+	if m.addfence != nil {
+		*m.addfence += i
+	} else {
+		m.addfence = &i
+	}
+}
+
+// AddedFence returns the value that was added to the "fence" field in this mutation.
+func (m *TicketMutation) AddedFence() (r int, exists bool) {
+	v := m.addfence
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetFence resets all changes to the "fence" field.
+func (m *TicketMutation) ResetFence() {
+	m.fence = nil
+	m.addfence = nil
+}
+
+// SetClaimedUntil sets the "claimed_until" field.
+func (m *TicketMutation) SetClaimedUntil(t time.Time) {
+	m.claimed_until = &t
+}
+
+// ClaimedUntil returns the value of the "claimed_until" field in the mutation.
+func (m *TicketMutation) ClaimedUntil() (r time.Time, exists bool) {
+	v := m.claimed_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClaimedUntil returns the old "claimed_until" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldClaimedUntil(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClaimedUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClaimedUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClaimedUntil: %w", err)
+	}
+	return oldValue.ClaimedUntil, nil
+}
+
+// ClearClaimedUntil clears the value of the "claimed_until" field.
+func (m *TicketMutation) ClearClaimedUntil() {
+	m.claimed_until = nil
+	m.clearedFields[ticket.FieldClaimedUntil] = struct{}{}
+}
+
+// ClaimedUntilCleared returns if the "claimed_until" field was cleared in this mutation.
+func (m *TicketMutation) ClaimedUntilCleared() bool {
+	_, ok := m.clearedFields[ticket.FieldClaimedUntil]
+	return ok
+}
+
+// ResetClaimedUntil resets all changes to the "claimed_until" field.
+func (m *TicketMutation) ResetClaimedUntil() {
+	m.claimed_until = nil
+	delete(m.clearedFields, ticket.FieldClaimedUntil)
 }
 
 // SetIncidentID sets the "incident_id" field.
@@ -18956,104 +19603,6 @@ func (m *TicketMutation) AddedSyncedRevision() (r int, exists bool) {
 func (m *TicketMutation) ResetSyncedRevision() {
 	m.synced_revision = nil
 	m.addsynced_revision = nil
-}
-
-// SetAttemptedAt sets the "attempted_at" field.
-func (m *TicketMutation) SetAttemptedAt(t time.Time) {
-	m.attempted_at = &t
-}
-
-// AttemptedAt returns the value of the "attempted_at" field in the mutation.
-func (m *TicketMutation) AttemptedAt() (r time.Time, exists bool) {
-	v := m.attempted_at
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldAttemptedAt returns the old "attempted_at" field's value of the Ticket entity.
-// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TicketMutation) OldAttemptedAt(ctx context.Context) (v *time.Time, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldAttemptedAt is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldAttemptedAt requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldAttemptedAt: %w", err)
-	}
-	return oldValue.AttemptedAt, nil
-}
-
-// ClearAttemptedAt clears the value of the "attempted_at" field.
-func (m *TicketMutation) ClearAttemptedAt() {
-	m.attempted_at = nil
-	m.clearedFields[ticket.FieldAttemptedAt] = struct{}{}
-}
-
-// AttemptedAtCleared returns if the "attempted_at" field was cleared in this mutation.
-func (m *TicketMutation) AttemptedAtCleared() bool {
-	_, ok := m.clearedFields[ticket.FieldAttemptedAt]
-	return ok
-}
-
-// ResetAttemptedAt resets all changes to the "attempted_at" field.
-func (m *TicketMutation) ResetAttemptedAt() {
-	m.attempted_at = nil
-	delete(m.clearedFields, ticket.FieldAttemptedAt)
-}
-
-// SetVerifyAt sets the "verify_at" field.
-func (m *TicketMutation) SetVerifyAt(t time.Time) {
-	m.verify_at = &t
-}
-
-// VerifyAt returns the value of the "verify_at" field in the mutation.
-func (m *TicketMutation) VerifyAt() (r time.Time, exists bool) {
-	v := m.verify_at
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldVerifyAt returns the old "verify_at" field's value of the Ticket entity.
-// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TicketMutation) OldVerifyAt(ctx context.Context) (v *time.Time, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldVerifyAt is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldVerifyAt requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldVerifyAt: %w", err)
-	}
-	return oldValue.VerifyAt, nil
-}
-
-// ClearVerifyAt clears the value of the "verify_at" field.
-func (m *TicketMutation) ClearVerifyAt() {
-	m.verify_at = nil
-	m.clearedFields[ticket.FieldVerifyAt] = struct{}{}
-}
-
-// VerifyAtCleared returns if the "verify_at" field was cleared in this mutation.
-func (m *TicketMutation) VerifyAtCleared() bool {
-	_, ok := m.clearedFields[ticket.FieldVerifyAt]
-	return ok
-}
-
-// ResetVerifyAt resets all changes to the "verify_at" field.
-func (m *TicketMutation) ResetVerifyAt() {
-	m.verify_at = nil
-	delete(m.clearedFields, ticket.FieldVerifyAt)
 }
 
 // SetPushedClosed sets the "pushed_closed" field.
@@ -19501,145 +20050,217 @@ func (m *TicketMutation) ResetSeenAt() {
 	delete(m.clearedFields, ticket.FieldSeenAt)
 }
 
-// SetLook sets the "look" field.
-func (m *TicketMutation) SetLook(b bool) {
-	m.look = &b
+// SetNotesAsOf sets the "notes_as_of" field.
+func (m *TicketMutation) SetNotesAsOf(t time.Time) {
+	m.notes_as_of = &t
 }
 
-// Look returns the value of the "look" field in the mutation.
-func (m *TicketMutation) Look() (r bool, exists bool) {
-	v := m.look
+// NotesAsOf returns the value of the "notes_as_of" field in the mutation.
+func (m *TicketMutation) NotesAsOf() (r time.Time, exists bool) {
+	v := m.notes_as_of
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldLook returns the old "look" field's value of the Ticket entity.
+// OldNotesAsOf returns the old "notes_as_of" field's value of the Ticket entity.
 // If the Ticket object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TicketMutation) OldLook(ctx context.Context) (v bool, err error) {
+func (m *TicketMutation) OldNotesAsOf(ctx context.Context) (v *time.Time, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldLook is only allowed on UpdateOne operations")
+		return v, errors.New("OldNotesAsOf is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldLook requires an ID field in the mutation")
+		return v, errors.New("OldNotesAsOf requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldLook: %w", err)
+		return v, fmt.Errorf("querying old value for OldNotesAsOf: %w", err)
 	}
-	return oldValue.Look, nil
+	return oldValue.NotesAsOf, nil
 }
 
-// ResetLook resets all changes to the "look" field.
-func (m *TicketMutation) ResetLook() {
-	m.look = nil
+// ClearNotesAsOf clears the value of the "notes_as_of" field.
+func (m *TicketMutation) ClearNotesAsOf() {
+	m.notes_as_of = nil
+	m.clearedFields[ticket.FieldNotesAsOf] = struct{}{}
 }
 
-// SetAttempts sets the "attempts" field.
-func (m *TicketMutation) SetAttempts(i int) {
-	m.attempts = &i
-	m.addattempts = nil
-}
-
-// Attempts returns the value of the "attempts" field in the mutation.
-func (m *TicketMutation) Attempts() (r int, exists bool) {
-	v := m.attempts
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldAttempts returns the old "attempts" field's value of the Ticket entity.
-// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TicketMutation) OldAttempts(ctx context.Context) (v int, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldAttempts is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldAttempts requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldAttempts: %w", err)
-	}
-	return oldValue.Attempts, nil
-}
-
-// AddAttempts adds i to the "attempts" field.
-func (m *TicketMutation) AddAttempts(i int) {
-	if m.addattempts != nil {
-		*m.addattempts += i
-	} else {
-		m.addattempts = &i
-	}
-}
-
-// AddedAttempts returns the value that was added to the "attempts" field in this mutation.
-func (m *TicketMutation) AddedAttempts() (r int, exists bool) {
-	v := m.addattempts
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// ResetAttempts resets all changes to the "attempts" field.
-func (m *TicketMutation) ResetAttempts() {
-	m.attempts = nil
-	m.addattempts = nil
-}
-
-// SetNextAttemptAt sets the "next_attempt_at" field.
-func (m *TicketMutation) SetNextAttemptAt(t time.Time) {
-	m.next_attempt_at = &t
-}
-
-// NextAttemptAt returns the value of the "next_attempt_at" field in the mutation.
-func (m *TicketMutation) NextAttemptAt() (r time.Time, exists bool) {
-	v := m.next_attempt_at
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldNextAttemptAt returns the old "next_attempt_at" field's value of the Ticket entity.
-// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TicketMutation) OldNextAttemptAt(ctx context.Context) (v *time.Time, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldNextAttemptAt is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldNextAttemptAt requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldNextAttemptAt: %w", err)
-	}
-	return oldValue.NextAttemptAt, nil
-}
-
-// ClearNextAttemptAt clears the value of the "next_attempt_at" field.
-func (m *TicketMutation) ClearNextAttemptAt() {
-	m.next_attempt_at = nil
-	m.clearedFields[ticket.FieldNextAttemptAt] = struct{}{}
-}
-
-// NextAttemptAtCleared returns if the "next_attempt_at" field was cleared in this mutation.
-func (m *TicketMutation) NextAttemptAtCleared() bool {
-	_, ok := m.clearedFields[ticket.FieldNextAttemptAt]
+// NotesAsOfCleared returns if the "notes_as_of" field was cleared in this mutation.
+func (m *TicketMutation) NotesAsOfCleared() bool {
+	_, ok := m.clearedFields[ticket.FieldNotesAsOf]
 	return ok
 }
 
-// ResetNextAttemptAt resets all changes to the "next_attempt_at" field.
-func (m *TicketMutation) ResetNextAttemptAt() {
-	m.next_attempt_at = nil
-	delete(m.clearedFields, ticket.FieldNextAttemptAt)
+// ResetNotesAsOf resets all changes to the "notes_as_of" field.
+func (m *TicketMutation) ResetNotesAsOf() {
+	m.notes_as_of = nil
+	delete(m.clearedFields, ticket.FieldNotesAsOf)
+}
+
+// SetExternalBoardID sets the "external_board_id" field.
+func (m *TicketMutation) SetExternalBoardID(s string) {
+	m.external_board_id = &s
+}
+
+// ExternalBoardID returns the value of the "external_board_id" field in the mutation.
+func (m *TicketMutation) ExternalBoardID() (r string, exists bool) {
+	v := m.external_board_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExternalBoardID returns the old "external_board_id" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldExternalBoardID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExternalBoardID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExternalBoardID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExternalBoardID: %w", err)
+	}
+	return oldValue.ExternalBoardID, nil
+}
+
+// ResetExternalBoardID resets all changes to the "external_board_id" field.
+func (m *TicketMutation) ResetExternalBoardID() {
+	m.external_board_id = nil
+}
+
+// SetDoubled sets the "doubled" field.
+func (m *TicketMutation) SetDoubled(b bool) {
+	m.doubled = &b
+}
+
+// Doubled returns the value of the "doubled" field in the mutation.
+func (m *TicketMutation) Doubled() (r bool, exists bool) {
+	v := m.doubled
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDoubled returns the old "doubled" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldDoubled(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDoubled is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDoubled requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDoubled: %w", err)
+	}
+	return oldValue.Doubled, nil
+}
+
+// ResetDoubled resets all changes to the "doubled" field.
+func (m *TicketMutation) ResetDoubled() {
+	m.doubled = nil
+}
+
+// SetMerged sets the "merged" field.
+func (m *TicketMutation) SetMerged(b bool) {
+	m.merged = &b
+}
+
+// Merged returns the value of the "merged" field in the mutation.
+func (m *TicketMutation) Merged() (r bool, exists bool) {
+	v := m.merged
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMerged returns the old "merged" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldMerged(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMerged is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMerged requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMerged: %w", err)
+	}
+	return oldValue.Merged, nil
+}
+
+// ResetMerged resets all changes to the "merged" field.
+func (m *TicketMutation) ResetMerged() {
+	m.merged = nil
+}
+
+// SetClosedRevision sets the "closed_revision" field.
+func (m *TicketMutation) SetClosedRevision(i int) {
+	m.closed_revision = &i
+	m.addclosed_revision = nil
+}
+
+// ClosedRevision returns the value of the "closed_revision" field in the mutation.
+func (m *TicketMutation) ClosedRevision() (r int, exists bool) {
+	v := m.closed_revision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClosedRevision returns the old "closed_revision" field's value of the Ticket entity.
+// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketMutation) OldClosedRevision(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClosedRevision is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClosedRevision requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClosedRevision: %w", err)
+	}
+	return oldValue.ClosedRevision, nil
+}
+
+// AddClosedRevision adds i to the "closed_revision" field.
+func (m *TicketMutation) AddClosedRevision(i int) {
+	if m.addclosed_revision != nil {
+		*m.addclosed_revision += i
+	} else {
+		m.addclosed_revision = &i
+	}
+}
+
+// AddedClosedRevision returns the value that was added to the "closed_revision" field in this mutation.
+func (m *TicketMutation) AddedClosedRevision() (r int, exists bool) {
+	v := m.addclosed_revision
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetClosedRevision resets all changes to the "closed_revision" field.
+func (m *TicketMutation) ResetClosedRevision() {
+	m.closed_revision = nil
+	m.addclosed_revision = nil
 }
 
 // SetLastError sets the "last_error" field.
@@ -19763,91 +20384,6 @@ func (m *TicketMutation) ResetLastErrorAt() {
 	delete(m.clearedFields, ticket.FieldLastErrorAt)
 }
 
-// SetClaim sets the "claim" field.
-func (m *TicketMutation) SetClaim(s string) {
-	m.claim = &s
-}
-
-// Claim returns the value of the "claim" field in the mutation.
-func (m *TicketMutation) Claim() (r string, exists bool) {
-	v := m.claim
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldClaim returns the old "claim" field's value of the Ticket entity.
-// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TicketMutation) OldClaim(ctx context.Context) (v string, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldClaim is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldClaim requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldClaim: %w", err)
-	}
-	return oldValue.Claim, nil
-}
-
-// ResetClaim resets all changes to the "claim" field.
-func (m *TicketMutation) ResetClaim() {
-	m.claim = nil
-}
-
-// SetClaimedUntil sets the "claimed_until" field.
-func (m *TicketMutation) SetClaimedUntil(t time.Time) {
-	m.claimed_until = &t
-}
-
-// ClaimedUntil returns the value of the "claimed_until" field in the mutation.
-func (m *TicketMutation) ClaimedUntil() (r time.Time, exists bool) {
-	v := m.claimed_until
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldClaimedUntil returns the old "claimed_until" field's value of the Ticket entity.
-// If the Ticket object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TicketMutation) OldClaimedUntil(ctx context.Context) (v *time.Time, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldClaimedUntil is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldClaimedUntil requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldClaimedUntil: %w", err)
-	}
-	return oldValue.ClaimedUntil, nil
-}
-
-// ClearClaimedUntil clears the value of the "claimed_until" field.
-func (m *TicketMutation) ClearClaimedUntil() {
-	m.claimed_until = nil
-	m.clearedFields[ticket.FieldClaimedUntil] = struct{}{}
-}
-
-// ClaimedUntilCleared returns if the "claimed_until" field was cleared in this mutation.
-func (m *TicketMutation) ClaimedUntilCleared() bool {
-	_, ok := m.clearedFields[ticket.FieldClaimedUntil]
-	return ok
-}
-
-// ResetClaimedUntil resets all changes to the "claimed_until" field.
-func (m *TicketMutation) ResetClaimedUntil() {
-	m.claimed_until = nil
-	delete(m.clearedFields, ticket.FieldClaimedUntil)
-}
-
 // ClearTenant clears the "tenant" edge to the Tenant entity.
 func (m *TicketMutation) ClearTenant() {
 	m.clearedtenant = true
@@ -19929,58 +20465,58 @@ func (m *TicketMutation) ResetConnection() {
 	m.clearedconnection = false
 }
 
-// AddNoteIDs adds the "notes" edge to the TicketNote entity by ids.
-func (m *TicketMutation) AddNoteIDs(ids ...string) {
-	if m.notes == nil {
-		m.notes = make(map[string]struct{})
+// AddStepIDs adds the "steps" edge to the TicketStep entity by ids.
+func (m *TicketMutation) AddStepIDs(ids ...string) {
+	if m.steps == nil {
+		m.steps = make(map[string]struct{})
 	}
 	for i := range ids {
-		m.notes[ids[i]] = struct{}{}
+		m.steps[ids[i]] = struct{}{}
 	}
 }
 
-// ClearNotes clears the "notes" edge to the TicketNote entity.
-func (m *TicketMutation) ClearNotes() {
-	m.clearednotes = true
+// ClearSteps clears the "steps" edge to the TicketStep entity.
+func (m *TicketMutation) ClearSteps() {
+	m.clearedsteps = true
 }
 
-// NotesCleared reports if the "notes" edge to the TicketNote entity was cleared.
-func (m *TicketMutation) NotesCleared() bool {
-	return m.clearednotes
+// StepsCleared reports if the "steps" edge to the TicketStep entity was cleared.
+func (m *TicketMutation) StepsCleared() bool {
+	return m.clearedsteps
 }
 
-// RemoveNoteIDs removes the "notes" edge to the TicketNote entity by IDs.
-func (m *TicketMutation) RemoveNoteIDs(ids ...string) {
-	if m.removednotes == nil {
-		m.removednotes = make(map[string]struct{})
+// RemoveStepIDs removes the "steps" edge to the TicketStep entity by IDs.
+func (m *TicketMutation) RemoveStepIDs(ids ...string) {
+	if m.removedsteps == nil {
+		m.removedsteps = make(map[string]struct{})
 	}
 	for i := range ids {
-		delete(m.notes, ids[i])
-		m.removednotes[ids[i]] = struct{}{}
+		delete(m.steps, ids[i])
+		m.removedsteps[ids[i]] = struct{}{}
 	}
 }
 
-// RemovedNotes returns the removed IDs of the "notes" edge to the TicketNote entity.
-func (m *TicketMutation) RemovedNotesIDs() (ids []string) {
-	for id := range m.removednotes {
+// RemovedSteps returns the removed IDs of the "steps" edge to the TicketStep entity.
+func (m *TicketMutation) RemovedStepsIDs() (ids []string) {
+	for id := range m.removedsteps {
 		ids = append(ids, id)
 	}
 	return
 }
 
-// NotesIDs returns the "notes" edge IDs in the mutation.
-func (m *TicketMutation) NotesIDs() (ids []string) {
-	for id := range m.notes {
+// StepsIDs returns the "steps" edge IDs in the mutation.
+func (m *TicketMutation) StepsIDs() (ids []string) {
+	for id := range m.steps {
 		ids = append(ids, id)
 	}
 	return
 }
 
-// ResetNotes resets all changes to the "notes" edge.
-func (m *TicketMutation) ResetNotes() {
-	m.notes = nil
-	m.clearednotes = false
-	m.removednotes = nil
+// ResetSteps resets all changes to the "steps" edge.
+func (m *TicketMutation) ResetSteps() {
+	m.steps = nil
+	m.clearedsteps = false
+	m.removedsteps = nil
 }
 
 // AddEventIDs adds the "events" edge to the TicketEvent entity by ids.
@@ -20071,12 +20607,30 @@ func (m *TicketMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *TicketMutation) Fields() []string {
-	fields := make([]string, 0, 32)
+	fields := make([]string, 0, 36)
 	if m.organization_id != nil {
 		fields = append(fields, ticket.FieldOrganizationID)
 	}
 	if m.tenant != nil {
 		fields = append(fields, ticket.FieldTenantID)
+	}
+	if m.next_attempt_at != nil {
+		fields = append(fields, ticket.FieldNextAttemptAt)
+	}
+	if m.urgency != nil {
+		fields = append(fields, ticket.FieldUrgency)
+	}
+	if m.attempts != nil {
+		fields = append(fields, ticket.FieldAttempts)
+	}
+	if m.wakes != nil {
+		fields = append(fields, ticket.FieldWakes)
+	}
+	if m.fence != nil {
+		fields = append(fields, ticket.FieldFence)
+	}
+	if m.claimed_until != nil {
+		fields = append(fields, ticket.FieldClaimedUntil)
 	}
 	if m.incident != nil {
 		fields = append(fields, ticket.FieldIncidentID)
@@ -20101,12 +20655,6 @@ func (m *TicketMutation) Fields() []string {
 	}
 	if m.synced_revision != nil {
 		fields = append(fields, ticket.FieldSyncedRevision)
-	}
-	if m.attempted_at != nil {
-		fields = append(fields, ticket.FieldAttemptedAt)
-	}
-	if m.verify_at != nil {
-		fields = append(fields, ticket.FieldVerifyAt)
 	}
 	if m.pushed_closed != nil {
 		fields = append(fields, ticket.FieldPushedClosed)
@@ -20144,14 +20692,20 @@ func (m *TicketMutation) Fields() []string {
 	if m.seen_at != nil {
 		fields = append(fields, ticket.FieldSeenAt)
 	}
-	if m.look != nil {
-		fields = append(fields, ticket.FieldLook)
+	if m.notes_as_of != nil {
+		fields = append(fields, ticket.FieldNotesAsOf)
 	}
-	if m.attempts != nil {
-		fields = append(fields, ticket.FieldAttempts)
+	if m.external_board_id != nil {
+		fields = append(fields, ticket.FieldExternalBoardID)
 	}
-	if m.next_attempt_at != nil {
-		fields = append(fields, ticket.FieldNextAttemptAt)
+	if m.doubled != nil {
+		fields = append(fields, ticket.FieldDoubled)
+	}
+	if m.merged != nil {
+		fields = append(fields, ticket.FieldMerged)
+	}
+	if m.closed_revision != nil {
+		fields = append(fields, ticket.FieldClosedRevision)
 	}
 	if m.last_error != nil {
 		fields = append(fields, ticket.FieldLastError)
@@ -20161,12 +20715,6 @@ func (m *TicketMutation) Fields() []string {
 	}
 	if m.last_error_at != nil {
 		fields = append(fields, ticket.FieldLastErrorAt)
-	}
-	if m.claim != nil {
-		fields = append(fields, ticket.FieldClaim)
-	}
-	if m.claimed_until != nil {
-		fields = append(fields, ticket.FieldClaimedUntil)
 	}
 	return fields
 }
@@ -20180,6 +20728,18 @@ func (m *TicketMutation) Field(name string) (ent.Value, bool) {
 		return m.OrganizationID()
 	case ticket.FieldTenantID:
 		return m.TenantID()
+	case ticket.FieldNextAttemptAt:
+		return m.NextAttemptAt()
+	case ticket.FieldUrgency:
+		return m.Urgency()
+	case ticket.FieldAttempts:
+		return m.Attempts()
+	case ticket.FieldWakes:
+		return m.Wakes()
+	case ticket.FieldFence:
+		return m.Fence()
+	case ticket.FieldClaimedUntil:
+		return m.ClaimedUntil()
 	case ticket.FieldIncidentID:
 		return m.IncidentID()
 	case ticket.FieldConnectionID:
@@ -20196,10 +20756,6 @@ func (m *TicketMutation) Field(name string) (ent.Value, bool) {
 		return m.OpenedRevision()
 	case ticket.FieldSyncedRevision:
 		return m.SyncedRevision()
-	case ticket.FieldAttemptedAt:
-		return m.AttemptedAt()
-	case ticket.FieldVerifyAt:
-		return m.VerifyAt()
 	case ticket.FieldPushedClosed:
 		return m.PushedClosed()
 	case ticket.FieldPushedTitle:
@@ -20224,22 +20780,22 @@ func (m *TicketMutation) Field(name string) (ent.Value, bool) {
 		return m.ExternalClosed()
 	case ticket.FieldSeenAt:
 		return m.SeenAt()
-	case ticket.FieldLook:
-		return m.Look()
-	case ticket.FieldAttempts:
-		return m.Attempts()
-	case ticket.FieldNextAttemptAt:
-		return m.NextAttemptAt()
+	case ticket.FieldNotesAsOf:
+		return m.NotesAsOf()
+	case ticket.FieldExternalBoardID:
+		return m.ExternalBoardID()
+	case ticket.FieldDoubled:
+		return m.Doubled()
+	case ticket.FieldMerged:
+		return m.Merged()
+	case ticket.FieldClosedRevision:
+		return m.ClosedRevision()
 	case ticket.FieldLastError:
 		return m.LastError()
 	case ticket.FieldLastErrorReason:
 		return m.LastErrorReason()
 	case ticket.FieldLastErrorAt:
 		return m.LastErrorAt()
-	case ticket.FieldClaim:
-		return m.Claim()
-	case ticket.FieldClaimedUntil:
-		return m.ClaimedUntil()
 	}
 	return nil, false
 }
@@ -20253,6 +20809,18 @@ func (m *TicketMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldOrganizationID(ctx)
 	case ticket.FieldTenantID:
 		return m.OldTenantID(ctx)
+	case ticket.FieldNextAttemptAt:
+		return m.OldNextAttemptAt(ctx)
+	case ticket.FieldUrgency:
+		return m.OldUrgency(ctx)
+	case ticket.FieldAttempts:
+		return m.OldAttempts(ctx)
+	case ticket.FieldWakes:
+		return m.OldWakes(ctx)
+	case ticket.FieldFence:
+		return m.OldFence(ctx)
+	case ticket.FieldClaimedUntil:
+		return m.OldClaimedUntil(ctx)
 	case ticket.FieldIncidentID:
 		return m.OldIncidentID(ctx)
 	case ticket.FieldConnectionID:
@@ -20269,10 +20837,6 @@ func (m *TicketMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldOpenedRevision(ctx)
 	case ticket.FieldSyncedRevision:
 		return m.OldSyncedRevision(ctx)
-	case ticket.FieldAttemptedAt:
-		return m.OldAttemptedAt(ctx)
-	case ticket.FieldVerifyAt:
-		return m.OldVerifyAt(ctx)
 	case ticket.FieldPushedClosed:
 		return m.OldPushedClosed(ctx)
 	case ticket.FieldPushedTitle:
@@ -20297,22 +20861,22 @@ func (m *TicketMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldExternalClosed(ctx)
 	case ticket.FieldSeenAt:
 		return m.OldSeenAt(ctx)
-	case ticket.FieldLook:
-		return m.OldLook(ctx)
-	case ticket.FieldAttempts:
-		return m.OldAttempts(ctx)
-	case ticket.FieldNextAttemptAt:
-		return m.OldNextAttemptAt(ctx)
+	case ticket.FieldNotesAsOf:
+		return m.OldNotesAsOf(ctx)
+	case ticket.FieldExternalBoardID:
+		return m.OldExternalBoardID(ctx)
+	case ticket.FieldDoubled:
+		return m.OldDoubled(ctx)
+	case ticket.FieldMerged:
+		return m.OldMerged(ctx)
+	case ticket.FieldClosedRevision:
+		return m.OldClosedRevision(ctx)
 	case ticket.FieldLastError:
 		return m.OldLastError(ctx)
 	case ticket.FieldLastErrorReason:
 		return m.OldLastErrorReason(ctx)
 	case ticket.FieldLastErrorAt:
 		return m.OldLastErrorAt(ctx)
-	case ticket.FieldClaim:
-		return m.OldClaim(ctx)
-	case ticket.FieldClaimedUntil:
-		return m.OldClaimedUntil(ctx)
 	}
 	return nil, fmt.Errorf("unknown Ticket field %s", name)
 }
@@ -20335,6 +20899,48 @@ func (m *TicketMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetTenantID(v)
+		return nil
+	case ticket.FieldNextAttemptAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNextAttemptAt(v)
+		return nil
+	case ticket.FieldUrgency:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUrgency(v)
+		return nil
+	case ticket.FieldAttempts:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAttempts(v)
+		return nil
+	case ticket.FieldWakes:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetWakes(v)
+		return nil
+	case ticket.FieldFence:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFence(v)
+		return nil
+	case ticket.FieldClaimedUntil:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClaimedUntil(v)
 		return nil
 	case ticket.FieldIncidentID:
 		v, ok := value.(string)
@@ -20391,20 +20997,6 @@ func (m *TicketMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetSyncedRevision(v)
-		return nil
-	case ticket.FieldAttemptedAt:
-		v, ok := value.(time.Time)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetAttemptedAt(v)
-		return nil
-	case ticket.FieldVerifyAt:
-		v, ok := value.(time.Time)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetVerifyAt(v)
 		return nil
 	case ticket.FieldPushedClosed:
 		v, ok := value.(bool)
@@ -20490,26 +21082,40 @@ func (m *TicketMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetSeenAt(v)
 		return nil
-	case ticket.FieldLook:
-		v, ok := value.(bool)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetLook(v)
-		return nil
-	case ticket.FieldAttempts:
-		v, ok := value.(int)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetAttempts(v)
-		return nil
-	case ticket.FieldNextAttemptAt:
+	case ticket.FieldNotesAsOf:
 		v, ok := value.(time.Time)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetNextAttemptAt(v)
+		m.SetNotesAsOf(v)
+		return nil
+	case ticket.FieldExternalBoardID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExternalBoardID(v)
+		return nil
+	case ticket.FieldDoubled:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDoubled(v)
+		return nil
+	case ticket.FieldMerged:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMerged(v)
+		return nil
+	case ticket.FieldClosedRevision:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClosedRevision(v)
 		return nil
 	case ticket.FieldLastError:
 		v, ok := value.(string)
@@ -20532,20 +21138,6 @@ func (m *TicketMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetLastErrorAt(v)
 		return nil
-	case ticket.FieldClaim:
-		v, ok := value.(string)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetClaim(v)
-		return nil
-	case ticket.FieldClaimedUntil:
-		v, ok := value.(time.Time)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetClaimedUntil(v)
-		return nil
 	}
 	return fmt.Errorf("unknown Ticket field %s", name)
 }
@@ -20554,6 +21146,18 @@ func (m *TicketMutation) SetField(name string, value ent.Value) error {
 // this mutation.
 func (m *TicketMutation) AddedFields() []string {
 	var fields []string
+	if m.addurgency != nil {
+		fields = append(fields, ticket.FieldUrgency)
+	}
+	if m.addattempts != nil {
+		fields = append(fields, ticket.FieldAttempts)
+	}
+	if m.addwakes != nil {
+		fields = append(fields, ticket.FieldWakes)
+	}
+	if m.addfence != nil {
+		fields = append(fields, ticket.FieldFence)
+	}
 	if m.addwanted_revision != nil {
 		fields = append(fields, ticket.FieldWantedRevision)
 	}
@@ -20563,8 +21167,8 @@ func (m *TicketMutation) AddedFields() []string {
 	if m.addsynced_revision != nil {
 		fields = append(fields, ticket.FieldSyncedRevision)
 	}
-	if m.addattempts != nil {
-		fields = append(fields, ticket.FieldAttempts)
+	if m.addclosed_revision != nil {
+		fields = append(fields, ticket.FieldClosedRevision)
 	}
 	return fields
 }
@@ -20574,14 +21178,22 @@ func (m *TicketMutation) AddedFields() []string {
 // was not set, or was not defined in the schema.
 func (m *TicketMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
+	case ticket.FieldUrgency:
+		return m.AddedUrgency()
+	case ticket.FieldAttempts:
+		return m.AddedAttempts()
+	case ticket.FieldWakes:
+		return m.AddedWakes()
+	case ticket.FieldFence:
+		return m.AddedFence()
 	case ticket.FieldWantedRevision:
 		return m.AddedWantedRevision()
 	case ticket.FieldOpenedRevision:
 		return m.AddedOpenedRevision()
 	case ticket.FieldSyncedRevision:
 		return m.AddedSyncedRevision()
-	case ticket.FieldAttempts:
-		return m.AddedAttempts()
+	case ticket.FieldClosedRevision:
+		return m.AddedClosedRevision()
 	}
 	return nil, false
 }
@@ -20591,6 +21203,34 @@ func (m *TicketMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *TicketMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case ticket.FieldUrgency:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddUrgency(v)
+		return nil
+	case ticket.FieldAttempts:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddAttempts(v)
+		return nil
+	case ticket.FieldWakes:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddWakes(v)
+		return nil
+	case ticket.FieldFence:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddFence(v)
+		return nil
 	case ticket.FieldWantedRevision:
 		v, ok := value.(int)
 		if !ok {
@@ -20612,12 +21252,12 @@ func (m *TicketMutation) AddField(name string, value ent.Value) error {
 		}
 		m.AddSyncedRevision(v)
 		return nil
-	case ticket.FieldAttempts:
+	case ticket.FieldClosedRevision:
 		v, ok := value.(int)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.AddAttempts(v)
+		m.AddClosedRevision(v)
 		return nil
 	}
 	return fmt.Errorf("unknown Ticket numeric field %s", name)
@@ -20627,23 +21267,20 @@ func (m *TicketMutation) AddField(name string, value ent.Value) error {
 // mutation.
 func (m *TicketMutation) ClearedFields() []string {
 	var fields []string
-	if m.FieldCleared(ticket.FieldAttemptedAt) {
-		fields = append(fields, ticket.FieldAttemptedAt)
+	if m.FieldCleared(ticket.FieldNextAttemptAt) {
+		fields = append(fields, ticket.FieldNextAttemptAt)
 	}
-	if m.FieldCleared(ticket.FieldVerifyAt) {
-		fields = append(fields, ticket.FieldVerifyAt)
+	if m.FieldCleared(ticket.FieldClaimedUntil) {
+		fields = append(fields, ticket.FieldClaimedUntil)
 	}
 	if m.FieldCleared(ticket.FieldSeenAt) {
 		fields = append(fields, ticket.FieldSeenAt)
 	}
-	if m.FieldCleared(ticket.FieldNextAttemptAt) {
-		fields = append(fields, ticket.FieldNextAttemptAt)
+	if m.FieldCleared(ticket.FieldNotesAsOf) {
+		fields = append(fields, ticket.FieldNotesAsOf)
 	}
 	if m.FieldCleared(ticket.FieldLastErrorAt) {
 		fields = append(fields, ticket.FieldLastErrorAt)
-	}
-	if m.FieldCleared(ticket.FieldClaimedUntil) {
-		fields = append(fields, ticket.FieldClaimedUntil)
 	}
 	return fields
 }
@@ -20659,23 +21296,20 @@ func (m *TicketMutation) FieldCleared(name string) bool {
 // error if the field is not defined in the schema.
 func (m *TicketMutation) ClearField(name string) error {
 	switch name {
-	case ticket.FieldAttemptedAt:
-		m.ClearAttemptedAt()
+	case ticket.FieldNextAttemptAt:
+		m.ClearNextAttemptAt()
 		return nil
-	case ticket.FieldVerifyAt:
-		m.ClearVerifyAt()
+	case ticket.FieldClaimedUntil:
+		m.ClearClaimedUntil()
 		return nil
 	case ticket.FieldSeenAt:
 		m.ClearSeenAt()
 		return nil
-	case ticket.FieldNextAttemptAt:
-		m.ClearNextAttemptAt()
+	case ticket.FieldNotesAsOf:
+		m.ClearNotesAsOf()
 		return nil
 	case ticket.FieldLastErrorAt:
 		m.ClearLastErrorAt()
-		return nil
-	case ticket.FieldClaimedUntil:
-		m.ClearClaimedUntil()
 		return nil
 	}
 	return fmt.Errorf("unknown Ticket nullable field %s", name)
@@ -20690,6 +21324,24 @@ func (m *TicketMutation) ResetField(name string) error {
 		return nil
 	case ticket.FieldTenantID:
 		m.ResetTenantID()
+		return nil
+	case ticket.FieldNextAttemptAt:
+		m.ResetNextAttemptAt()
+		return nil
+	case ticket.FieldUrgency:
+		m.ResetUrgency()
+		return nil
+	case ticket.FieldAttempts:
+		m.ResetAttempts()
+		return nil
+	case ticket.FieldWakes:
+		m.ResetWakes()
+		return nil
+	case ticket.FieldFence:
+		m.ResetFence()
+		return nil
+	case ticket.FieldClaimedUntil:
+		m.ResetClaimedUntil()
 		return nil
 	case ticket.FieldIncidentID:
 		m.ResetIncidentID()
@@ -20714,12 +21366,6 @@ func (m *TicketMutation) ResetField(name string) error {
 		return nil
 	case ticket.FieldSyncedRevision:
 		m.ResetSyncedRevision()
-		return nil
-	case ticket.FieldAttemptedAt:
-		m.ResetAttemptedAt()
-		return nil
-	case ticket.FieldVerifyAt:
-		m.ResetVerifyAt()
 		return nil
 	case ticket.FieldPushedClosed:
 		m.ResetPushedClosed()
@@ -20757,14 +21403,20 @@ func (m *TicketMutation) ResetField(name string) error {
 	case ticket.FieldSeenAt:
 		m.ResetSeenAt()
 		return nil
-	case ticket.FieldLook:
-		m.ResetLook()
+	case ticket.FieldNotesAsOf:
+		m.ResetNotesAsOf()
 		return nil
-	case ticket.FieldAttempts:
-		m.ResetAttempts()
+	case ticket.FieldExternalBoardID:
+		m.ResetExternalBoardID()
 		return nil
-	case ticket.FieldNextAttemptAt:
-		m.ResetNextAttemptAt()
+	case ticket.FieldDoubled:
+		m.ResetDoubled()
+		return nil
+	case ticket.FieldMerged:
+		m.ResetMerged()
+		return nil
+	case ticket.FieldClosedRevision:
+		m.ResetClosedRevision()
 		return nil
 	case ticket.FieldLastError:
 		m.ResetLastError()
@@ -20774,12 +21426,6 @@ func (m *TicketMutation) ResetField(name string) error {
 		return nil
 	case ticket.FieldLastErrorAt:
 		m.ResetLastErrorAt()
-		return nil
-	case ticket.FieldClaim:
-		m.ResetClaim()
-		return nil
-	case ticket.FieldClaimedUntil:
-		m.ResetClaimedUntil()
 		return nil
 	}
 	return fmt.Errorf("unknown Ticket field %s", name)
@@ -20797,8 +21443,8 @@ func (m *TicketMutation) AddedEdges() []string {
 	if m.connection != nil {
 		edges = append(edges, ticket.EdgeConnection)
 	}
-	if m.notes != nil {
-		edges = append(edges, ticket.EdgeNotes)
+	if m.steps != nil {
+		edges = append(edges, ticket.EdgeSteps)
 	}
 	if m.events != nil {
 		edges = append(edges, ticket.EdgeEvents)
@@ -20822,9 +21468,9 @@ func (m *TicketMutation) AddedIDs(name string) []ent.Value {
 		if id := m.connection; id != nil {
 			return []ent.Value{*id}
 		}
-	case ticket.EdgeNotes:
-		ids := make([]ent.Value, 0, len(m.notes))
-		for id := range m.notes {
+	case ticket.EdgeSteps:
+		ids := make([]ent.Value, 0, len(m.steps))
+		for id := range m.steps {
 			ids = append(ids, id)
 		}
 		return ids
@@ -20841,8 +21487,8 @@ func (m *TicketMutation) AddedIDs(name string) []ent.Value {
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *TicketMutation) RemovedEdges() []string {
 	edges := make([]string, 0, 5)
-	if m.removednotes != nil {
-		edges = append(edges, ticket.EdgeNotes)
+	if m.removedsteps != nil {
+		edges = append(edges, ticket.EdgeSteps)
 	}
 	if m.removedevents != nil {
 		edges = append(edges, ticket.EdgeEvents)
@@ -20854,9 +21500,9 @@ func (m *TicketMutation) RemovedEdges() []string {
 // the given name in this mutation.
 func (m *TicketMutation) RemovedIDs(name string) []ent.Value {
 	switch name {
-	case ticket.EdgeNotes:
-		ids := make([]ent.Value, 0, len(m.removednotes))
-		for id := range m.removednotes {
+	case ticket.EdgeSteps:
+		ids := make([]ent.Value, 0, len(m.removedsteps))
+		for id := range m.removedsteps {
 			ids = append(ids, id)
 		}
 		return ids
@@ -20882,8 +21528,8 @@ func (m *TicketMutation) ClearedEdges() []string {
 	if m.clearedconnection {
 		edges = append(edges, ticket.EdgeConnection)
 	}
-	if m.clearednotes {
-		edges = append(edges, ticket.EdgeNotes)
+	if m.clearedsteps {
+		edges = append(edges, ticket.EdgeSteps)
 	}
 	if m.clearedevents {
 		edges = append(edges, ticket.EdgeEvents)
@@ -20901,8 +21547,8 @@ func (m *TicketMutation) EdgeCleared(name string) bool {
 		return m.clearedincident
 	case ticket.EdgeConnection:
 		return m.clearedconnection
-	case ticket.EdgeNotes:
-		return m.clearednotes
+	case ticket.EdgeSteps:
+		return m.clearedsteps
 	case ticket.EdgeEvents:
 		return m.clearedevents
 	}
@@ -20939,8 +21585,8 @@ func (m *TicketMutation) ResetEdge(name string) error {
 	case ticket.EdgeConnection:
 		m.ResetConnection()
 		return nil
-	case ticket.EdgeNotes:
-		m.ResetNotes()
+	case ticket.EdgeSteps:
+		m.ResetSteps()
 		return nil
 	case ticket.EdgeEvents:
 		m.ResetEvents()
@@ -20961,6 +21607,7 @@ type TicketEventMutation struct {
 	in_psa          *bool
 	by              *string
 	text            *string
+	external_id     *string
 	clearedFields   map[string]struct{}
 	tenant          *string
 	clearedtenant   bool
@@ -21363,6 +22010,55 @@ func (m *TicketEventMutation) ResetText() {
 	m.text = nil
 }
 
+// SetExternalID sets the "external_id" field.
+func (m *TicketEventMutation) SetExternalID(s string) {
+	m.external_id = &s
+}
+
+// ExternalID returns the value of the "external_id" field in the mutation.
+func (m *TicketEventMutation) ExternalID() (r string, exists bool) {
+	v := m.external_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExternalID returns the old "external_id" field's value of the TicketEvent entity.
+// If the TicketEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketEventMutation) OldExternalID(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExternalID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExternalID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExternalID: %w", err)
+	}
+	return oldValue.ExternalID, nil
+}
+
+// ClearExternalID clears the value of the "external_id" field.
+func (m *TicketEventMutation) ClearExternalID() {
+	m.external_id = nil
+	m.clearedFields[ticketevent.FieldExternalID] = struct{}{}
+}
+
+// ExternalIDCleared returns if the "external_id" field was cleared in this mutation.
+func (m *TicketEventMutation) ExternalIDCleared() bool {
+	_, ok := m.clearedFields[ticketevent.FieldExternalID]
+	return ok
+}
+
+// ResetExternalID resets all changes to the "external_id" field.
+func (m *TicketEventMutation) ResetExternalID() {
+	m.external_id = nil
+	delete(m.clearedFields, ticketevent.FieldExternalID)
+}
+
 // ClearTenant clears the "tenant" edge to the Tenant entity.
 func (m *TicketEventMutation) ClearTenant() {
 	m.clearedtenant = true
@@ -21451,7 +22147,7 @@ func (m *TicketEventMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *TicketEventMutation) Fields() []string {
-	fields := make([]string, 0, 8)
+	fields := make([]string, 0, 9)
 	if m.organization_id != nil {
 		fields = append(fields, ticketevent.FieldOrganizationID)
 	}
@@ -21475,6 +22171,9 @@ func (m *TicketEventMutation) Fields() []string {
 	}
 	if m.text != nil {
 		fields = append(fields, ticketevent.FieldText)
+	}
+	if m.external_id != nil {
+		fields = append(fields, ticketevent.FieldExternalID)
 	}
 	return fields
 }
@@ -21500,6 +22199,8 @@ func (m *TicketEventMutation) Field(name string) (ent.Value, bool) {
 		return m.By()
 	case ticketevent.FieldText:
 		return m.Text()
+	case ticketevent.FieldExternalID:
+		return m.ExternalID()
 	}
 	return nil, false
 }
@@ -21525,6 +22226,8 @@ func (m *TicketEventMutation) OldField(ctx context.Context, name string) (ent.Va
 		return m.OldBy(ctx)
 	case ticketevent.FieldText:
 		return m.OldText(ctx)
+	case ticketevent.FieldExternalID:
+		return m.OldExternalID(ctx)
 	}
 	return nil, fmt.Errorf("unknown TicketEvent field %s", name)
 }
@@ -21590,6 +22293,13 @@ func (m *TicketEventMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetText(v)
 		return nil
+	case ticketevent.FieldExternalID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExternalID(v)
+		return nil
 	}
 	return fmt.Errorf("unknown TicketEvent field %s", name)
 }
@@ -21619,7 +22329,11 @@ func (m *TicketEventMutation) AddField(name string, value ent.Value) error {
 // ClearedFields returns all nullable fields that were cleared during this
 // mutation.
 func (m *TicketEventMutation) ClearedFields() []string {
-	return nil
+	var fields []string
+	if m.FieldCleared(ticketevent.FieldExternalID) {
+		fields = append(fields, ticketevent.FieldExternalID)
+	}
+	return fields
 }
 
 // FieldCleared returns a boolean indicating if a field with the given name was
@@ -21632,6 +22346,11 @@ func (m *TicketEventMutation) FieldCleared(name string) bool {
 // ClearField clears the value of the field with the given name. It returns an
 // error if the field is not defined in the schema.
 func (m *TicketEventMutation) ClearField(name string) error {
+	switch name {
+	case ticketevent.FieldExternalID:
+		m.ClearExternalID()
+		return nil
+	}
 	return fmt.Errorf("unknown TicketEvent nullable field %s", name)
 }
 
@@ -21662,6 +22381,9 @@ func (m *TicketEventMutation) ResetField(name string) error {
 		return nil
 	case ticketevent.FieldText:
 		m.ResetText()
+		return nil
+	case ticketevent.FieldExternalID:
+		m.ResetExternalID()
 		return nil
 	}
 	return fmt.Errorf("unknown TicketEvent field %s", name)
@@ -21759,38 +22481,46 @@ func (m *TicketEventMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown TicketEvent edge %s", name)
 }
 
-// TicketNoteMutation represents an operation that mutates the TicketNote nodes in the graph.
-type TicketNoteMutation struct {
+// TicketStepMutation represents an operation that mutates the TicketStep nodes in the graph.
+type TicketStepMutation struct {
 	config
 	op              Op
 	typ             string
 	id              *string
 	organization_id *string
+	kind            *ticketstep.Kind
+	fence           *int
+	addfence        *int
+	began_at        *time.Time
+	ended_at        *time.Time
+	outcome         *ticketstep.Outcome
+	external_id     *string
 	sequence        *int
 	addsequence     *int
-	attempted_at    *time.Time
-	external_id     *string
+	title           *string
+	severity        *string
+	closed          *bool
 	clearedFields   map[string]struct{}
 	tenant          *string
 	clearedtenant   bool
 	ticket          *string
 	clearedticket   bool
 	done            bool
-	oldValue        func(context.Context) (*TicketNote, error)
-	predicates      []predicate.TicketNote
+	oldValue        func(context.Context) (*TicketStep, error)
+	predicates      []predicate.TicketStep
 }
 
-var _ ent.Mutation = (*TicketNoteMutation)(nil)
+var _ ent.Mutation = (*TicketStepMutation)(nil)
 
-// ticketnoteOption allows management of the mutation configuration using functional options.
-type ticketnoteOption func(*TicketNoteMutation)
+// ticketstepOption allows management of the mutation configuration using functional options.
+type ticketstepOption func(*TicketStepMutation)
 
-// newTicketNoteMutation creates new mutation for the TicketNote entity.
-func newTicketNoteMutation(c config, op Op, opts ...ticketnoteOption) *TicketNoteMutation {
-	m := &TicketNoteMutation{
+// newTicketStepMutation creates new mutation for the TicketStep entity.
+func newTicketStepMutation(c config, op Op, opts ...ticketstepOption) *TicketStepMutation {
+	m := &TicketStepMutation{
 		config:        c,
 		op:            op,
-		typ:           TypeTicketNote,
+		typ:           TypeTicketStep,
 		clearedFields: make(map[string]struct{}),
 	}
 	for _, opt := range opts {
@@ -21799,20 +22529,20 @@ func newTicketNoteMutation(c config, op Op, opts ...ticketnoteOption) *TicketNot
 	return m
 }
 
-// withTicketNoteID sets the ID field of the mutation.
-func withTicketNoteID(id string) ticketnoteOption {
-	return func(m *TicketNoteMutation) {
+// withTicketStepID sets the ID field of the mutation.
+func withTicketStepID(id string) ticketstepOption {
+	return func(m *TicketStepMutation) {
 		var (
 			err   error
 			once  sync.Once
-			value *TicketNote
+			value *TicketStep
 		)
-		m.oldValue = func(ctx context.Context) (*TicketNote, error) {
+		m.oldValue = func(ctx context.Context) (*TicketStep, error) {
 			once.Do(func() {
 				if m.done {
 					err = errors.New("querying old values post mutation is not allowed")
 				} else {
-					value, err = m.Client().TicketNote.Get(ctx, id)
+					value, err = m.Client().TicketStep.Get(ctx, id)
 				}
 			})
 			return value, err
@@ -21821,10 +22551,10 @@ func withTicketNoteID(id string) ticketnoteOption {
 	}
 }
 
-// withTicketNote sets the old TicketNote of the mutation.
-func withTicketNote(node *TicketNote) ticketnoteOption {
-	return func(m *TicketNoteMutation) {
-		m.oldValue = func(context.Context) (*TicketNote, error) {
+// withTicketStep sets the old TicketStep of the mutation.
+func withTicketStep(node *TicketStep) ticketstepOption {
+	return func(m *TicketStepMutation) {
+		m.oldValue = func(context.Context) (*TicketStep, error) {
 			return node, nil
 		}
 		m.id = &node.ID
@@ -21833,7 +22563,7 @@ func withTicketNote(node *TicketNote) ticketnoteOption {
 
 // Client returns a new `ent.Client` from the mutation. If the mutation was
 // executed in a transaction (ent.Tx), a transactional client is returned.
-func (m TicketNoteMutation) Client() *Client {
+func (m TicketStepMutation) Client() *Client {
 	client := &Client{config: m.config}
 	client.init()
 	return client
@@ -21841,7 +22571,7 @@ func (m TicketNoteMutation) Client() *Client {
 
 // Tx returns an `ent.Tx` for mutations that were executed in transactions;
 // it returns an error otherwise.
-func (m TicketNoteMutation) Tx() (*Tx, error) {
+func (m TicketStepMutation) Tx() (*Tx, error) {
 	if _, ok := m.driver.(*txDriver); !ok {
 		return nil, errors.New("ent: mutation is not running in a transaction")
 	}
@@ -21851,14 +22581,14 @@ func (m TicketNoteMutation) Tx() (*Tx, error) {
 }
 
 // SetID sets the value of the id field. Note that this
-// operation is only accepted on creation of TicketNote entities.
-func (m *TicketNoteMutation) SetID(id string) {
+// operation is only accepted on creation of TicketStep entities.
+func (m *TicketStepMutation) SetID(id string) {
 	m.id = &id
 }
 
 // ID returns the ID value in the mutation. Note that the ID is only available
 // if it was provided to the builder or after it was returned from the database.
-func (m *TicketNoteMutation) ID() (id string, exists bool) {
+func (m *TicketStepMutation) ID() (id string, exists bool) {
 	if m.id == nil {
 		return
 	}
@@ -21869,7 +22599,7 @@ func (m *TicketNoteMutation) ID() (id string, exists bool) {
 // That means, if the mutation is applied within a transaction with an isolation level such
 // as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
 // or updated by the mutation.
-func (m *TicketNoteMutation) IDs(ctx context.Context) ([]string, error) {
+func (m *TicketStepMutation) IDs(ctx context.Context) ([]string, error) {
 	switch {
 	case m.op.Is(OpUpdateOne | OpDeleteOne):
 		id, exists := m.ID()
@@ -21878,19 +22608,19 @@ func (m *TicketNoteMutation) IDs(ctx context.Context) ([]string, error) {
 		}
 		fallthrough
 	case m.op.Is(OpUpdate | OpDelete):
-		return m.Client().TicketNote.Query().Where(m.predicates...).IDs(ctx)
+		return m.Client().TicketStep.Query().Where(m.predicates...).IDs(ctx)
 	default:
 		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
 	}
 }
 
 // SetOrganizationID sets the "organization_id" field.
-func (m *TicketNoteMutation) SetOrganizationID(s string) {
+func (m *TicketStepMutation) SetOrganizationID(s string) {
 	m.organization_id = &s
 }
 
 // OrganizationID returns the value of the "organization_id" field in the mutation.
-func (m *TicketNoteMutation) OrganizationID() (r string, exists bool) {
+func (m *TicketStepMutation) OrganizationID() (r string, exists bool) {
 	v := m.organization_id
 	if v == nil {
 		return
@@ -21898,10 +22628,10 @@ func (m *TicketNoteMutation) OrganizationID() (r string, exists bool) {
 	return *v, true
 }
 
-// OldOrganizationID returns the old "organization_id" field's value of the TicketNote entity.
-// If the TicketNote object wasn't provided to the builder, the object is fetched from the database.
+// OldOrganizationID returns the old "organization_id" field's value of the TicketStep entity.
+// If the TicketStep object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TicketNoteMutation) OldOrganizationID(ctx context.Context) (v string, err error) {
+func (m *TicketStepMutation) OldOrganizationID(ctx context.Context) (v string, err error) {
 	if !m.op.Is(OpUpdateOne) {
 		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
 	}
@@ -21916,17 +22646,17 @@ func (m *TicketNoteMutation) OldOrganizationID(ctx context.Context) (v string, e
 }
 
 // ResetOrganizationID resets all changes to the "organization_id" field.
-func (m *TicketNoteMutation) ResetOrganizationID() {
+func (m *TicketStepMutation) ResetOrganizationID() {
 	m.organization_id = nil
 }
 
 // SetTenantID sets the "tenant_id" field.
-func (m *TicketNoteMutation) SetTenantID(s string) {
+func (m *TicketStepMutation) SetTenantID(s string) {
 	m.tenant = &s
 }
 
 // TenantID returns the value of the "tenant_id" field in the mutation.
-func (m *TicketNoteMutation) TenantID() (r string, exists bool) {
+func (m *TicketStepMutation) TenantID() (r string, exists bool) {
 	v := m.tenant
 	if v == nil {
 		return
@@ -21934,10 +22664,10 @@ func (m *TicketNoteMutation) TenantID() (r string, exists bool) {
 	return *v, true
 }
 
-// OldTenantID returns the old "tenant_id" field's value of the TicketNote entity.
-// If the TicketNote object wasn't provided to the builder, the object is fetched from the database.
+// OldTenantID returns the old "tenant_id" field's value of the TicketStep entity.
+// If the TicketStep object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TicketNoteMutation) OldTenantID(ctx context.Context) (v string, err error) {
+func (m *TicketStepMutation) OldTenantID(ctx context.Context) (v string, err error) {
 	if !m.op.Is(OpUpdateOne) {
 		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
 	}
@@ -21952,17 +22682,17 @@ func (m *TicketNoteMutation) OldTenantID(ctx context.Context) (v string, err err
 }
 
 // ResetTenantID resets all changes to the "tenant_id" field.
-func (m *TicketNoteMutation) ResetTenantID() {
+func (m *TicketStepMutation) ResetTenantID() {
 	m.tenant = nil
 }
 
 // SetTicketID sets the "ticket_id" field.
-func (m *TicketNoteMutation) SetTicketID(s string) {
+func (m *TicketStepMutation) SetTicketID(s string) {
 	m.ticket = &s
 }
 
 // TicketID returns the value of the "ticket_id" field in the mutation.
-func (m *TicketNoteMutation) TicketID() (r string, exists bool) {
+func (m *TicketStepMutation) TicketID() (r string, exists bool) {
 	v := m.ticket
 	if v == nil {
 		return
@@ -21970,10 +22700,10 @@ func (m *TicketNoteMutation) TicketID() (r string, exists bool) {
 	return *v, true
 }
 
-// OldTicketID returns the old "ticket_id" field's value of the TicketNote entity.
-// If the TicketNote object wasn't provided to the builder, the object is fetched from the database.
+// OldTicketID returns the old "ticket_id" field's value of the TicketStep entity.
+// If the TicketStep object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TicketNoteMutation) OldTicketID(ctx context.Context) (v string, err error) {
+func (m *TicketStepMutation) OldTicketID(ctx context.Context) (v string, err error) {
 	if !m.op.Is(OpUpdateOne) {
 		return v, errors.New("OldTicketID is only allowed on UpdateOne operations")
 	}
@@ -21988,109 +22718,230 @@ func (m *TicketNoteMutation) OldTicketID(ctx context.Context) (v string, err err
 }
 
 // ResetTicketID resets all changes to the "ticket_id" field.
-func (m *TicketNoteMutation) ResetTicketID() {
+func (m *TicketStepMutation) ResetTicketID() {
 	m.ticket = nil
 }
 
-// SetSequence sets the "sequence" field.
-func (m *TicketNoteMutation) SetSequence(i int) {
-	m.sequence = &i
-	m.addsequence = nil
+// SetKind sets the "kind" field.
+func (m *TicketStepMutation) SetKind(t ticketstep.Kind) {
+	m.kind = &t
 }
 
-// Sequence returns the value of the "sequence" field in the mutation.
-func (m *TicketNoteMutation) Sequence() (r int, exists bool) {
-	v := m.sequence
+// Kind returns the value of the "kind" field in the mutation.
+func (m *TicketStepMutation) Kind() (r ticketstep.Kind, exists bool) {
+	v := m.kind
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldSequence returns the old "sequence" field's value of the TicketNote entity.
-// If the TicketNote object wasn't provided to the builder, the object is fetched from the database.
+// OldKind returns the old "kind" field's value of the TicketStep entity.
+// If the TicketStep object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TicketNoteMutation) OldSequence(ctx context.Context) (v int, err error) {
+func (m *TicketStepMutation) OldKind(ctx context.Context) (v ticketstep.Kind, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldSequence is only allowed on UpdateOne operations")
+		return v, errors.New("OldKind is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldSequence requires an ID field in the mutation")
+		return v, errors.New("OldKind requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldSequence: %w", err)
+		return v, fmt.Errorf("querying old value for OldKind: %w", err)
 	}
-	return oldValue.Sequence, nil
+	return oldValue.Kind, nil
 }
 
-// AddSequence adds i to the "sequence" field.
-func (m *TicketNoteMutation) AddSequence(i int) {
-	if m.addsequence != nil {
-		*m.addsequence += i
+// ResetKind resets all changes to the "kind" field.
+func (m *TicketStepMutation) ResetKind() {
+	m.kind = nil
+}
+
+// SetFence sets the "fence" field.
+func (m *TicketStepMutation) SetFence(i int) {
+	m.fence = &i
+	m.addfence = nil
+}
+
+// Fence returns the value of the "fence" field in the mutation.
+func (m *TicketStepMutation) Fence() (r int, exists bool) {
+	v := m.fence
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFence returns the old "fence" field's value of the TicketStep entity.
+// If the TicketStep object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketStepMutation) OldFence(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFence is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFence requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFence: %w", err)
+	}
+	return oldValue.Fence, nil
+}
+
+// AddFence adds i to the "fence" field.
+func (m *TicketStepMutation) AddFence(i int) {
+	if m.addfence != nil {
+		*m.addfence += i
 	} else {
-		m.addsequence = &i
+		m.addfence = &i
 	}
 }
 
-// AddedSequence returns the value that was added to the "sequence" field in this mutation.
-func (m *TicketNoteMutation) AddedSequence() (r int, exists bool) {
-	v := m.addsequence
+// AddedFence returns the value that was added to the "fence" field in this mutation.
+func (m *TicketStepMutation) AddedFence() (r int, exists bool) {
+	v := m.addfence
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// ResetSequence resets all changes to the "sequence" field.
-func (m *TicketNoteMutation) ResetSequence() {
-	m.sequence = nil
-	m.addsequence = nil
+// ResetFence resets all changes to the "fence" field.
+func (m *TicketStepMutation) ResetFence() {
+	m.fence = nil
+	m.addfence = nil
 }
 
-// SetAttemptedAt sets the "attempted_at" field.
-func (m *TicketNoteMutation) SetAttemptedAt(t time.Time) {
-	m.attempted_at = &t
+// SetBeganAt sets the "began_at" field.
+func (m *TicketStepMutation) SetBeganAt(t time.Time) {
+	m.began_at = &t
 }
 
-// AttemptedAt returns the value of the "attempted_at" field in the mutation.
-func (m *TicketNoteMutation) AttemptedAt() (r time.Time, exists bool) {
-	v := m.attempted_at
+// BeganAt returns the value of the "began_at" field in the mutation.
+func (m *TicketStepMutation) BeganAt() (r time.Time, exists bool) {
+	v := m.began_at
 	if v == nil {
 		return
 	}
 	return *v, true
 }
 
-// OldAttemptedAt returns the old "attempted_at" field's value of the TicketNote entity.
-// If the TicketNote object wasn't provided to the builder, the object is fetched from the database.
+// OldBeganAt returns the old "began_at" field's value of the TicketStep entity.
+// If the TicketStep object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TicketNoteMutation) OldAttemptedAt(ctx context.Context) (v time.Time, err error) {
+func (m *TicketStepMutation) OldBeganAt(ctx context.Context) (v time.Time, err error) {
 	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldAttemptedAt is only allowed on UpdateOne operations")
+		return v, errors.New("OldBeganAt is only allowed on UpdateOne operations")
 	}
 	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldAttemptedAt requires an ID field in the mutation")
+		return v, errors.New("OldBeganAt requires an ID field in the mutation")
 	}
 	oldValue, err := m.oldValue(ctx)
 	if err != nil {
-		return v, fmt.Errorf("querying old value for OldAttemptedAt: %w", err)
+		return v, fmt.Errorf("querying old value for OldBeganAt: %w", err)
 	}
-	return oldValue.AttemptedAt, nil
+	return oldValue.BeganAt, nil
 }
 
-// ResetAttemptedAt resets all changes to the "attempted_at" field.
-func (m *TicketNoteMutation) ResetAttemptedAt() {
-	m.attempted_at = nil
+// ResetBeganAt resets all changes to the "began_at" field.
+func (m *TicketStepMutation) ResetBeganAt() {
+	m.began_at = nil
+}
+
+// SetEndedAt sets the "ended_at" field.
+func (m *TicketStepMutation) SetEndedAt(t time.Time) {
+	m.ended_at = &t
+}
+
+// EndedAt returns the value of the "ended_at" field in the mutation.
+func (m *TicketStepMutation) EndedAt() (r time.Time, exists bool) {
+	v := m.ended_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEndedAt returns the old "ended_at" field's value of the TicketStep entity.
+// If the TicketStep object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketStepMutation) OldEndedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEndedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEndedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEndedAt: %w", err)
+	}
+	return oldValue.EndedAt, nil
+}
+
+// ClearEndedAt clears the value of the "ended_at" field.
+func (m *TicketStepMutation) ClearEndedAt() {
+	m.ended_at = nil
+	m.clearedFields[ticketstep.FieldEndedAt] = struct{}{}
+}
+
+// EndedAtCleared returns if the "ended_at" field was cleared in this mutation.
+func (m *TicketStepMutation) EndedAtCleared() bool {
+	_, ok := m.clearedFields[ticketstep.FieldEndedAt]
+	return ok
+}
+
+// ResetEndedAt resets all changes to the "ended_at" field.
+func (m *TicketStepMutation) ResetEndedAt() {
+	m.ended_at = nil
+	delete(m.clearedFields, ticketstep.FieldEndedAt)
+}
+
+// SetOutcome sets the "outcome" field.
+func (m *TicketStepMutation) SetOutcome(t ticketstep.Outcome) {
+	m.outcome = &t
+}
+
+// Outcome returns the value of the "outcome" field in the mutation.
+func (m *TicketStepMutation) Outcome() (r ticketstep.Outcome, exists bool) {
+	v := m.outcome
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOutcome returns the old "outcome" field's value of the TicketStep entity.
+// If the TicketStep object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketStepMutation) OldOutcome(ctx context.Context) (v ticketstep.Outcome, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOutcome is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOutcome requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOutcome: %w", err)
+	}
+	return oldValue.Outcome, nil
+}
+
+// ResetOutcome resets all changes to the "outcome" field.
+func (m *TicketStepMutation) ResetOutcome() {
+	m.outcome = nil
 }
 
 // SetExternalID sets the "external_id" field.
-func (m *TicketNoteMutation) SetExternalID(s string) {
+func (m *TicketStepMutation) SetExternalID(s string) {
 	m.external_id = &s
 }
 
 // ExternalID returns the value of the "external_id" field in the mutation.
-func (m *TicketNoteMutation) ExternalID() (r string, exists bool) {
+func (m *TicketStepMutation) ExternalID() (r string, exists bool) {
 	v := m.external_id
 	if v == nil {
 		return
@@ -22098,10 +22949,10 @@ func (m *TicketNoteMutation) ExternalID() (r string, exists bool) {
 	return *v, true
 }
 
-// OldExternalID returns the old "external_id" field's value of the TicketNote entity.
-// If the TicketNote object wasn't provided to the builder, the object is fetched from the database.
+// OldExternalID returns the old "external_id" field's value of the TicketStep entity.
+// If the TicketStep object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *TicketNoteMutation) OldExternalID(ctx context.Context) (v string, err error) {
+func (m *TicketStepMutation) OldExternalID(ctx context.Context) (v string, err error) {
 	if !m.op.Is(OpUpdateOne) {
 		return v, errors.New("OldExternalID is only allowed on UpdateOne operations")
 	}
@@ -22116,25 +22967,189 @@ func (m *TicketNoteMutation) OldExternalID(ctx context.Context) (v string, err e
 }
 
 // ResetExternalID resets all changes to the "external_id" field.
-func (m *TicketNoteMutation) ResetExternalID() {
+func (m *TicketStepMutation) ResetExternalID() {
 	m.external_id = nil
 }
 
+// SetSequence sets the "sequence" field.
+func (m *TicketStepMutation) SetSequence(i int) {
+	m.sequence = &i
+	m.addsequence = nil
+}
+
+// Sequence returns the value of the "sequence" field in the mutation.
+func (m *TicketStepMutation) Sequence() (r int, exists bool) {
+	v := m.sequence
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSequence returns the old "sequence" field's value of the TicketStep entity.
+// If the TicketStep object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketStepMutation) OldSequence(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSequence is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSequence requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSequence: %w", err)
+	}
+	return oldValue.Sequence, nil
+}
+
+// AddSequence adds i to the "sequence" field.
+func (m *TicketStepMutation) AddSequence(i int) {
+	if m.addsequence != nil {
+		*m.addsequence += i
+	} else {
+		m.addsequence = &i
+	}
+}
+
+// AddedSequence returns the value that was added to the "sequence" field in this mutation.
+func (m *TicketStepMutation) AddedSequence() (r int, exists bool) {
+	v := m.addsequence
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetSequence resets all changes to the "sequence" field.
+func (m *TicketStepMutation) ResetSequence() {
+	m.sequence = nil
+	m.addsequence = nil
+}
+
+// SetTitle sets the "title" field.
+func (m *TicketStepMutation) SetTitle(s string) {
+	m.title = &s
+}
+
+// Title returns the value of the "title" field in the mutation.
+func (m *TicketStepMutation) Title() (r string, exists bool) {
+	v := m.title
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTitle returns the old "title" field's value of the TicketStep entity.
+// If the TicketStep object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketStepMutation) OldTitle(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTitle is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTitle requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTitle: %w", err)
+	}
+	return oldValue.Title, nil
+}
+
+// ResetTitle resets all changes to the "title" field.
+func (m *TicketStepMutation) ResetTitle() {
+	m.title = nil
+}
+
+// SetSeverity sets the "severity" field.
+func (m *TicketStepMutation) SetSeverity(s string) {
+	m.severity = &s
+}
+
+// Severity returns the value of the "severity" field in the mutation.
+func (m *TicketStepMutation) Severity() (r string, exists bool) {
+	v := m.severity
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSeverity returns the old "severity" field's value of the TicketStep entity.
+// If the TicketStep object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketStepMutation) OldSeverity(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSeverity is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSeverity requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSeverity: %w", err)
+	}
+	return oldValue.Severity, nil
+}
+
+// ResetSeverity resets all changes to the "severity" field.
+func (m *TicketStepMutation) ResetSeverity() {
+	m.severity = nil
+}
+
+// SetClosed sets the "closed" field.
+func (m *TicketStepMutation) SetClosed(b bool) {
+	m.closed = &b
+}
+
+// Closed returns the value of the "closed" field in the mutation.
+func (m *TicketStepMutation) Closed() (r bool, exists bool) {
+	v := m.closed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClosed returns the old "closed" field's value of the TicketStep entity.
+// If the TicketStep object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketStepMutation) OldClosed(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClosed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClosed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClosed: %w", err)
+	}
+	return oldValue.Closed, nil
+}
+
+// ResetClosed resets all changes to the "closed" field.
+func (m *TicketStepMutation) ResetClosed() {
+	m.closed = nil
+}
+
 // ClearTenant clears the "tenant" edge to the Tenant entity.
-func (m *TicketNoteMutation) ClearTenant() {
+func (m *TicketStepMutation) ClearTenant() {
 	m.clearedtenant = true
-	m.clearedFields[ticketnote.FieldTenantID] = struct{}{}
+	m.clearedFields[ticketstep.FieldTenantID] = struct{}{}
 }
 
 // TenantCleared reports if the "tenant" edge to the Tenant entity was cleared.
-func (m *TicketNoteMutation) TenantCleared() bool {
+func (m *TicketStepMutation) TenantCleared() bool {
 	return m.clearedtenant
 }
 
 // TenantIDs returns the "tenant" edge IDs in the mutation.
 // Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
 // TenantID instead. It exists only for internal usage by the builders.
-func (m *TicketNoteMutation) TenantIDs() (ids []string) {
+func (m *TicketStepMutation) TenantIDs() (ids []string) {
 	if id := m.tenant; id != nil {
 		ids = append(ids, *id)
 	}
@@ -22142,26 +23157,26 @@ func (m *TicketNoteMutation) TenantIDs() (ids []string) {
 }
 
 // ResetTenant resets all changes to the "tenant" edge.
-func (m *TicketNoteMutation) ResetTenant() {
+func (m *TicketStepMutation) ResetTenant() {
 	m.tenant = nil
 	m.clearedtenant = false
 }
 
 // ClearTicket clears the "ticket" edge to the Ticket entity.
-func (m *TicketNoteMutation) ClearTicket() {
+func (m *TicketStepMutation) ClearTicket() {
 	m.clearedticket = true
-	m.clearedFields[ticketnote.FieldTicketID] = struct{}{}
+	m.clearedFields[ticketstep.FieldTicketID] = struct{}{}
 }
 
 // TicketCleared reports if the "ticket" edge to the Ticket entity was cleared.
-func (m *TicketNoteMutation) TicketCleared() bool {
+func (m *TicketStepMutation) TicketCleared() bool {
 	return m.clearedticket
 }
 
 // TicketIDs returns the "ticket" edge IDs in the mutation.
 // Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
 // TicketID instead. It exists only for internal usage by the builders.
-func (m *TicketNoteMutation) TicketIDs() (ids []string) {
+func (m *TicketStepMutation) TicketIDs() (ids []string) {
 	if id := m.ticket; id != nil {
 		ids = append(ids, *id)
 	}
@@ -22169,20 +23184,20 @@ func (m *TicketNoteMutation) TicketIDs() (ids []string) {
 }
 
 // ResetTicket resets all changes to the "ticket" edge.
-func (m *TicketNoteMutation) ResetTicket() {
+func (m *TicketStepMutation) ResetTicket() {
 	m.ticket = nil
 	m.clearedticket = false
 }
 
-// Where appends a list predicates to the TicketNoteMutation builder.
-func (m *TicketNoteMutation) Where(ps ...predicate.TicketNote) {
+// Where appends a list predicates to the TicketStepMutation builder.
+func (m *TicketStepMutation) Where(ps ...predicate.TicketStep) {
 	m.predicates = append(m.predicates, ps...)
 }
 
-// WhereP appends storage-level predicates to the TicketNoteMutation builder. Using this method,
+// WhereP appends storage-level predicates to the TicketStepMutation builder. Using this method,
 // users can use type-assertion to append predicates that do not depend on any generated package.
-func (m *TicketNoteMutation) WhereP(ps ...func(*sql.Selector)) {
-	p := make([]predicate.TicketNote, len(ps))
+func (m *TicketStepMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.TicketStep, len(ps))
 	for i := range ps {
 		p[i] = ps[i]
 	}
@@ -22190,42 +23205,63 @@ func (m *TicketNoteMutation) WhereP(ps ...func(*sql.Selector)) {
 }
 
 // Op returns the operation name.
-func (m *TicketNoteMutation) Op() Op {
+func (m *TicketStepMutation) Op() Op {
 	return m.op
 }
 
 // SetOp allows setting the mutation operation.
-func (m *TicketNoteMutation) SetOp(op Op) {
+func (m *TicketStepMutation) SetOp(op Op) {
 	m.op = op
 }
 
-// Type returns the node type of this mutation (TicketNote).
-func (m *TicketNoteMutation) Type() string {
+// Type returns the node type of this mutation (TicketStep).
+func (m *TicketStepMutation) Type() string {
 	return m.typ
 }
 
 // Fields returns all fields that were changed during this mutation. Note that in
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
-func (m *TicketNoteMutation) Fields() []string {
-	fields := make([]string, 0, 6)
+func (m *TicketStepMutation) Fields() []string {
+	fields := make([]string, 0, 13)
 	if m.organization_id != nil {
-		fields = append(fields, ticketnote.FieldOrganizationID)
+		fields = append(fields, ticketstep.FieldOrganizationID)
 	}
 	if m.tenant != nil {
-		fields = append(fields, ticketnote.FieldTenantID)
+		fields = append(fields, ticketstep.FieldTenantID)
 	}
 	if m.ticket != nil {
-		fields = append(fields, ticketnote.FieldTicketID)
+		fields = append(fields, ticketstep.FieldTicketID)
 	}
-	if m.sequence != nil {
-		fields = append(fields, ticketnote.FieldSequence)
+	if m.kind != nil {
+		fields = append(fields, ticketstep.FieldKind)
 	}
-	if m.attempted_at != nil {
-		fields = append(fields, ticketnote.FieldAttemptedAt)
+	if m.fence != nil {
+		fields = append(fields, ticketstep.FieldFence)
+	}
+	if m.began_at != nil {
+		fields = append(fields, ticketstep.FieldBeganAt)
+	}
+	if m.ended_at != nil {
+		fields = append(fields, ticketstep.FieldEndedAt)
+	}
+	if m.outcome != nil {
+		fields = append(fields, ticketstep.FieldOutcome)
 	}
 	if m.external_id != nil {
-		fields = append(fields, ticketnote.FieldExternalID)
+		fields = append(fields, ticketstep.FieldExternalID)
+	}
+	if m.sequence != nil {
+		fields = append(fields, ticketstep.FieldSequence)
+	}
+	if m.title != nil {
+		fields = append(fields, ticketstep.FieldTitle)
+	}
+	if m.severity != nil {
+		fields = append(fields, ticketstep.FieldSeverity)
+	}
+	if m.closed != nil {
+		fields = append(fields, ticketstep.FieldClosed)
 	}
 	return fields
 }
@@ -22233,20 +23269,34 @@ func (m *TicketNoteMutation) Fields() []string {
 // Field returns the value of a field with the given name. The second boolean
 // return value indicates that this field was not set, or was not defined in the
 // schema.
-func (m *TicketNoteMutation) Field(name string) (ent.Value, bool) {
+func (m *TicketStepMutation) Field(name string) (ent.Value, bool) {
 	switch name {
-	case ticketnote.FieldOrganizationID:
+	case ticketstep.FieldOrganizationID:
 		return m.OrganizationID()
-	case ticketnote.FieldTenantID:
+	case ticketstep.FieldTenantID:
 		return m.TenantID()
-	case ticketnote.FieldTicketID:
+	case ticketstep.FieldTicketID:
 		return m.TicketID()
-	case ticketnote.FieldSequence:
-		return m.Sequence()
-	case ticketnote.FieldAttemptedAt:
-		return m.AttemptedAt()
-	case ticketnote.FieldExternalID:
+	case ticketstep.FieldKind:
+		return m.Kind()
+	case ticketstep.FieldFence:
+		return m.Fence()
+	case ticketstep.FieldBeganAt:
+		return m.BeganAt()
+	case ticketstep.FieldEndedAt:
+		return m.EndedAt()
+	case ticketstep.FieldOutcome:
+		return m.Outcome()
+	case ticketstep.FieldExternalID:
 		return m.ExternalID()
+	case ticketstep.FieldSequence:
+		return m.Sequence()
+	case ticketstep.FieldTitle:
+		return m.Title()
+	case ticketstep.FieldSeverity:
+		return m.Severity()
+	case ticketstep.FieldClosed:
+		return m.Closed()
 	}
 	return nil, false
 }
@@ -22254,81 +23304,147 @@ func (m *TicketNoteMutation) Field(name string) (ent.Value, bool) {
 // OldField returns the old value of the field from the database. An error is
 // returned if the mutation operation is not UpdateOne, or the query to the
 // database failed.
-func (m *TicketNoteMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+func (m *TicketStepMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
 	switch name {
-	case ticketnote.FieldOrganizationID:
+	case ticketstep.FieldOrganizationID:
 		return m.OldOrganizationID(ctx)
-	case ticketnote.FieldTenantID:
+	case ticketstep.FieldTenantID:
 		return m.OldTenantID(ctx)
-	case ticketnote.FieldTicketID:
+	case ticketstep.FieldTicketID:
 		return m.OldTicketID(ctx)
-	case ticketnote.FieldSequence:
-		return m.OldSequence(ctx)
-	case ticketnote.FieldAttemptedAt:
-		return m.OldAttemptedAt(ctx)
-	case ticketnote.FieldExternalID:
+	case ticketstep.FieldKind:
+		return m.OldKind(ctx)
+	case ticketstep.FieldFence:
+		return m.OldFence(ctx)
+	case ticketstep.FieldBeganAt:
+		return m.OldBeganAt(ctx)
+	case ticketstep.FieldEndedAt:
+		return m.OldEndedAt(ctx)
+	case ticketstep.FieldOutcome:
+		return m.OldOutcome(ctx)
+	case ticketstep.FieldExternalID:
 		return m.OldExternalID(ctx)
+	case ticketstep.FieldSequence:
+		return m.OldSequence(ctx)
+	case ticketstep.FieldTitle:
+		return m.OldTitle(ctx)
+	case ticketstep.FieldSeverity:
+		return m.OldSeverity(ctx)
+	case ticketstep.FieldClosed:
+		return m.OldClosed(ctx)
 	}
-	return nil, fmt.Errorf("unknown TicketNote field %s", name)
+	return nil, fmt.Errorf("unknown TicketStep field %s", name)
 }
 
 // SetField sets the value of a field with the given name. It returns an error if
 // the field is not defined in the schema, or if the type mismatched the field
 // type.
-func (m *TicketNoteMutation) SetField(name string, value ent.Value) error {
+func (m *TicketStepMutation) SetField(name string, value ent.Value) error {
 	switch name {
-	case ticketnote.FieldOrganizationID:
+	case ticketstep.FieldOrganizationID:
 		v, ok := value.(string)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetOrganizationID(v)
 		return nil
-	case ticketnote.FieldTenantID:
+	case ticketstep.FieldTenantID:
 		v, ok := value.(string)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetTenantID(v)
 		return nil
-	case ticketnote.FieldTicketID:
+	case ticketstep.FieldTicketID:
 		v, ok := value.(string)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetTicketID(v)
 		return nil
-	case ticketnote.FieldSequence:
+	case ticketstep.FieldKind:
+		v, ok := value.(ticketstep.Kind)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKind(v)
+		return nil
+	case ticketstep.FieldFence:
 		v, ok := value.(int)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetSequence(v)
+		m.SetFence(v)
 		return nil
-	case ticketnote.FieldAttemptedAt:
+	case ticketstep.FieldBeganAt:
 		v, ok := value.(time.Time)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
-		m.SetAttemptedAt(v)
+		m.SetBeganAt(v)
 		return nil
-	case ticketnote.FieldExternalID:
+	case ticketstep.FieldEndedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEndedAt(v)
+		return nil
+	case ticketstep.FieldOutcome:
+		v, ok := value.(ticketstep.Outcome)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOutcome(v)
+		return nil
+	case ticketstep.FieldExternalID:
 		v, ok := value.(string)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetExternalID(v)
 		return nil
+	case ticketstep.FieldSequence:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSequence(v)
+		return nil
+	case ticketstep.FieldTitle:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTitle(v)
+		return nil
+	case ticketstep.FieldSeverity:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSeverity(v)
+		return nil
+	case ticketstep.FieldClosed:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClosed(v)
+		return nil
 	}
-	return fmt.Errorf("unknown TicketNote field %s", name)
+	return fmt.Errorf("unknown TicketStep field %s", name)
 }
 
 // AddedFields returns all numeric fields that were incremented/decremented during
 // this mutation.
-func (m *TicketNoteMutation) AddedFields() []string {
+func (m *TicketStepMutation) AddedFields() []string {
 	var fields []string
+	if m.addfence != nil {
+		fields = append(fields, ticketstep.FieldFence)
+	}
 	if m.addsequence != nil {
-		fields = append(fields, ticketnote.FieldSequence)
+		fields = append(fields, ticketstep.FieldSequence)
 	}
 	return fields
 }
@@ -22336,9 +23452,11 @@ func (m *TicketNoteMutation) AddedFields() []string {
 // AddedField returns the numeric value that was incremented/decremented on a field
 // with the given name. The second boolean return value indicates that this field
 // was not set, or was not defined in the schema.
-func (m *TicketNoteMutation) AddedField(name string) (ent.Value, bool) {
+func (m *TicketStepMutation) AddedField(name string) (ent.Value, bool) {
 	switch name {
-	case ticketnote.FieldSequence:
+	case ticketstep.FieldFence:
+		return m.AddedFence()
+	case ticketstep.FieldSequence:
 		return m.AddedSequence()
 	}
 	return nil, false
@@ -22347,9 +23465,16 @@ func (m *TicketNoteMutation) AddedField(name string) (ent.Value, bool) {
 // AddField adds the value to the field with the given name. It returns an error if
 // the field is not defined in the schema, or if the type mismatched the field
 // type.
-func (m *TicketNoteMutation) AddField(name string, value ent.Value) error {
+func (m *TicketStepMutation) AddField(name string, value ent.Value) error {
 	switch name {
-	case ticketnote.FieldSequence:
+	case ticketstep.FieldFence:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddFence(v)
+		return nil
+	case ticketstep.FieldSequence:
 		v, ok := value.(int)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
@@ -22357,75 +23482,105 @@ func (m *TicketNoteMutation) AddField(name string, value ent.Value) error {
 		m.AddSequence(v)
 		return nil
 	}
-	return fmt.Errorf("unknown TicketNote numeric field %s", name)
+	return fmt.Errorf("unknown TicketStep numeric field %s", name)
 }
 
 // ClearedFields returns all nullable fields that were cleared during this
 // mutation.
-func (m *TicketNoteMutation) ClearedFields() []string {
-	return nil
+func (m *TicketStepMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(ticketstep.FieldEndedAt) {
+		fields = append(fields, ticketstep.FieldEndedAt)
+	}
+	return fields
 }
 
 // FieldCleared returns a boolean indicating if a field with the given name was
 // cleared in this mutation.
-func (m *TicketNoteMutation) FieldCleared(name string) bool {
+func (m *TicketStepMutation) FieldCleared(name string) bool {
 	_, ok := m.clearedFields[name]
 	return ok
 }
 
 // ClearField clears the value of the field with the given name. It returns an
 // error if the field is not defined in the schema.
-func (m *TicketNoteMutation) ClearField(name string) error {
-	return fmt.Errorf("unknown TicketNote nullable field %s", name)
+func (m *TicketStepMutation) ClearField(name string) error {
+	switch name {
+	case ticketstep.FieldEndedAt:
+		m.ClearEndedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown TicketStep nullable field %s", name)
 }
 
 // ResetField resets all changes in the mutation for the field with the given name.
 // It returns an error if the field is not defined in the schema.
-func (m *TicketNoteMutation) ResetField(name string) error {
+func (m *TicketStepMutation) ResetField(name string) error {
 	switch name {
-	case ticketnote.FieldOrganizationID:
+	case ticketstep.FieldOrganizationID:
 		m.ResetOrganizationID()
 		return nil
-	case ticketnote.FieldTenantID:
+	case ticketstep.FieldTenantID:
 		m.ResetTenantID()
 		return nil
-	case ticketnote.FieldTicketID:
+	case ticketstep.FieldTicketID:
 		m.ResetTicketID()
 		return nil
-	case ticketnote.FieldSequence:
-		m.ResetSequence()
+	case ticketstep.FieldKind:
+		m.ResetKind()
 		return nil
-	case ticketnote.FieldAttemptedAt:
-		m.ResetAttemptedAt()
+	case ticketstep.FieldFence:
+		m.ResetFence()
 		return nil
-	case ticketnote.FieldExternalID:
+	case ticketstep.FieldBeganAt:
+		m.ResetBeganAt()
+		return nil
+	case ticketstep.FieldEndedAt:
+		m.ResetEndedAt()
+		return nil
+	case ticketstep.FieldOutcome:
+		m.ResetOutcome()
+		return nil
+	case ticketstep.FieldExternalID:
 		m.ResetExternalID()
 		return nil
+	case ticketstep.FieldSequence:
+		m.ResetSequence()
+		return nil
+	case ticketstep.FieldTitle:
+		m.ResetTitle()
+		return nil
+	case ticketstep.FieldSeverity:
+		m.ResetSeverity()
+		return nil
+	case ticketstep.FieldClosed:
+		m.ResetClosed()
+		return nil
 	}
-	return fmt.Errorf("unknown TicketNote field %s", name)
+	return fmt.Errorf("unknown TicketStep field %s", name)
 }
 
 // AddedEdges returns all edge names that were set/added in this mutation.
-func (m *TicketNoteMutation) AddedEdges() []string {
+func (m *TicketStepMutation) AddedEdges() []string {
 	edges := make([]string, 0, 2)
 	if m.tenant != nil {
-		edges = append(edges, ticketnote.EdgeTenant)
+		edges = append(edges, ticketstep.EdgeTenant)
 	}
 	if m.ticket != nil {
-		edges = append(edges, ticketnote.EdgeTicket)
+		edges = append(edges, ticketstep.EdgeTicket)
 	}
 	return edges
 }
 
 // AddedIDs returns all IDs (to other nodes) that were added for the given edge
 // name in this mutation.
-func (m *TicketNoteMutation) AddedIDs(name string) []ent.Value {
+func (m *TicketStepMutation) AddedIDs(name string) []ent.Value {
 	switch name {
-	case ticketnote.EdgeTenant:
+	case ticketstep.EdgeTenant:
 		if id := m.tenant; id != nil {
 			return []ent.Value{*id}
 		}
-	case ticketnote.EdgeTicket:
+	case ticketstep.EdgeTicket:
 		if id := m.ticket; id != nil {
 			return []ent.Value{*id}
 		}
@@ -22434,36 +23589,36 @@ func (m *TicketNoteMutation) AddedIDs(name string) []ent.Value {
 }
 
 // RemovedEdges returns all edge names that were removed in this mutation.
-func (m *TicketNoteMutation) RemovedEdges() []string {
+func (m *TicketStepMutation) RemovedEdges() []string {
 	edges := make([]string, 0, 2)
 	return edges
 }
 
 // RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
 // the given name in this mutation.
-func (m *TicketNoteMutation) RemovedIDs(name string) []ent.Value {
+func (m *TicketStepMutation) RemovedIDs(name string) []ent.Value {
 	return nil
 }
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
-func (m *TicketNoteMutation) ClearedEdges() []string {
+func (m *TicketStepMutation) ClearedEdges() []string {
 	edges := make([]string, 0, 2)
 	if m.clearedtenant {
-		edges = append(edges, ticketnote.EdgeTenant)
+		edges = append(edges, ticketstep.EdgeTenant)
 	}
 	if m.clearedticket {
-		edges = append(edges, ticketnote.EdgeTicket)
+		edges = append(edges, ticketstep.EdgeTicket)
 	}
 	return edges
 }
 
 // EdgeCleared returns a boolean which indicates if the edge with the given name
 // was cleared in this mutation.
-func (m *TicketNoteMutation) EdgeCleared(name string) bool {
+func (m *TicketStepMutation) EdgeCleared(name string) bool {
 	switch name {
-	case ticketnote.EdgeTenant:
+	case ticketstep.EdgeTenant:
 		return m.clearedtenant
-	case ticketnote.EdgeTicket:
+	case ticketstep.EdgeTicket:
 		return m.clearedticket
 	}
 	return false
@@ -22471,28 +23626,28 @@ func (m *TicketNoteMutation) EdgeCleared(name string) bool {
 
 // ClearEdge clears the value of the edge with the given name. It returns an error
 // if that edge is not defined in the schema.
-func (m *TicketNoteMutation) ClearEdge(name string) error {
+func (m *TicketStepMutation) ClearEdge(name string) error {
 	switch name {
-	case ticketnote.EdgeTenant:
+	case ticketstep.EdgeTenant:
 		m.ClearTenant()
 		return nil
-	case ticketnote.EdgeTicket:
+	case ticketstep.EdgeTicket:
 		m.ClearTicket()
 		return nil
 	}
-	return fmt.Errorf("unknown TicketNote unique edge %s", name)
+	return fmt.Errorf("unknown TicketStep unique edge %s", name)
 }
 
 // ResetEdge resets all changes to the edge with the given name in this mutation.
 // It returns an error if the edge is not defined in the schema.
-func (m *TicketNoteMutation) ResetEdge(name string) error {
+func (m *TicketStepMutation) ResetEdge(name string) error {
 	switch name {
-	case ticketnote.EdgeTenant:
+	case ticketstep.EdgeTenant:
 		m.ResetTenant()
 		return nil
-	case ticketnote.EdgeTicket:
+	case ticketstep.EdgeTicket:
 		m.ResetTicket()
 		return nil
 	}
-	return fmt.Errorf("unknown TicketNote edge %s", name)
+	return fmt.Errorf("unknown TicketStep edge %s", name)
 }

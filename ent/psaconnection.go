@@ -20,8 +20,22 @@ type PSAConnection struct {
 	ID string `json:"id,omitempty"`
 	// OrganizationID holds the value of the "organization_id" field.
 	OrganizationID string `json:"organization_id,omitempty"`
+	// when there is something to do; empty where there is nothing, or a person has to do it
+	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
+	// above 0 it goes before all others and has places of its own
+	Urgency int `json:"urgency,omitempty"`
+	// failed ones in a row
+	Attempts int `json:"attempts,omitempty"`
+	// rises with whatever calls for another look; one that comes during a run leads to another run
+	Wakes int `json:"wakes,omitempty"`
+	// fencing token: rises with each claim
+	Fence int `json:"fence,omitempty"`
+	// the lease of who works on it
+	ClaimedUntil *time.Time `json:"claimed_until,omitempty"`
 	// the adapter that speaks to it: CONNECTWISE
 	Kind string `json:"kind,omitempty"`
+	// host and account, as the adapter names them: what is connected anew goes on with the tickets it has
+	Account string `json:"account,omitempty"`
 	// Name holds the value of the "name" field.
 	Name string `json:"name,omitempty"`
 	// what the adapter needs to reach it and may be shown
@@ -36,16 +50,16 @@ type PSAConnection struct {
 	DefaultCompanyName string `json:"default_company_name,omitempty"`
 	// the budget of calls
 	CallsPerMinute int `json:"calls_per_minute,omitempty"`
+	// notes of published incidents can be read by the company's people
+	PublicNotes bool `json:"public_notes,omitempty"`
+	// what closing a ticket in the PSA does to its incident
+	OnClose psaconnection.OnClose `json:"on_close,omitempty"`
 	// CreatedAt holds the value of the "created_at" field.
 	CreatedAt time.Time `json:"created_at,omitempty"`
 	// UpdatedAt holds the value of the "updated_at" field.
 	UpdatedAt time.Time `json:"updated_at,omitempty"`
 	// DisconnectedAt holds the value of the "disconnected_at" field.
 	DisconnectedAt *time.Time `json:"disconnected_at,omitempty"`
-	// failed calls in a row that are the connection's and no ticket's
-	Failures int `json:"failures,omitempty"`
-	// the circuit is open: nobody calls before
-	PausedUntil *time.Time `json:"paused_until,omitempty"`
 	// LastError holds the value of the "last_error" field.
 	LastError string `json:"last_error,omitempty"`
 	// psa.Reason
@@ -54,18 +68,14 @@ type PSAConnection struct {
 	LastErrorAt *time.Time `json:"last_error_at,omitempty"`
 	// LastSuccessAt holds the value of the "last_success_at" field.
 	LastSuccessAt *time.Time `json:"last_success_at,omitempty"`
-	// up to when the budget is spoken for
-	BudgetAt *time.Time `json:"budget_at,omitempty"`
-	// the minute calls are counted for
-	Minute *time.Time `json:"minute,omitempty"`
-	// MinuteCalls holds the value of the "minute_calls" field.
-	MinuteCalls int `json:"minute_calls,omitempty"`
 	// changes of tickets before it have been read, by the PSA's clock
 	ChangesSince *time.Time `json:"changes_since,omitempty"`
-	// NextPollAt holds the value of the "next_poll_at" field.
-	NextPollAt *time.Time `json:"next_poll_at,omitempty"`
 	// when to ask next for tickets that no poll shows: deleted, moved
 	NextProbeAt *time.Time `json:"next_probe_at,omitempty"`
+	// what the PSA proves itself with when it calls, sealed
+	CallbackSecret []byte `json:"-"`
+	// why the PSA does not call, in words for people; polls do without
+	CallbackError string `json:"callback_error,omitempty"`
 	// when the PSA's callbacks were last seen in order
 	CallbacksAt *time.Time `json:"callbacks_at,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
@@ -108,13 +118,15 @@ func (*PSAConnection) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case psaconnection.FieldFields, psaconnection.FieldCredentials, psaconnection.FieldSettings:
+		case psaconnection.FieldFields, psaconnection.FieldCredentials, psaconnection.FieldSettings, psaconnection.FieldCallbackSecret:
 			values[i] = new([]byte)
-		case psaconnection.FieldCallsPerMinute, psaconnection.FieldFailures, psaconnection.FieldMinuteCalls:
+		case psaconnection.FieldPublicNotes:
+			values[i] = new(sql.NullBool)
+		case psaconnection.FieldUrgency, psaconnection.FieldAttempts, psaconnection.FieldWakes, psaconnection.FieldFence, psaconnection.FieldCallsPerMinute:
 			values[i] = new(sql.NullInt64)
-		case psaconnection.FieldID, psaconnection.FieldOrganizationID, psaconnection.FieldKind, psaconnection.FieldName, psaconnection.FieldDefaultCompanyID, psaconnection.FieldDefaultCompanyName, psaconnection.FieldLastError, psaconnection.FieldLastErrorReason:
+		case psaconnection.FieldID, psaconnection.FieldOrganizationID, psaconnection.FieldKind, psaconnection.FieldAccount, psaconnection.FieldName, psaconnection.FieldDefaultCompanyID, psaconnection.FieldDefaultCompanyName, psaconnection.FieldOnClose, psaconnection.FieldLastError, psaconnection.FieldLastErrorReason, psaconnection.FieldCallbackError:
 			values[i] = new(sql.NullString)
-		case psaconnection.FieldCreatedAt, psaconnection.FieldUpdatedAt, psaconnection.FieldDisconnectedAt, psaconnection.FieldPausedUntil, psaconnection.FieldLastErrorAt, psaconnection.FieldLastSuccessAt, psaconnection.FieldBudgetAt, psaconnection.FieldMinute, psaconnection.FieldChangesSince, psaconnection.FieldNextPollAt, psaconnection.FieldNextProbeAt, psaconnection.FieldCallbacksAt:
+		case psaconnection.FieldNextAttemptAt, psaconnection.FieldClaimedUntil, psaconnection.FieldCreatedAt, psaconnection.FieldUpdatedAt, psaconnection.FieldDisconnectedAt, psaconnection.FieldLastErrorAt, psaconnection.FieldLastSuccessAt, psaconnection.FieldChangesSince, psaconnection.FieldNextProbeAt, psaconnection.FieldCallbacksAt:
 			values[i] = new(sql.NullTime)
 		default:
 			values[i] = new(sql.UnknownType)
@@ -143,11 +155,55 @@ func (_m *PSAConnection) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.OrganizationID = value.String
 			}
+		case psaconnection.FieldNextAttemptAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field next_attempt_at", values[i])
+			} else if value.Valid {
+				_m.NextAttemptAt = new(time.Time)
+				*_m.NextAttemptAt = value.Time
+			}
+		case psaconnection.FieldUrgency:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field urgency", values[i])
+			} else if value.Valid {
+				_m.Urgency = int(value.Int64)
+			}
+		case psaconnection.FieldAttempts:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field attempts", values[i])
+			} else if value.Valid {
+				_m.Attempts = int(value.Int64)
+			}
+		case psaconnection.FieldWakes:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field wakes", values[i])
+			} else if value.Valid {
+				_m.Wakes = int(value.Int64)
+			}
+		case psaconnection.FieldFence:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field fence", values[i])
+			} else if value.Valid {
+				_m.Fence = int(value.Int64)
+			}
+		case psaconnection.FieldClaimedUntil:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field claimed_until", values[i])
+			} else if value.Valid {
+				_m.ClaimedUntil = new(time.Time)
+				*_m.ClaimedUntil = value.Time
+			}
 		case psaconnection.FieldKind:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field kind", values[i])
 			} else if value.Valid {
 				_m.Kind = value.String
+			}
+		case psaconnection.FieldAccount:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field account", values[i])
+			} else if value.Valid {
+				_m.Account = value.String
 			}
 		case psaconnection.FieldName:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -195,6 +251,18 @@ func (_m *PSAConnection) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.CallsPerMinute = int(value.Int64)
 			}
+		case psaconnection.FieldPublicNotes:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field public_notes", values[i])
+			} else if value.Valid {
+				_m.PublicNotes = value.Bool
+			}
+		case psaconnection.FieldOnClose:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field on_close", values[i])
+			} else if value.Valid {
+				_m.OnClose = psaconnection.OnClose(value.String)
+			}
 		case psaconnection.FieldCreatedAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
 				return fmt.Errorf("unexpected type %T for field created_at", values[i])
@@ -213,19 +281,6 @@ func (_m *PSAConnection) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.DisconnectedAt = new(time.Time)
 				*_m.DisconnectedAt = value.Time
-			}
-		case psaconnection.FieldFailures:
-			if value, ok := values[i].(*sql.NullInt64); !ok {
-				return fmt.Errorf("unexpected type %T for field failures", values[i])
-			} else if value.Valid {
-				_m.Failures = int(value.Int64)
-			}
-		case psaconnection.FieldPausedUntil:
-			if value, ok := values[i].(*sql.NullTime); !ok {
-				return fmt.Errorf("unexpected type %T for field paused_until", values[i])
-			} else if value.Valid {
-				_m.PausedUntil = new(time.Time)
-				*_m.PausedUntil = value.Time
 			}
 		case psaconnection.FieldLastError:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -253,26 +308,6 @@ func (_m *PSAConnection) assignValues(columns []string, values []any) error {
 				_m.LastSuccessAt = new(time.Time)
 				*_m.LastSuccessAt = value.Time
 			}
-		case psaconnection.FieldBudgetAt:
-			if value, ok := values[i].(*sql.NullTime); !ok {
-				return fmt.Errorf("unexpected type %T for field budget_at", values[i])
-			} else if value.Valid {
-				_m.BudgetAt = new(time.Time)
-				*_m.BudgetAt = value.Time
-			}
-		case psaconnection.FieldMinute:
-			if value, ok := values[i].(*sql.NullTime); !ok {
-				return fmt.Errorf("unexpected type %T for field minute", values[i])
-			} else if value.Valid {
-				_m.Minute = new(time.Time)
-				*_m.Minute = value.Time
-			}
-		case psaconnection.FieldMinuteCalls:
-			if value, ok := values[i].(*sql.NullInt64); !ok {
-				return fmt.Errorf("unexpected type %T for field minute_calls", values[i])
-			} else if value.Valid {
-				_m.MinuteCalls = int(value.Int64)
-			}
 		case psaconnection.FieldChangesSince:
 			if value, ok := values[i].(*sql.NullTime); !ok {
 				return fmt.Errorf("unexpected type %T for field changes_since", values[i])
@@ -280,19 +315,24 @@ func (_m *PSAConnection) assignValues(columns []string, values []any) error {
 				_m.ChangesSince = new(time.Time)
 				*_m.ChangesSince = value.Time
 			}
-		case psaconnection.FieldNextPollAt:
-			if value, ok := values[i].(*sql.NullTime); !ok {
-				return fmt.Errorf("unexpected type %T for field next_poll_at", values[i])
-			} else if value.Valid {
-				_m.NextPollAt = new(time.Time)
-				*_m.NextPollAt = value.Time
-			}
 		case psaconnection.FieldNextProbeAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
 				return fmt.Errorf("unexpected type %T for field next_probe_at", values[i])
 			} else if value.Valid {
 				_m.NextProbeAt = new(time.Time)
 				*_m.NextProbeAt = value.Time
+			}
+		case psaconnection.FieldCallbackSecret:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field callback_secret", values[i])
+			} else if value != nil {
+				_m.CallbackSecret = *value
+			}
+		case psaconnection.FieldCallbackError:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field callback_error", values[i])
+			} else if value.Valid {
+				_m.CallbackError = value.String
 			}
 		case psaconnection.FieldCallbacksAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
@@ -350,8 +390,33 @@ func (_m *PSAConnection) String() string {
 	builder.WriteString("organization_id=")
 	builder.WriteString(_m.OrganizationID)
 	builder.WriteString(", ")
+	if v := _m.NextAttemptAt; v != nil {
+		builder.WriteString("next_attempt_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("urgency=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Urgency))
+	builder.WriteString(", ")
+	builder.WriteString("attempts=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Attempts))
+	builder.WriteString(", ")
+	builder.WriteString("wakes=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Wakes))
+	builder.WriteString(", ")
+	builder.WriteString("fence=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Fence))
+	builder.WriteString(", ")
+	if v := _m.ClaimedUntil; v != nil {
+		builder.WriteString("claimed_until=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
 	builder.WriteString("kind=")
 	builder.WriteString(_m.Kind)
+	builder.WriteString(", ")
+	builder.WriteString("account=")
+	builder.WriteString(_m.Account)
 	builder.WriteString(", ")
 	builder.WriteString("name=")
 	builder.WriteString(_m.Name)
@@ -373,6 +438,12 @@ func (_m *PSAConnection) String() string {
 	builder.WriteString("calls_per_minute=")
 	builder.WriteString(fmt.Sprintf("%v", _m.CallsPerMinute))
 	builder.WriteString(", ")
+	builder.WriteString("public_notes=")
+	builder.WriteString(fmt.Sprintf("%v", _m.PublicNotes))
+	builder.WriteString(", ")
+	builder.WriteString("on_close=")
+	builder.WriteString(fmt.Sprintf("%v", _m.OnClose))
+	builder.WriteString(", ")
 	builder.WriteString("created_at=")
 	builder.WriteString(_m.CreatedAt.Format(time.ANSIC))
 	builder.WriteString(", ")
@@ -381,14 +452,6 @@ func (_m *PSAConnection) String() string {
 	builder.WriteString(", ")
 	if v := _m.DisconnectedAt; v != nil {
 		builder.WriteString("disconnected_at=")
-		builder.WriteString(v.Format(time.ANSIC))
-	}
-	builder.WriteString(", ")
-	builder.WriteString("failures=")
-	builder.WriteString(fmt.Sprintf("%v", _m.Failures))
-	builder.WriteString(", ")
-	if v := _m.PausedUntil; v != nil {
-		builder.WriteString("paused_until=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
 	builder.WriteString(", ")
@@ -408,26 +471,8 @@ func (_m *PSAConnection) String() string {
 		builder.WriteString(v.Format(time.ANSIC))
 	}
 	builder.WriteString(", ")
-	if v := _m.BudgetAt; v != nil {
-		builder.WriteString("budget_at=")
-		builder.WriteString(v.Format(time.ANSIC))
-	}
-	builder.WriteString(", ")
-	if v := _m.Minute; v != nil {
-		builder.WriteString("minute=")
-		builder.WriteString(v.Format(time.ANSIC))
-	}
-	builder.WriteString(", ")
-	builder.WriteString("minute_calls=")
-	builder.WriteString(fmt.Sprintf("%v", _m.MinuteCalls))
-	builder.WriteString(", ")
 	if v := _m.ChangesSince; v != nil {
 		builder.WriteString("changes_since=")
-		builder.WriteString(v.Format(time.ANSIC))
-	}
-	builder.WriteString(", ")
-	if v := _m.NextPollAt; v != nil {
-		builder.WriteString("next_poll_at=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
 	builder.WriteString(", ")
@@ -435,6 +480,11 @@ func (_m *PSAConnection) String() string {
 		builder.WriteString("next_probe_at=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
+	builder.WriteString(", ")
+	builder.WriteString("callback_secret=<sensitive>")
+	builder.WriteString(", ")
+	builder.WriteString("callback_error=")
+	builder.WriteString(_m.CallbackError)
 	builder.WriteString(", ")
 	if v := _m.CallbacksAt; v != nil {
 		builder.WriteString("callbacks_at=")

@@ -31,9 +31,99 @@ func (_c *PSAConnectionCreate) SetOrganizationID(v string) *PSAConnectionCreate 
 	return _c
 }
 
+// SetNextAttemptAt sets the "next_attempt_at" field.
+func (_c *PSAConnectionCreate) SetNextAttemptAt(v time.Time) *PSAConnectionCreate {
+	_c.mutation.SetNextAttemptAt(v)
+	return _c
+}
+
+// SetNillableNextAttemptAt sets the "next_attempt_at" field if the given value is not nil.
+func (_c *PSAConnectionCreate) SetNillableNextAttemptAt(v *time.Time) *PSAConnectionCreate {
+	if v != nil {
+		_c.SetNextAttemptAt(*v)
+	}
+	return _c
+}
+
+// SetUrgency sets the "urgency" field.
+func (_c *PSAConnectionCreate) SetUrgency(v int) *PSAConnectionCreate {
+	_c.mutation.SetUrgency(v)
+	return _c
+}
+
+// SetNillableUrgency sets the "urgency" field if the given value is not nil.
+func (_c *PSAConnectionCreate) SetNillableUrgency(v *int) *PSAConnectionCreate {
+	if v != nil {
+		_c.SetUrgency(*v)
+	}
+	return _c
+}
+
+// SetAttempts sets the "attempts" field.
+func (_c *PSAConnectionCreate) SetAttempts(v int) *PSAConnectionCreate {
+	_c.mutation.SetAttempts(v)
+	return _c
+}
+
+// SetNillableAttempts sets the "attempts" field if the given value is not nil.
+func (_c *PSAConnectionCreate) SetNillableAttempts(v *int) *PSAConnectionCreate {
+	if v != nil {
+		_c.SetAttempts(*v)
+	}
+	return _c
+}
+
+// SetWakes sets the "wakes" field.
+func (_c *PSAConnectionCreate) SetWakes(v int) *PSAConnectionCreate {
+	_c.mutation.SetWakes(v)
+	return _c
+}
+
+// SetNillableWakes sets the "wakes" field if the given value is not nil.
+func (_c *PSAConnectionCreate) SetNillableWakes(v *int) *PSAConnectionCreate {
+	if v != nil {
+		_c.SetWakes(*v)
+	}
+	return _c
+}
+
+// SetFence sets the "fence" field.
+func (_c *PSAConnectionCreate) SetFence(v int) *PSAConnectionCreate {
+	_c.mutation.SetFence(v)
+	return _c
+}
+
+// SetNillableFence sets the "fence" field if the given value is not nil.
+func (_c *PSAConnectionCreate) SetNillableFence(v *int) *PSAConnectionCreate {
+	if v != nil {
+		_c.SetFence(*v)
+	}
+	return _c
+}
+
+// SetClaimedUntil sets the "claimed_until" field.
+func (_c *PSAConnectionCreate) SetClaimedUntil(v time.Time) *PSAConnectionCreate {
+	_c.mutation.SetClaimedUntil(v)
+	return _c
+}
+
+// SetNillableClaimedUntil sets the "claimed_until" field if the given value is not nil.
+func (_c *PSAConnectionCreate) SetNillableClaimedUntil(v *time.Time) *PSAConnectionCreate {
+	if v != nil {
+		_c.SetClaimedUntil(*v)
+	}
+	return _c
+}
+
 // SetKind sets the "kind" field.
 func (_c *PSAConnectionCreate) SetKind(v string) *PSAConnectionCreate {
 	_c.mutation.SetKind(v)
+	return _c
+}
+
+// SetAccount sets the "account" field.
+func (_c *PSAConnectionCreate) SetAccount(v string) *PSAConnectionCreate {
+	_c.mutation.SetAccount(v)
 	return _c
 }
 
@@ -95,6 +185,34 @@ func (_c *PSAConnectionCreate) SetCallsPerMinute(v int) *PSAConnectionCreate {
 	return _c
 }
 
+// SetPublicNotes sets the "public_notes" field.
+func (_c *PSAConnectionCreate) SetPublicNotes(v bool) *PSAConnectionCreate {
+	_c.mutation.SetPublicNotes(v)
+	return _c
+}
+
+// SetNillablePublicNotes sets the "public_notes" field if the given value is not nil.
+func (_c *PSAConnectionCreate) SetNillablePublicNotes(v *bool) *PSAConnectionCreate {
+	if v != nil {
+		_c.SetPublicNotes(*v)
+	}
+	return _c
+}
+
+// SetOnClose sets the "on_close" field.
+func (_c *PSAConnectionCreate) SetOnClose(v psaconnection.OnClose) *PSAConnectionCreate {
+	_c.mutation.SetOnClose(v)
+	return _c
+}
+
+// SetNillableOnClose sets the "on_close" field if the given value is not nil.
+func (_c *PSAConnectionCreate) SetNillableOnClose(v *psaconnection.OnClose) *PSAConnectionCreate {
+	if v != nil {
+		_c.SetOnClose(*v)
+	}
+	return _c
+}
+
 // SetCreatedAt sets the "created_at" field.
 func (_c *PSAConnectionCreate) SetCreatedAt(v time.Time) *PSAConnectionCreate {
 	_c.mutation.SetCreatedAt(v)
@@ -117,34 +235,6 @@ func (_c *PSAConnectionCreate) SetDisconnectedAt(v time.Time) *PSAConnectionCrea
 func (_c *PSAConnectionCreate) SetNillableDisconnectedAt(v *time.Time) *PSAConnectionCreate {
 	if v != nil {
 		_c.SetDisconnectedAt(*v)
-	}
-	return _c
-}
-
-// SetFailures sets the "failures" field.
-func (_c *PSAConnectionCreate) SetFailures(v int) *PSAConnectionCreate {
-	_c.mutation.SetFailures(v)
-	return _c
-}
-
-// SetNillableFailures sets the "failures" field if the given value is not nil.
-func (_c *PSAConnectionCreate) SetNillableFailures(v *int) *PSAConnectionCreate {
-	if v != nil {
-		_c.SetFailures(*v)
-	}
-	return _c
-}
-
-// SetPausedUntil sets the "paused_until" field.
-func (_c *PSAConnectionCreate) SetPausedUntil(v time.Time) *PSAConnectionCreate {
-	_c.mutation.SetPausedUntil(v)
-	return _c
-}
-
-// SetNillablePausedUntil sets the "paused_until" field if the given value is not nil.
-func (_c *PSAConnectionCreate) SetNillablePausedUntil(v *time.Time) *PSAConnectionCreate {
-	if v != nil {
-		_c.SetPausedUntil(*v)
 	}
 	return _c
 }
@@ -205,48 +295,6 @@ func (_c *PSAConnectionCreate) SetNillableLastSuccessAt(v *time.Time) *PSAConnec
 	return _c
 }
 
-// SetBudgetAt sets the "budget_at" field.
-func (_c *PSAConnectionCreate) SetBudgetAt(v time.Time) *PSAConnectionCreate {
-	_c.mutation.SetBudgetAt(v)
-	return _c
-}
-
-// SetNillableBudgetAt sets the "budget_at" field if the given value is not nil.
-func (_c *PSAConnectionCreate) SetNillableBudgetAt(v *time.Time) *PSAConnectionCreate {
-	if v != nil {
-		_c.SetBudgetAt(*v)
-	}
-	return _c
-}
-
-// SetMinute sets the "minute" field.
-func (_c *PSAConnectionCreate) SetMinute(v time.Time) *PSAConnectionCreate {
-	_c.mutation.SetMinute(v)
-	return _c
-}
-
-// SetNillableMinute sets the "minute" field if the given value is not nil.
-func (_c *PSAConnectionCreate) SetNillableMinute(v *time.Time) *PSAConnectionCreate {
-	if v != nil {
-		_c.SetMinute(*v)
-	}
-	return _c
-}
-
-// SetMinuteCalls sets the "minute_calls" field.
-func (_c *PSAConnectionCreate) SetMinuteCalls(v int) *PSAConnectionCreate {
-	_c.mutation.SetMinuteCalls(v)
-	return _c
-}
-
-// SetNillableMinuteCalls sets the "minute_calls" field if the given value is not nil.
-func (_c *PSAConnectionCreate) SetNillableMinuteCalls(v *int) *PSAConnectionCreate {
-	if v != nil {
-		_c.SetMinuteCalls(*v)
-	}
-	return _c
-}
-
 // SetChangesSince sets the "changes_since" field.
 func (_c *PSAConnectionCreate) SetChangesSince(v time.Time) *PSAConnectionCreate {
 	_c.mutation.SetChangesSince(v)
@@ -261,20 +309,6 @@ func (_c *PSAConnectionCreate) SetNillableChangesSince(v *time.Time) *PSAConnect
 	return _c
 }
 
-// SetNextPollAt sets the "next_poll_at" field.
-func (_c *PSAConnectionCreate) SetNextPollAt(v time.Time) *PSAConnectionCreate {
-	_c.mutation.SetNextPollAt(v)
-	return _c
-}
-
-// SetNillableNextPollAt sets the "next_poll_at" field if the given value is not nil.
-func (_c *PSAConnectionCreate) SetNillableNextPollAt(v *time.Time) *PSAConnectionCreate {
-	if v != nil {
-		_c.SetNextPollAt(*v)
-	}
-	return _c
-}
-
 // SetNextProbeAt sets the "next_probe_at" field.
 func (_c *PSAConnectionCreate) SetNextProbeAt(v time.Time) *PSAConnectionCreate {
 	_c.mutation.SetNextProbeAt(v)
@@ -285,6 +319,26 @@ func (_c *PSAConnectionCreate) SetNextProbeAt(v time.Time) *PSAConnectionCreate 
 func (_c *PSAConnectionCreate) SetNillableNextProbeAt(v *time.Time) *PSAConnectionCreate {
 	if v != nil {
 		_c.SetNextProbeAt(*v)
+	}
+	return _c
+}
+
+// SetCallbackSecret sets the "callback_secret" field.
+func (_c *PSAConnectionCreate) SetCallbackSecret(v []byte) *PSAConnectionCreate {
+	_c.mutation.SetCallbackSecret(v)
+	return _c
+}
+
+// SetCallbackError sets the "callback_error" field.
+func (_c *PSAConnectionCreate) SetCallbackError(v string) *PSAConnectionCreate {
+	_c.mutation.SetCallbackError(v)
+	return _c
+}
+
+// SetNillableCallbackError sets the "callback_error" field if the given value is not nil.
+func (_c *PSAConnectionCreate) SetNillableCallbackError(v *string) *PSAConnectionCreate {
+	if v != nil {
+		_c.SetCallbackError(*v)
 	}
 	return _c
 }
@@ -382,6 +436,22 @@ func (_c *PSAConnectionCreate) ExecX(ctx context.Context) {
 
 // defaults sets the default values of the builder before save.
 func (_c *PSAConnectionCreate) defaults() {
+	if _, ok := _c.mutation.Urgency(); !ok {
+		v := psaconnection.DefaultUrgency
+		_c.mutation.SetUrgency(v)
+	}
+	if _, ok := _c.mutation.Attempts(); !ok {
+		v := psaconnection.DefaultAttempts
+		_c.mutation.SetAttempts(v)
+	}
+	if _, ok := _c.mutation.Wakes(); !ok {
+		v := psaconnection.DefaultWakes
+		_c.mutation.SetWakes(v)
+	}
+	if _, ok := _c.mutation.Fence(); !ok {
+		v := psaconnection.DefaultFence
+		_c.mutation.SetFence(v)
+	}
 	if _, ok := _c.mutation.DefaultCompanyID(); !ok {
 		v := psaconnection.DefaultDefaultCompanyID
 		_c.mutation.SetDefaultCompanyID(v)
@@ -390,9 +460,13 @@ func (_c *PSAConnectionCreate) defaults() {
 		v := psaconnection.DefaultDefaultCompanyName
 		_c.mutation.SetDefaultCompanyName(v)
 	}
-	if _, ok := _c.mutation.Failures(); !ok {
-		v := psaconnection.DefaultFailures
-		_c.mutation.SetFailures(v)
+	if _, ok := _c.mutation.PublicNotes(); !ok {
+		v := psaconnection.DefaultPublicNotes
+		_c.mutation.SetPublicNotes(v)
+	}
+	if _, ok := _c.mutation.OnClose(); !ok {
+		v := psaconnection.DefaultOnClose
+		_c.mutation.SetOnClose(v)
 	}
 	if _, ok := _c.mutation.LastError(); !ok {
 		v := psaconnection.DefaultLastError
@@ -402,9 +476,9 @@ func (_c *PSAConnectionCreate) defaults() {
 		v := psaconnection.DefaultLastErrorReason
 		_c.mutation.SetLastErrorReason(v)
 	}
-	if _, ok := _c.mutation.MinuteCalls(); !ok {
-		v := psaconnection.DefaultMinuteCalls
-		_c.mutation.SetMinuteCalls(v)
+	if _, ok := _c.mutation.CallbackError(); !ok {
+		v := psaconnection.DefaultCallbackError
+		_c.mutation.SetCallbackError(v)
 	}
 	if _, ok := _c.mutation.ID(); !ok {
 		v := psaconnection.DefaultID()
@@ -422,12 +496,32 @@ func (_c *PSAConnectionCreate) check() error {
 			return &ValidationError{Name: "organization_id", err: fmt.Errorf(`ent: validator failed for field "PSAConnection.organization_id": %w`, err)}
 		}
 	}
+	if _, ok := _c.mutation.Urgency(); !ok {
+		return &ValidationError{Name: "urgency", err: errors.New(`ent: missing required field "PSAConnection.urgency"`)}
+	}
+	if _, ok := _c.mutation.Attempts(); !ok {
+		return &ValidationError{Name: "attempts", err: errors.New(`ent: missing required field "PSAConnection.attempts"`)}
+	}
+	if _, ok := _c.mutation.Wakes(); !ok {
+		return &ValidationError{Name: "wakes", err: errors.New(`ent: missing required field "PSAConnection.wakes"`)}
+	}
+	if _, ok := _c.mutation.Fence(); !ok {
+		return &ValidationError{Name: "fence", err: errors.New(`ent: missing required field "PSAConnection.fence"`)}
+	}
 	if _, ok := _c.mutation.Kind(); !ok {
 		return &ValidationError{Name: "kind", err: errors.New(`ent: missing required field "PSAConnection.kind"`)}
 	}
 	if v, ok := _c.mutation.Kind(); ok {
 		if err := psaconnection.KindValidator(v); err != nil {
 			return &ValidationError{Name: "kind", err: fmt.Errorf(`ent: validator failed for field "PSAConnection.kind": %w`, err)}
+		}
+	}
+	if _, ok := _c.mutation.Account(); !ok {
+		return &ValidationError{Name: "account", err: errors.New(`ent: missing required field "PSAConnection.account"`)}
+	}
+	if v, ok := _c.mutation.Account(); ok {
+		if err := psaconnection.AccountValidator(v); err != nil {
+			return &ValidationError{Name: "account", err: fmt.Errorf(`ent: validator failed for field "PSAConnection.account": %w`, err)}
 		}
 	}
 	if _, ok := _c.mutation.Name(); !ok {
@@ -461,14 +555,22 @@ func (_c *PSAConnectionCreate) check() error {
 			return &ValidationError{Name: "calls_per_minute", err: fmt.Errorf(`ent: validator failed for field "PSAConnection.calls_per_minute": %w`, err)}
 		}
 	}
+	if _, ok := _c.mutation.PublicNotes(); !ok {
+		return &ValidationError{Name: "public_notes", err: errors.New(`ent: missing required field "PSAConnection.public_notes"`)}
+	}
+	if _, ok := _c.mutation.OnClose(); !ok {
+		return &ValidationError{Name: "on_close", err: errors.New(`ent: missing required field "PSAConnection.on_close"`)}
+	}
+	if v, ok := _c.mutation.OnClose(); ok {
+		if err := psaconnection.OnCloseValidator(v); err != nil {
+			return &ValidationError{Name: "on_close", err: fmt.Errorf(`ent: validator failed for field "PSAConnection.on_close": %w`, err)}
+		}
+	}
 	if _, ok := _c.mutation.CreatedAt(); !ok {
 		return &ValidationError{Name: "created_at", err: errors.New(`ent: missing required field "PSAConnection.created_at"`)}
 	}
 	if _, ok := _c.mutation.UpdatedAt(); !ok {
 		return &ValidationError{Name: "updated_at", err: errors.New(`ent: missing required field "PSAConnection.updated_at"`)}
-	}
-	if _, ok := _c.mutation.Failures(); !ok {
-		return &ValidationError{Name: "failures", err: errors.New(`ent: missing required field "PSAConnection.failures"`)}
 	}
 	if _, ok := _c.mutation.LastError(); !ok {
 		return &ValidationError{Name: "last_error", err: errors.New(`ent: missing required field "PSAConnection.last_error"`)}
@@ -476,8 +578,8 @@ func (_c *PSAConnectionCreate) check() error {
 	if _, ok := _c.mutation.LastErrorReason(); !ok {
 		return &ValidationError{Name: "last_error_reason", err: errors.New(`ent: missing required field "PSAConnection.last_error_reason"`)}
 	}
-	if _, ok := _c.mutation.MinuteCalls(); !ok {
-		return &ValidationError{Name: "minute_calls", err: errors.New(`ent: missing required field "PSAConnection.minute_calls"`)}
+	if _, ok := _c.mutation.CallbackError(); !ok {
+		return &ValidationError{Name: "callback_error", err: errors.New(`ent: missing required field "PSAConnection.callback_error"`)}
 	}
 	if v, ok := _c.mutation.ID(); ok {
 		if err := psaconnection.IDValidator(v); err != nil {
@@ -524,9 +626,37 @@ func (_c *PSAConnectionCreate) createSpec() (*PSAConnection, *sqlgraph.CreateSpe
 		_spec.SetField(psaconnection.FieldOrganizationID, field.TypeString, value)
 		_node.OrganizationID = value
 	}
+	if value, ok := _c.mutation.NextAttemptAt(); ok {
+		_spec.SetField(psaconnection.FieldNextAttemptAt, field.TypeTime, value)
+		_node.NextAttemptAt = &value
+	}
+	if value, ok := _c.mutation.Urgency(); ok {
+		_spec.SetField(psaconnection.FieldUrgency, field.TypeInt, value)
+		_node.Urgency = value
+	}
+	if value, ok := _c.mutation.Attempts(); ok {
+		_spec.SetField(psaconnection.FieldAttempts, field.TypeInt, value)
+		_node.Attempts = value
+	}
+	if value, ok := _c.mutation.Wakes(); ok {
+		_spec.SetField(psaconnection.FieldWakes, field.TypeInt, value)
+		_node.Wakes = value
+	}
+	if value, ok := _c.mutation.Fence(); ok {
+		_spec.SetField(psaconnection.FieldFence, field.TypeInt, value)
+		_node.Fence = value
+	}
+	if value, ok := _c.mutation.ClaimedUntil(); ok {
+		_spec.SetField(psaconnection.FieldClaimedUntil, field.TypeTime, value)
+		_node.ClaimedUntil = &value
+	}
 	if value, ok := _c.mutation.Kind(); ok {
 		_spec.SetField(psaconnection.FieldKind, field.TypeString, value)
 		_node.Kind = value
+	}
+	if value, ok := _c.mutation.Account(); ok {
+		_spec.SetField(psaconnection.FieldAccount, field.TypeString, value)
+		_node.Account = value
 	}
 	if value, ok := _c.mutation.Name(); ok {
 		_spec.SetField(psaconnection.FieldName, field.TypeString, value)
@@ -556,6 +686,14 @@ func (_c *PSAConnectionCreate) createSpec() (*PSAConnection, *sqlgraph.CreateSpe
 		_spec.SetField(psaconnection.FieldCallsPerMinute, field.TypeInt, value)
 		_node.CallsPerMinute = value
 	}
+	if value, ok := _c.mutation.PublicNotes(); ok {
+		_spec.SetField(psaconnection.FieldPublicNotes, field.TypeBool, value)
+		_node.PublicNotes = value
+	}
+	if value, ok := _c.mutation.OnClose(); ok {
+		_spec.SetField(psaconnection.FieldOnClose, field.TypeEnum, value)
+		_node.OnClose = value
+	}
 	if value, ok := _c.mutation.CreatedAt(); ok {
 		_spec.SetField(psaconnection.FieldCreatedAt, field.TypeTime, value)
 		_node.CreatedAt = value
@@ -567,14 +705,6 @@ func (_c *PSAConnectionCreate) createSpec() (*PSAConnection, *sqlgraph.CreateSpe
 	if value, ok := _c.mutation.DisconnectedAt(); ok {
 		_spec.SetField(psaconnection.FieldDisconnectedAt, field.TypeTime, value)
 		_node.DisconnectedAt = &value
-	}
-	if value, ok := _c.mutation.Failures(); ok {
-		_spec.SetField(psaconnection.FieldFailures, field.TypeInt, value)
-		_node.Failures = value
-	}
-	if value, ok := _c.mutation.PausedUntil(); ok {
-		_spec.SetField(psaconnection.FieldPausedUntil, field.TypeTime, value)
-		_node.PausedUntil = &value
 	}
 	if value, ok := _c.mutation.LastError(); ok {
 		_spec.SetField(psaconnection.FieldLastError, field.TypeString, value)
@@ -592,29 +722,21 @@ func (_c *PSAConnectionCreate) createSpec() (*PSAConnection, *sqlgraph.CreateSpe
 		_spec.SetField(psaconnection.FieldLastSuccessAt, field.TypeTime, value)
 		_node.LastSuccessAt = &value
 	}
-	if value, ok := _c.mutation.BudgetAt(); ok {
-		_spec.SetField(psaconnection.FieldBudgetAt, field.TypeTime, value)
-		_node.BudgetAt = &value
-	}
-	if value, ok := _c.mutation.Minute(); ok {
-		_spec.SetField(psaconnection.FieldMinute, field.TypeTime, value)
-		_node.Minute = &value
-	}
-	if value, ok := _c.mutation.MinuteCalls(); ok {
-		_spec.SetField(psaconnection.FieldMinuteCalls, field.TypeInt, value)
-		_node.MinuteCalls = value
-	}
 	if value, ok := _c.mutation.ChangesSince(); ok {
 		_spec.SetField(psaconnection.FieldChangesSince, field.TypeTime, value)
 		_node.ChangesSince = &value
 	}
-	if value, ok := _c.mutation.NextPollAt(); ok {
-		_spec.SetField(psaconnection.FieldNextPollAt, field.TypeTime, value)
-		_node.NextPollAt = &value
-	}
 	if value, ok := _c.mutation.NextProbeAt(); ok {
 		_spec.SetField(psaconnection.FieldNextProbeAt, field.TypeTime, value)
 		_node.NextProbeAt = &value
+	}
+	if value, ok := _c.mutation.CallbackSecret(); ok {
+		_spec.SetField(psaconnection.FieldCallbackSecret, field.TypeBytes, value)
+		_node.CallbackSecret = value
+	}
+	if value, ok := _c.mutation.CallbackError(); ok {
+		_spec.SetField(psaconnection.FieldCallbackError, field.TypeString, value)
+		_node.CallbackError = value
 	}
 	if value, ok := _c.mutation.CallbacksAt(); ok {
 		_spec.SetField(psaconnection.FieldCallbacksAt, field.TypeTime, value)
@@ -703,6 +825,114 @@ type (
 		*sql.UpdateSet
 	}
 )
+
+// SetNextAttemptAt sets the "next_attempt_at" field.
+func (u *PSAConnectionUpsert) SetNextAttemptAt(v time.Time) *PSAConnectionUpsert {
+	u.Set(psaconnection.FieldNextAttemptAt, v)
+	return u
+}
+
+// UpdateNextAttemptAt sets the "next_attempt_at" field to the value that was provided on create.
+func (u *PSAConnectionUpsert) UpdateNextAttemptAt() *PSAConnectionUpsert {
+	u.SetExcluded(psaconnection.FieldNextAttemptAt)
+	return u
+}
+
+// ClearNextAttemptAt clears the value of the "next_attempt_at" field.
+func (u *PSAConnectionUpsert) ClearNextAttemptAt() *PSAConnectionUpsert {
+	u.SetNull(psaconnection.FieldNextAttemptAt)
+	return u
+}
+
+// SetUrgency sets the "urgency" field.
+func (u *PSAConnectionUpsert) SetUrgency(v int) *PSAConnectionUpsert {
+	u.Set(psaconnection.FieldUrgency, v)
+	return u
+}
+
+// UpdateUrgency sets the "urgency" field to the value that was provided on create.
+func (u *PSAConnectionUpsert) UpdateUrgency() *PSAConnectionUpsert {
+	u.SetExcluded(psaconnection.FieldUrgency)
+	return u
+}
+
+// AddUrgency adds v to the "urgency" field.
+func (u *PSAConnectionUpsert) AddUrgency(v int) *PSAConnectionUpsert {
+	u.Add(psaconnection.FieldUrgency, v)
+	return u
+}
+
+// SetAttempts sets the "attempts" field.
+func (u *PSAConnectionUpsert) SetAttempts(v int) *PSAConnectionUpsert {
+	u.Set(psaconnection.FieldAttempts, v)
+	return u
+}
+
+// UpdateAttempts sets the "attempts" field to the value that was provided on create.
+func (u *PSAConnectionUpsert) UpdateAttempts() *PSAConnectionUpsert {
+	u.SetExcluded(psaconnection.FieldAttempts)
+	return u
+}
+
+// AddAttempts adds v to the "attempts" field.
+func (u *PSAConnectionUpsert) AddAttempts(v int) *PSAConnectionUpsert {
+	u.Add(psaconnection.FieldAttempts, v)
+	return u
+}
+
+// SetWakes sets the "wakes" field.
+func (u *PSAConnectionUpsert) SetWakes(v int) *PSAConnectionUpsert {
+	u.Set(psaconnection.FieldWakes, v)
+	return u
+}
+
+// UpdateWakes sets the "wakes" field to the value that was provided on create.
+func (u *PSAConnectionUpsert) UpdateWakes() *PSAConnectionUpsert {
+	u.SetExcluded(psaconnection.FieldWakes)
+	return u
+}
+
+// AddWakes adds v to the "wakes" field.
+func (u *PSAConnectionUpsert) AddWakes(v int) *PSAConnectionUpsert {
+	u.Add(psaconnection.FieldWakes, v)
+	return u
+}
+
+// SetFence sets the "fence" field.
+func (u *PSAConnectionUpsert) SetFence(v int) *PSAConnectionUpsert {
+	u.Set(psaconnection.FieldFence, v)
+	return u
+}
+
+// UpdateFence sets the "fence" field to the value that was provided on create.
+func (u *PSAConnectionUpsert) UpdateFence() *PSAConnectionUpsert {
+	u.SetExcluded(psaconnection.FieldFence)
+	return u
+}
+
+// AddFence adds v to the "fence" field.
+func (u *PSAConnectionUpsert) AddFence(v int) *PSAConnectionUpsert {
+	u.Add(psaconnection.FieldFence, v)
+	return u
+}
+
+// SetClaimedUntil sets the "claimed_until" field.
+func (u *PSAConnectionUpsert) SetClaimedUntil(v time.Time) *PSAConnectionUpsert {
+	u.Set(psaconnection.FieldClaimedUntil, v)
+	return u
+}
+
+// UpdateClaimedUntil sets the "claimed_until" field to the value that was provided on create.
+func (u *PSAConnectionUpsert) UpdateClaimedUntil() *PSAConnectionUpsert {
+	u.SetExcluded(psaconnection.FieldClaimedUntil)
+	return u
+}
+
+// ClearClaimedUntil clears the value of the "claimed_until" field.
+func (u *PSAConnectionUpsert) ClearClaimedUntil() *PSAConnectionUpsert {
+	u.SetNull(psaconnection.FieldClaimedUntil)
+	return u
+}
 
 // SetName sets the "name" field.
 func (u *PSAConnectionUpsert) SetName(v string) *PSAConnectionUpsert {
@@ -794,6 +1024,30 @@ func (u *PSAConnectionUpsert) AddCallsPerMinute(v int) *PSAConnectionUpsert {
 	return u
 }
 
+// SetPublicNotes sets the "public_notes" field.
+func (u *PSAConnectionUpsert) SetPublicNotes(v bool) *PSAConnectionUpsert {
+	u.Set(psaconnection.FieldPublicNotes, v)
+	return u
+}
+
+// UpdatePublicNotes sets the "public_notes" field to the value that was provided on create.
+func (u *PSAConnectionUpsert) UpdatePublicNotes() *PSAConnectionUpsert {
+	u.SetExcluded(psaconnection.FieldPublicNotes)
+	return u
+}
+
+// SetOnClose sets the "on_close" field.
+func (u *PSAConnectionUpsert) SetOnClose(v psaconnection.OnClose) *PSAConnectionUpsert {
+	u.Set(psaconnection.FieldOnClose, v)
+	return u
+}
+
+// UpdateOnClose sets the "on_close" field to the value that was provided on create.
+func (u *PSAConnectionUpsert) UpdateOnClose() *PSAConnectionUpsert {
+	u.SetExcluded(psaconnection.FieldOnClose)
+	return u
+}
+
 // SetUpdatedAt sets the "updated_at" field.
 func (u *PSAConnectionUpsert) SetUpdatedAt(v time.Time) *PSAConnectionUpsert {
 	u.Set(psaconnection.FieldUpdatedAt, v)
@@ -821,42 +1075,6 @@ func (u *PSAConnectionUpsert) UpdateDisconnectedAt() *PSAConnectionUpsert {
 // ClearDisconnectedAt clears the value of the "disconnected_at" field.
 func (u *PSAConnectionUpsert) ClearDisconnectedAt() *PSAConnectionUpsert {
 	u.SetNull(psaconnection.FieldDisconnectedAt)
-	return u
-}
-
-// SetFailures sets the "failures" field.
-func (u *PSAConnectionUpsert) SetFailures(v int) *PSAConnectionUpsert {
-	u.Set(psaconnection.FieldFailures, v)
-	return u
-}
-
-// UpdateFailures sets the "failures" field to the value that was provided on create.
-func (u *PSAConnectionUpsert) UpdateFailures() *PSAConnectionUpsert {
-	u.SetExcluded(psaconnection.FieldFailures)
-	return u
-}
-
-// AddFailures adds v to the "failures" field.
-func (u *PSAConnectionUpsert) AddFailures(v int) *PSAConnectionUpsert {
-	u.Add(psaconnection.FieldFailures, v)
-	return u
-}
-
-// SetPausedUntil sets the "paused_until" field.
-func (u *PSAConnectionUpsert) SetPausedUntil(v time.Time) *PSAConnectionUpsert {
-	u.Set(psaconnection.FieldPausedUntil, v)
-	return u
-}
-
-// UpdatePausedUntil sets the "paused_until" field to the value that was provided on create.
-func (u *PSAConnectionUpsert) UpdatePausedUntil() *PSAConnectionUpsert {
-	u.SetExcluded(psaconnection.FieldPausedUntil)
-	return u
-}
-
-// ClearPausedUntil clears the value of the "paused_until" field.
-func (u *PSAConnectionUpsert) ClearPausedUntil() *PSAConnectionUpsert {
-	u.SetNull(psaconnection.FieldPausedUntil)
 	return u
 }
 
@@ -920,60 +1138,6 @@ func (u *PSAConnectionUpsert) ClearLastSuccessAt() *PSAConnectionUpsert {
 	return u
 }
 
-// SetBudgetAt sets the "budget_at" field.
-func (u *PSAConnectionUpsert) SetBudgetAt(v time.Time) *PSAConnectionUpsert {
-	u.Set(psaconnection.FieldBudgetAt, v)
-	return u
-}
-
-// UpdateBudgetAt sets the "budget_at" field to the value that was provided on create.
-func (u *PSAConnectionUpsert) UpdateBudgetAt() *PSAConnectionUpsert {
-	u.SetExcluded(psaconnection.FieldBudgetAt)
-	return u
-}
-
-// ClearBudgetAt clears the value of the "budget_at" field.
-func (u *PSAConnectionUpsert) ClearBudgetAt() *PSAConnectionUpsert {
-	u.SetNull(psaconnection.FieldBudgetAt)
-	return u
-}
-
-// SetMinute sets the "minute" field.
-func (u *PSAConnectionUpsert) SetMinute(v time.Time) *PSAConnectionUpsert {
-	u.Set(psaconnection.FieldMinute, v)
-	return u
-}
-
-// UpdateMinute sets the "minute" field to the value that was provided on create.
-func (u *PSAConnectionUpsert) UpdateMinute() *PSAConnectionUpsert {
-	u.SetExcluded(psaconnection.FieldMinute)
-	return u
-}
-
-// ClearMinute clears the value of the "minute" field.
-func (u *PSAConnectionUpsert) ClearMinute() *PSAConnectionUpsert {
-	u.SetNull(psaconnection.FieldMinute)
-	return u
-}
-
-// SetMinuteCalls sets the "minute_calls" field.
-func (u *PSAConnectionUpsert) SetMinuteCalls(v int) *PSAConnectionUpsert {
-	u.Set(psaconnection.FieldMinuteCalls, v)
-	return u
-}
-
-// UpdateMinuteCalls sets the "minute_calls" field to the value that was provided on create.
-func (u *PSAConnectionUpsert) UpdateMinuteCalls() *PSAConnectionUpsert {
-	u.SetExcluded(psaconnection.FieldMinuteCalls)
-	return u
-}
-
-// AddMinuteCalls adds v to the "minute_calls" field.
-func (u *PSAConnectionUpsert) AddMinuteCalls(v int) *PSAConnectionUpsert {
-	u.Add(psaconnection.FieldMinuteCalls, v)
-	return u
-}
-
 // SetChangesSince sets the "changes_since" field.
 func (u *PSAConnectionUpsert) SetChangesSince(v time.Time) *PSAConnectionUpsert {
 	u.Set(psaconnection.FieldChangesSince, v)
@@ -992,24 +1156,6 @@ func (u *PSAConnectionUpsert) ClearChangesSince() *PSAConnectionUpsert {
 	return u
 }
 
-// SetNextPollAt sets the "next_poll_at" field.
-func (u *PSAConnectionUpsert) SetNextPollAt(v time.Time) *PSAConnectionUpsert {
-	u.Set(psaconnection.FieldNextPollAt, v)
-	return u
-}
-
-// UpdateNextPollAt sets the "next_poll_at" field to the value that was provided on create.
-func (u *PSAConnectionUpsert) UpdateNextPollAt() *PSAConnectionUpsert {
-	u.SetExcluded(psaconnection.FieldNextPollAt)
-	return u
-}
-
-// ClearNextPollAt clears the value of the "next_poll_at" field.
-func (u *PSAConnectionUpsert) ClearNextPollAt() *PSAConnectionUpsert {
-	u.SetNull(psaconnection.FieldNextPollAt)
-	return u
-}
-
 // SetNextProbeAt sets the "next_probe_at" field.
 func (u *PSAConnectionUpsert) SetNextProbeAt(v time.Time) *PSAConnectionUpsert {
 	u.Set(psaconnection.FieldNextProbeAt, v)
@@ -1025,6 +1171,36 @@ func (u *PSAConnectionUpsert) UpdateNextProbeAt() *PSAConnectionUpsert {
 // ClearNextProbeAt clears the value of the "next_probe_at" field.
 func (u *PSAConnectionUpsert) ClearNextProbeAt() *PSAConnectionUpsert {
 	u.SetNull(psaconnection.FieldNextProbeAt)
+	return u
+}
+
+// SetCallbackSecret sets the "callback_secret" field.
+func (u *PSAConnectionUpsert) SetCallbackSecret(v []byte) *PSAConnectionUpsert {
+	u.Set(psaconnection.FieldCallbackSecret, v)
+	return u
+}
+
+// UpdateCallbackSecret sets the "callback_secret" field to the value that was provided on create.
+func (u *PSAConnectionUpsert) UpdateCallbackSecret() *PSAConnectionUpsert {
+	u.SetExcluded(psaconnection.FieldCallbackSecret)
+	return u
+}
+
+// ClearCallbackSecret clears the value of the "callback_secret" field.
+func (u *PSAConnectionUpsert) ClearCallbackSecret() *PSAConnectionUpsert {
+	u.SetNull(psaconnection.FieldCallbackSecret)
+	return u
+}
+
+// SetCallbackError sets the "callback_error" field.
+func (u *PSAConnectionUpsert) SetCallbackError(v string) *PSAConnectionUpsert {
+	u.Set(psaconnection.FieldCallbackError, v)
+	return u
+}
+
+// UpdateCallbackError sets the "callback_error" field to the value that was provided on create.
+func (u *PSAConnectionUpsert) UpdateCallbackError() *PSAConnectionUpsert {
+	u.SetExcluded(psaconnection.FieldCallbackError)
 	return u
 }
 
@@ -1069,6 +1245,9 @@ func (u *PSAConnectionUpsertOne) UpdateNewValues() *PSAConnectionUpsertOne {
 		if _, exists := u.create.mutation.Kind(); exists {
 			s.SetIgnore(psaconnection.FieldKind)
 		}
+		if _, exists := u.create.mutation.Account(); exists {
+			s.SetIgnore(psaconnection.FieldAccount)
+		}
 		if _, exists := u.create.mutation.CreatedAt(); exists {
 			s.SetIgnore(psaconnection.FieldCreatedAt)
 		}
@@ -1101,6 +1280,132 @@ func (u *PSAConnectionUpsertOne) Update(set func(*PSAConnectionUpsert)) *PSAConn
 		set(&PSAConnectionUpsert{UpdateSet: update})
 	}))
 	return u
+}
+
+// SetNextAttemptAt sets the "next_attempt_at" field.
+func (u *PSAConnectionUpsertOne) SetNextAttemptAt(v time.Time) *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetNextAttemptAt(v)
+	})
+}
+
+// UpdateNextAttemptAt sets the "next_attempt_at" field to the value that was provided on create.
+func (u *PSAConnectionUpsertOne) UpdateNextAttemptAt() *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateNextAttemptAt()
+	})
+}
+
+// ClearNextAttemptAt clears the value of the "next_attempt_at" field.
+func (u *PSAConnectionUpsertOne) ClearNextAttemptAt() *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.ClearNextAttemptAt()
+	})
+}
+
+// SetUrgency sets the "urgency" field.
+func (u *PSAConnectionUpsertOne) SetUrgency(v int) *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetUrgency(v)
+	})
+}
+
+// AddUrgency adds v to the "urgency" field.
+func (u *PSAConnectionUpsertOne) AddUrgency(v int) *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.AddUrgency(v)
+	})
+}
+
+// UpdateUrgency sets the "urgency" field to the value that was provided on create.
+func (u *PSAConnectionUpsertOne) UpdateUrgency() *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateUrgency()
+	})
+}
+
+// SetAttempts sets the "attempts" field.
+func (u *PSAConnectionUpsertOne) SetAttempts(v int) *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetAttempts(v)
+	})
+}
+
+// AddAttempts adds v to the "attempts" field.
+func (u *PSAConnectionUpsertOne) AddAttempts(v int) *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.AddAttempts(v)
+	})
+}
+
+// UpdateAttempts sets the "attempts" field to the value that was provided on create.
+func (u *PSAConnectionUpsertOne) UpdateAttempts() *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateAttempts()
+	})
+}
+
+// SetWakes sets the "wakes" field.
+func (u *PSAConnectionUpsertOne) SetWakes(v int) *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetWakes(v)
+	})
+}
+
+// AddWakes adds v to the "wakes" field.
+func (u *PSAConnectionUpsertOne) AddWakes(v int) *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.AddWakes(v)
+	})
+}
+
+// UpdateWakes sets the "wakes" field to the value that was provided on create.
+func (u *PSAConnectionUpsertOne) UpdateWakes() *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateWakes()
+	})
+}
+
+// SetFence sets the "fence" field.
+func (u *PSAConnectionUpsertOne) SetFence(v int) *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetFence(v)
+	})
+}
+
+// AddFence adds v to the "fence" field.
+func (u *PSAConnectionUpsertOne) AddFence(v int) *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.AddFence(v)
+	})
+}
+
+// UpdateFence sets the "fence" field to the value that was provided on create.
+func (u *PSAConnectionUpsertOne) UpdateFence() *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateFence()
+	})
+}
+
+// SetClaimedUntil sets the "claimed_until" field.
+func (u *PSAConnectionUpsertOne) SetClaimedUntil(v time.Time) *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetClaimedUntil(v)
+	})
+}
+
+// UpdateClaimedUntil sets the "claimed_until" field to the value that was provided on create.
+func (u *PSAConnectionUpsertOne) UpdateClaimedUntil() *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateClaimedUntil()
+	})
+}
+
+// ClearClaimedUntil clears the value of the "claimed_until" field.
+func (u *PSAConnectionUpsertOne) ClearClaimedUntil() *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.ClearClaimedUntil()
+	})
 }
 
 // SetName sets the "name" field.
@@ -1208,6 +1513,34 @@ func (u *PSAConnectionUpsertOne) UpdateCallsPerMinute() *PSAConnectionUpsertOne 
 	})
 }
 
+// SetPublicNotes sets the "public_notes" field.
+func (u *PSAConnectionUpsertOne) SetPublicNotes(v bool) *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetPublicNotes(v)
+	})
+}
+
+// UpdatePublicNotes sets the "public_notes" field to the value that was provided on create.
+func (u *PSAConnectionUpsertOne) UpdatePublicNotes() *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdatePublicNotes()
+	})
+}
+
+// SetOnClose sets the "on_close" field.
+func (u *PSAConnectionUpsertOne) SetOnClose(v psaconnection.OnClose) *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetOnClose(v)
+	})
+}
+
+// UpdateOnClose sets the "on_close" field to the value that was provided on create.
+func (u *PSAConnectionUpsertOne) UpdateOnClose() *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateOnClose()
+	})
+}
+
 // SetUpdatedAt sets the "updated_at" field.
 func (u *PSAConnectionUpsertOne) SetUpdatedAt(v time.Time) *PSAConnectionUpsertOne {
 	return u.Update(func(s *PSAConnectionUpsert) {
@@ -1240,48 +1573,6 @@ func (u *PSAConnectionUpsertOne) UpdateDisconnectedAt() *PSAConnectionUpsertOne 
 func (u *PSAConnectionUpsertOne) ClearDisconnectedAt() *PSAConnectionUpsertOne {
 	return u.Update(func(s *PSAConnectionUpsert) {
 		s.ClearDisconnectedAt()
-	})
-}
-
-// SetFailures sets the "failures" field.
-func (u *PSAConnectionUpsertOne) SetFailures(v int) *PSAConnectionUpsertOne {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.SetFailures(v)
-	})
-}
-
-// AddFailures adds v to the "failures" field.
-func (u *PSAConnectionUpsertOne) AddFailures(v int) *PSAConnectionUpsertOne {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.AddFailures(v)
-	})
-}
-
-// UpdateFailures sets the "failures" field to the value that was provided on create.
-func (u *PSAConnectionUpsertOne) UpdateFailures() *PSAConnectionUpsertOne {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.UpdateFailures()
-	})
-}
-
-// SetPausedUntil sets the "paused_until" field.
-func (u *PSAConnectionUpsertOne) SetPausedUntil(v time.Time) *PSAConnectionUpsertOne {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.SetPausedUntil(v)
-	})
-}
-
-// UpdatePausedUntil sets the "paused_until" field to the value that was provided on create.
-func (u *PSAConnectionUpsertOne) UpdatePausedUntil() *PSAConnectionUpsertOne {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.UpdatePausedUntil()
-	})
-}
-
-// ClearPausedUntil clears the value of the "paused_until" field.
-func (u *PSAConnectionUpsertOne) ClearPausedUntil() *PSAConnectionUpsertOne {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.ClearPausedUntil()
 	})
 }
 
@@ -1355,69 +1646,6 @@ func (u *PSAConnectionUpsertOne) ClearLastSuccessAt() *PSAConnectionUpsertOne {
 	})
 }
 
-// SetBudgetAt sets the "budget_at" field.
-func (u *PSAConnectionUpsertOne) SetBudgetAt(v time.Time) *PSAConnectionUpsertOne {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.SetBudgetAt(v)
-	})
-}
-
-// UpdateBudgetAt sets the "budget_at" field to the value that was provided on create.
-func (u *PSAConnectionUpsertOne) UpdateBudgetAt() *PSAConnectionUpsertOne {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.UpdateBudgetAt()
-	})
-}
-
-// ClearBudgetAt clears the value of the "budget_at" field.
-func (u *PSAConnectionUpsertOne) ClearBudgetAt() *PSAConnectionUpsertOne {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.ClearBudgetAt()
-	})
-}
-
-// SetMinute sets the "minute" field.
-func (u *PSAConnectionUpsertOne) SetMinute(v time.Time) *PSAConnectionUpsertOne {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.SetMinute(v)
-	})
-}
-
-// UpdateMinute sets the "minute" field to the value that was provided on create.
-func (u *PSAConnectionUpsertOne) UpdateMinute() *PSAConnectionUpsertOne {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.UpdateMinute()
-	})
-}
-
-// ClearMinute clears the value of the "minute" field.
-func (u *PSAConnectionUpsertOne) ClearMinute() *PSAConnectionUpsertOne {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.ClearMinute()
-	})
-}
-
-// SetMinuteCalls sets the "minute_calls" field.
-func (u *PSAConnectionUpsertOne) SetMinuteCalls(v int) *PSAConnectionUpsertOne {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.SetMinuteCalls(v)
-	})
-}
-
-// AddMinuteCalls adds v to the "minute_calls" field.
-func (u *PSAConnectionUpsertOne) AddMinuteCalls(v int) *PSAConnectionUpsertOne {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.AddMinuteCalls(v)
-	})
-}
-
-// UpdateMinuteCalls sets the "minute_calls" field to the value that was provided on create.
-func (u *PSAConnectionUpsertOne) UpdateMinuteCalls() *PSAConnectionUpsertOne {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.UpdateMinuteCalls()
-	})
-}
-
 // SetChangesSince sets the "changes_since" field.
 func (u *PSAConnectionUpsertOne) SetChangesSince(v time.Time) *PSAConnectionUpsertOne {
 	return u.Update(func(s *PSAConnectionUpsert) {
@@ -1439,27 +1667,6 @@ func (u *PSAConnectionUpsertOne) ClearChangesSince() *PSAConnectionUpsertOne {
 	})
 }
 
-// SetNextPollAt sets the "next_poll_at" field.
-func (u *PSAConnectionUpsertOne) SetNextPollAt(v time.Time) *PSAConnectionUpsertOne {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.SetNextPollAt(v)
-	})
-}
-
-// UpdateNextPollAt sets the "next_poll_at" field to the value that was provided on create.
-func (u *PSAConnectionUpsertOne) UpdateNextPollAt() *PSAConnectionUpsertOne {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.UpdateNextPollAt()
-	})
-}
-
-// ClearNextPollAt clears the value of the "next_poll_at" field.
-func (u *PSAConnectionUpsertOne) ClearNextPollAt() *PSAConnectionUpsertOne {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.ClearNextPollAt()
-	})
-}
-
 // SetNextProbeAt sets the "next_probe_at" field.
 func (u *PSAConnectionUpsertOne) SetNextProbeAt(v time.Time) *PSAConnectionUpsertOne {
 	return u.Update(func(s *PSAConnectionUpsert) {
@@ -1478,6 +1685,41 @@ func (u *PSAConnectionUpsertOne) UpdateNextProbeAt() *PSAConnectionUpsertOne {
 func (u *PSAConnectionUpsertOne) ClearNextProbeAt() *PSAConnectionUpsertOne {
 	return u.Update(func(s *PSAConnectionUpsert) {
 		s.ClearNextProbeAt()
+	})
+}
+
+// SetCallbackSecret sets the "callback_secret" field.
+func (u *PSAConnectionUpsertOne) SetCallbackSecret(v []byte) *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetCallbackSecret(v)
+	})
+}
+
+// UpdateCallbackSecret sets the "callback_secret" field to the value that was provided on create.
+func (u *PSAConnectionUpsertOne) UpdateCallbackSecret() *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateCallbackSecret()
+	})
+}
+
+// ClearCallbackSecret clears the value of the "callback_secret" field.
+func (u *PSAConnectionUpsertOne) ClearCallbackSecret() *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.ClearCallbackSecret()
+	})
+}
+
+// SetCallbackError sets the "callback_error" field.
+func (u *PSAConnectionUpsertOne) SetCallbackError(v string) *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetCallbackError(v)
+	})
+}
+
+// UpdateCallbackError sets the "callback_error" field to the value that was provided on create.
+func (u *PSAConnectionUpsertOne) UpdateCallbackError() *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateCallbackError()
 	})
 }
 
@@ -1691,6 +1933,9 @@ func (u *PSAConnectionUpsertBulk) UpdateNewValues() *PSAConnectionUpsertBulk {
 			if _, exists := b.mutation.Kind(); exists {
 				s.SetIgnore(psaconnection.FieldKind)
 			}
+			if _, exists := b.mutation.Account(); exists {
+				s.SetIgnore(psaconnection.FieldAccount)
+			}
 			if _, exists := b.mutation.CreatedAt(); exists {
 				s.SetIgnore(psaconnection.FieldCreatedAt)
 			}
@@ -1724,6 +1969,132 @@ func (u *PSAConnectionUpsertBulk) Update(set func(*PSAConnectionUpsert)) *PSACon
 		set(&PSAConnectionUpsert{UpdateSet: update})
 	}))
 	return u
+}
+
+// SetNextAttemptAt sets the "next_attempt_at" field.
+func (u *PSAConnectionUpsertBulk) SetNextAttemptAt(v time.Time) *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetNextAttemptAt(v)
+	})
+}
+
+// UpdateNextAttemptAt sets the "next_attempt_at" field to the value that was provided on create.
+func (u *PSAConnectionUpsertBulk) UpdateNextAttemptAt() *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateNextAttemptAt()
+	})
+}
+
+// ClearNextAttemptAt clears the value of the "next_attempt_at" field.
+func (u *PSAConnectionUpsertBulk) ClearNextAttemptAt() *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.ClearNextAttemptAt()
+	})
+}
+
+// SetUrgency sets the "urgency" field.
+func (u *PSAConnectionUpsertBulk) SetUrgency(v int) *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetUrgency(v)
+	})
+}
+
+// AddUrgency adds v to the "urgency" field.
+func (u *PSAConnectionUpsertBulk) AddUrgency(v int) *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.AddUrgency(v)
+	})
+}
+
+// UpdateUrgency sets the "urgency" field to the value that was provided on create.
+func (u *PSAConnectionUpsertBulk) UpdateUrgency() *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateUrgency()
+	})
+}
+
+// SetAttempts sets the "attempts" field.
+func (u *PSAConnectionUpsertBulk) SetAttempts(v int) *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetAttempts(v)
+	})
+}
+
+// AddAttempts adds v to the "attempts" field.
+func (u *PSAConnectionUpsertBulk) AddAttempts(v int) *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.AddAttempts(v)
+	})
+}
+
+// UpdateAttempts sets the "attempts" field to the value that was provided on create.
+func (u *PSAConnectionUpsertBulk) UpdateAttempts() *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateAttempts()
+	})
+}
+
+// SetWakes sets the "wakes" field.
+func (u *PSAConnectionUpsertBulk) SetWakes(v int) *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetWakes(v)
+	})
+}
+
+// AddWakes adds v to the "wakes" field.
+func (u *PSAConnectionUpsertBulk) AddWakes(v int) *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.AddWakes(v)
+	})
+}
+
+// UpdateWakes sets the "wakes" field to the value that was provided on create.
+func (u *PSAConnectionUpsertBulk) UpdateWakes() *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateWakes()
+	})
+}
+
+// SetFence sets the "fence" field.
+func (u *PSAConnectionUpsertBulk) SetFence(v int) *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetFence(v)
+	})
+}
+
+// AddFence adds v to the "fence" field.
+func (u *PSAConnectionUpsertBulk) AddFence(v int) *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.AddFence(v)
+	})
+}
+
+// UpdateFence sets the "fence" field to the value that was provided on create.
+func (u *PSAConnectionUpsertBulk) UpdateFence() *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateFence()
+	})
+}
+
+// SetClaimedUntil sets the "claimed_until" field.
+func (u *PSAConnectionUpsertBulk) SetClaimedUntil(v time.Time) *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetClaimedUntil(v)
+	})
+}
+
+// UpdateClaimedUntil sets the "claimed_until" field to the value that was provided on create.
+func (u *PSAConnectionUpsertBulk) UpdateClaimedUntil() *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateClaimedUntil()
+	})
+}
+
+// ClearClaimedUntil clears the value of the "claimed_until" field.
+func (u *PSAConnectionUpsertBulk) ClearClaimedUntil() *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.ClearClaimedUntil()
+	})
 }
 
 // SetName sets the "name" field.
@@ -1831,6 +2202,34 @@ func (u *PSAConnectionUpsertBulk) UpdateCallsPerMinute() *PSAConnectionUpsertBul
 	})
 }
 
+// SetPublicNotes sets the "public_notes" field.
+func (u *PSAConnectionUpsertBulk) SetPublicNotes(v bool) *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetPublicNotes(v)
+	})
+}
+
+// UpdatePublicNotes sets the "public_notes" field to the value that was provided on create.
+func (u *PSAConnectionUpsertBulk) UpdatePublicNotes() *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdatePublicNotes()
+	})
+}
+
+// SetOnClose sets the "on_close" field.
+func (u *PSAConnectionUpsertBulk) SetOnClose(v psaconnection.OnClose) *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetOnClose(v)
+	})
+}
+
+// UpdateOnClose sets the "on_close" field to the value that was provided on create.
+func (u *PSAConnectionUpsertBulk) UpdateOnClose() *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateOnClose()
+	})
+}
+
 // SetUpdatedAt sets the "updated_at" field.
 func (u *PSAConnectionUpsertBulk) SetUpdatedAt(v time.Time) *PSAConnectionUpsertBulk {
 	return u.Update(func(s *PSAConnectionUpsert) {
@@ -1863,48 +2262,6 @@ func (u *PSAConnectionUpsertBulk) UpdateDisconnectedAt() *PSAConnectionUpsertBul
 func (u *PSAConnectionUpsertBulk) ClearDisconnectedAt() *PSAConnectionUpsertBulk {
 	return u.Update(func(s *PSAConnectionUpsert) {
 		s.ClearDisconnectedAt()
-	})
-}
-
-// SetFailures sets the "failures" field.
-func (u *PSAConnectionUpsertBulk) SetFailures(v int) *PSAConnectionUpsertBulk {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.SetFailures(v)
-	})
-}
-
-// AddFailures adds v to the "failures" field.
-func (u *PSAConnectionUpsertBulk) AddFailures(v int) *PSAConnectionUpsertBulk {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.AddFailures(v)
-	})
-}
-
-// UpdateFailures sets the "failures" field to the value that was provided on create.
-func (u *PSAConnectionUpsertBulk) UpdateFailures() *PSAConnectionUpsertBulk {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.UpdateFailures()
-	})
-}
-
-// SetPausedUntil sets the "paused_until" field.
-func (u *PSAConnectionUpsertBulk) SetPausedUntil(v time.Time) *PSAConnectionUpsertBulk {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.SetPausedUntil(v)
-	})
-}
-
-// UpdatePausedUntil sets the "paused_until" field to the value that was provided on create.
-func (u *PSAConnectionUpsertBulk) UpdatePausedUntil() *PSAConnectionUpsertBulk {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.UpdatePausedUntil()
-	})
-}
-
-// ClearPausedUntil clears the value of the "paused_until" field.
-func (u *PSAConnectionUpsertBulk) ClearPausedUntil() *PSAConnectionUpsertBulk {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.ClearPausedUntil()
 	})
 }
 
@@ -1978,69 +2335,6 @@ func (u *PSAConnectionUpsertBulk) ClearLastSuccessAt() *PSAConnectionUpsertBulk 
 	})
 }
 
-// SetBudgetAt sets the "budget_at" field.
-func (u *PSAConnectionUpsertBulk) SetBudgetAt(v time.Time) *PSAConnectionUpsertBulk {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.SetBudgetAt(v)
-	})
-}
-
-// UpdateBudgetAt sets the "budget_at" field to the value that was provided on create.
-func (u *PSAConnectionUpsertBulk) UpdateBudgetAt() *PSAConnectionUpsertBulk {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.UpdateBudgetAt()
-	})
-}
-
-// ClearBudgetAt clears the value of the "budget_at" field.
-func (u *PSAConnectionUpsertBulk) ClearBudgetAt() *PSAConnectionUpsertBulk {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.ClearBudgetAt()
-	})
-}
-
-// SetMinute sets the "minute" field.
-func (u *PSAConnectionUpsertBulk) SetMinute(v time.Time) *PSAConnectionUpsertBulk {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.SetMinute(v)
-	})
-}
-
-// UpdateMinute sets the "minute" field to the value that was provided on create.
-func (u *PSAConnectionUpsertBulk) UpdateMinute() *PSAConnectionUpsertBulk {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.UpdateMinute()
-	})
-}
-
-// ClearMinute clears the value of the "minute" field.
-func (u *PSAConnectionUpsertBulk) ClearMinute() *PSAConnectionUpsertBulk {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.ClearMinute()
-	})
-}
-
-// SetMinuteCalls sets the "minute_calls" field.
-func (u *PSAConnectionUpsertBulk) SetMinuteCalls(v int) *PSAConnectionUpsertBulk {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.SetMinuteCalls(v)
-	})
-}
-
-// AddMinuteCalls adds v to the "minute_calls" field.
-func (u *PSAConnectionUpsertBulk) AddMinuteCalls(v int) *PSAConnectionUpsertBulk {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.AddMinuteCalls(v)
-	})
-}
-
-// UpdateMinuteCalls sets the "minute_calls" field to the value that was provided on create.
-func (u *PSAConnectionUpsertBulk) UpdateMinuteCalls() *PSAConnectionUpsertBulk {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.UpdateMinuteCalls()
-	})
-}
-
 // SetChangesSince sets the "changes_since" field.
 func (u *PSAConnectionUpsertBulk) SetChangesSince(v time.Time) *PSAConnectionUpsertBulk {
 	return u.Update(func(s *PSAConnectionUpsert) {
@@ -2062,27 +2356,6 @@ func (u *PSAConnectionUpsertBulk) ClearChangesSince() *PSAConnectionUpsertBulk {
 	})
 }
 
-// SetNextPollAt sets the "next_poll_at" field.
-func (u *PSAConnectionUpsertBulk) SetNextPollAt(v time.Time) *PSAConnectionUpsertBulk {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.SetNextPollAt(v)
-	})
-}
-
-// UpdateNextPollAt sets the "next_poll_at" field to the value that was provided on create.
-func (u *PSAConnectionUpsertBulk) UpdateNextPollAt() *PSAConnectionUpsertBulk {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.UpdateNextPollAt()
-	})
-}
-
-// ClearNextPollAt clears the value of the "next_poll_at" field.
-func (u *PSAConnectionUpsertBulk) ClearNextPollAt() *PSAConnectionUpsertBulk {
-	return u.Update(func(s *PSAConnectionUpsert) {
-		s.ClearNextPollAt()
-	})
-}
-
 // SetNextProbeAt sets the "next_probe_at" field.
 func (u *PSAConnectionUpsertBulk) SetNextProbeAt(v time.Time) *PSAConnectionUpsertBulk {
 	return u.Update(func(s *PSAConnectionUpsert) {
@@ -2101,6 +2374,41 @@ func (u *PSAConnectionUpsertBulk) UpdateNextProbeAt() *PSAConnectionUpsertBulk {
 func (u *PSAConnectionUpsertBulk) ClearNextProbeAt() *PSAConnectionUpsertBulk {
 	return u.Update(func(s *PSAConnectionUpsert) {
 		s.ClearNextProbeAt()
+	})
+}
+
+// SetCallbackSecret sets the "callback_secret" field.
+func (u *PSAConnectionUpsertBulk) SetCallbackSecret(v []byte) *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetCallbackSecret(v)
+	})
+}
+
+// UpdateCallbackSecret sets the "callback_secret" field to the value that was provided on create.
+func (u *PSAConnectionUpsertBulk) UpdateCallbackSecret() *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateCallbackSecret()
+	})
+}
+
+// ClearCallbackSecret clears the value of the "callback_secret" field.
+func (u *PSAConnectionUpsertBulk) ClearCallbackSecret() *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.ClearCallbackSecret()
+	})
+}
+
+// SetCallbackError sets the "callback_error" field.
+func (u *PSAConnectionUpsertBulk) SetCallbackError(v string) *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetCallbackError(v)
+	})
+}
+
+// UpdateCallbackError sets the "callback_error" field to the value that was provided on create.
+func (u *PSAConnectionUpsertBulk) UpdateCallbackError() *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateCallbackError()
 	})
 }
 

@@ -30,6 +30,130 @@ func (_u *PSAConnectionUpdate) Where(ps ...predicate.PSAConnection) *PSAConnecti
 	return _u
 }
 
+// SetNextAttemptAt sets the "next_attempt_at" field.
+func (_u *PSAConnectionUpdate) SetNextAttemptAt(v time.Time) *PSAConnectionUpdate {
+	_u.mutation.SetNextAttemptAt(v)
+	return _u
+}
+
+// SetNillableNextAttemptAt sets the "next_attempt_at" field if the given value is not nil.
+func (_u *PSAConnectionUpdate) SetNillableNextAttemptAt(v *time.Time) *PSAConnectionUpdate {
+	if v != nil {
+		_u.SetNextAttemptAt(*v)
+	}
+	return _u
+}
+
+// ClearNextAttemptAt clears the value of the "next_attempt_at" field.
+func (_u *PSAConnectionUpdate) ClearNextAttemptAt() *PSAConnectionUpdate {
+	_u.mutation.ClearNextAttemptAt()
+	return _u
+}
+
+// SetUrgency sets the "urgency" field.
+func (_u *PSAConnectionUpdate) SetUrgency(v int) *PSAConnectionUpdate {
+	_u.mutation.ResetUrgency()
+	_u.mutation.SetUrgency(v)
+	return _u
+}
+
+// SetNillableUrgency sets the "urgency" field if the given value is not nil.
+func (_u *PSAConnectionUpdate) SetNillableUrgency(v *int) *PSAConnectionUpdate {
+	if v != nil {
+		_u.SetUrgency(*v)
+	}
+	return _u
+}
+
+// AddUrgency adds value to the "urgency" field.
+func (_u *PSAConnectionUpdate) AddUrgency(v int) *PSAConnectionUpdate {
+	_u.mutation.AddUrgency(v)
+	return _u
+}
+
+// SetAttempts sets the "attempts" field.
+func (_u *PSAConnectionUpdate) SetAttempts(v int) *PSAConnectionUpdate {
+	_u.mutation.ResetAttempts()
+	_u.mutation.SetAttempts(v)
+	return _u
+}
+
+// SetNillableAttempts sets the "attempts" field if the given value is not nil.
+func (_u *PSAConnectionUpdate) SetNillableAttempts(v *int) *PSAConnectionUpdate {
+	if v != nil {
+		_u.SetAttempts(*v)
+	}
+	return _u
+}
+
+// AddAttempts adds value to the "attempts" field.
+func (_u *PSAConnectionUpdate) AddAttempts(v int) *PSAConnectionUpdate {
+	_u.mutation.AddAttempts(v)
+	return _u
+}
+
+// SetWakes sets the "wakes" field.
+func (_u *PSAConnectionUpdate) SetWakes(v int) *PSAConnectionUpdate {
+	_u.mutation.ResetWakes()
+	_u.mutation.SetWakes(v)
+	return _u
+}
+
+// SetNillableWakes sets the "wakes" field if the given value is not nil.
+func (_u *PSAConnectionUpdate) SetNillableWakes(v *int) *PSAConnectionUpdate {
+	if v != nil {
+		_u.SetWakes(*v)
+	}
+	return _u
+}
+
+// AddWakes adds value to the "wakes" field.
+func (_u *PSAConnectionUpdate) AddWakes(v int) *PSAConnectionUpdate {
+	_u.mutation.AddWakes(v)
+	return _u
+}
+
+// SetFence sets the "fence" field.
+func (_u *PSAConnectionUpdate) SetFence(v int) *PSAConnectionUpdate {
+	_u.mutation.ResetFence()
+	_u.mutation.SetFence(v)
+	return _u
+}
+
+// SetNillableFence sets the "fence" field if the given value is not nil.
+func (_u *PSAConnectionUpdate) SetNillableFence(v *int) *PSAConnectionUpdate {
+	if v != nil {
+		_u.SetFence(*v)
+	}
+	return _u
+}
+
+// AddFence adds value to the "fence" field.
+func (_u *PSAConnectionUpdate) AddFence(v int) *PSAConnectionUpdate {
+	_u.mutation.AddFence(v)
+	return _u
+}
+
+// SetClaimedUntil sets the "claimed_until" field.
+func (_u *PSAConnectionUpdate) SetClaimedUntil(v time.Time) *PSAConnectionUpdate {
+	_u.mutation.SetClaimedUntil(v)
+	return _u
+}
+
+// SetNillableClaimedUntil sets the "claimed_until" field if the given value is not nil.
+func (_u *PSAConnectionUpdate) SetNillableClaimedUntil(v *time.Time) *PSAConnectionUpdate {
+	if v != nil {
+		_u.SetClaimedUntil(*v)
+	}
+	return _u
+}
+
+// ClearClaimedUntil clears the value of the "claimed_until" field.
+func (_u *PSAConnectionUpdate) ClearClaimedUntil() *PSAConnectionUpdate {
+	_u.mutation.ClearClaimedUntil()
+	return _u
+}
+
 // SetName sets the "name" field.
 func (_u *PSAConnectionUpdate) SetName(v string) *PSAConnectionUpdate {
 	_u.mutation.SetName(v)
@@ -111,6 +235,34 @@ func (_u *PSAConnectionUpdate) AddCallsPerMinute(v int) *PSAConnectionUpdate {
 	return _u
 }
 
+// SetPublicNotes sets the "public_notes" field.
+func (_u *PSAConnectionUpdate) SetPublicNotes(v bool) *PSAConnectionUpdate {
+	_u.mutation.SetPublicNotes(v)
+	return _u
+}
+
+// SetNillablePublicNotes sets the "public_notes" field if the given value is not nil.
+func (_u *PSAConnectionUpdate) SetNillablePublicNotes(v *bool) *PSAConnectionUpdate {
+	if v != nil {
+		_u.SetPublicNotes(*v)
+	}
+	return _u
+}
+
+// SetOnClose sets the "on_close" field.
+func (_u *PSAConnectionUpdate) SetOnClose(v psaconnection.OnClose) *PSAConnectionUpdate {
+	_u.mutation.SetOnClose(v)
+	return _u
+}
+
+// SetNillableOnClose sets the "on_close" field if the given value is not nil.
+func (_u *PSAConnectionUpdate) SetNillableOnClose(v *psaconnection.OnClose) *PSAConnectionUpdate {
+	if v != nil {
+		_u.SetOnClose(*v)
+	}
+	return _u
+}
+
 // SetUpdatedAt sets the "updated_at" field.
 func (_u *PSAConnectionUpdate) SetUpdatedAt(v time.Time) *PSAConnectionUpdate {
 	_u.mutation.SetUpdatedAt(v)
@@ -142,47 +294,6 @@ func (_u *PSAConnectionUpdate) SetNillableDisconnectedAt(v *time.Time) *PSAConne
 // ClearDisconnectedAt clears the value of the "disconnected_at" field.
 func (_u *PSAConnectionUpdate) ClearDisconnectedAt() *PSAConnectionUpdate {
 	_u.mutation.ClearDisconnectedAt()
-	return _u
-}
-
-// SetFailures sets the "failures" field.
-func (_u *PSAConnectionUpdate) SetFailures(v int) *PSAConnectionUpdate {
-	_u.mutation.ResetFailures()
-	_u.mutation.SetFailures(v)
-	return _u
-}
-
-// SetNillableFailures sets the "failures" field if the given value is not nil.
-func (_u *PSAConnectionUpdate) SetNillableFailures(v *int) *PSAConnectionUpdate {
-	if v != nil {
-		_u.SetFailures(*v)
-	}
-	return _u
-}
-
-// AddFailures adds value to the "failures" field.
-func (_u *PSAConnectionUpdate) AddFailures(v int) *PSAConnectionUpdate {
-	_u.mutation.AddFailures(v)
-	return _u
-}
-
-// SetPausedUntil sets the "paused_until" field.
-func (_u *PSAConnectionUpdate) SetPausedUntil(v time.Time) *PSAConnectionUpdate {
-	_u.mutation.SetPausedUntil(v)
-	return _u
-}
-
-// SetNillablePausedUntil sets the "paused_until" field if the given value is not nil.
-func (_u *PSAConnectionUpdate) SetNillablePausedUntil(v *time.Time) *PSAConnectionUpdate {
-	if v != nil {
-		_u.SetPausedUntil(*v)
-	}
-	return _u
-}
-
-// ClearPausedUntil clears the value of the "paused_until" field.
-func (_u *PSAConnectionUpdate) ClearPausedUntil() *PSAConnectionUpdate {
-	_u.mutation.ClearPausedUntil()
 	return _u
 }
 
@@ -254,67 +365,6 @@ func (_u *PSAConnectionUpdate) ClearLastSuccessAt() *PSAConnectionUpdate {
 	return _u
 }
 
-// SetBudgetAt sets the "budget_at" field.
-func (_u *PSAConnectionUpdate) SetBudgetAt(v time.Time) *PSAConnectionUpdate {
-	_u.mutation.SetBudgetAt(v)
-	return _u
-}
-
-// SetNillableBudgetAt sets the "budget_at" field if the given value is not nil.
-func (_u *PSAConnectionUpdate) SetNillableBudgetAt(v *time.Time) *PSAConnectionUpdate {
-	if v != nil {
-		_u.SetBudgetAt(*v)
-	}
-	return _u
-}
-
-// ClearBudgetAt clears the value of the "budget_at" field.
-func (_u *PSAConnectionUpdate) ClearBudgetAt() *PSAConnectionUpdate {
-	_u.mutation.ClearBudgetAt()
-	return _u
-}
-
-// SetMinute sets the "minute" field.
-func (_u *PSAConnectionUpdate) SetMinute(v time.Time) *PSAConnectionUpdate {
-	_u.mutation.SetMinute(v)
-	return _u
-}
-
-// SetNillableMinute sets the "minute" field if the given value is not nil.
-func (_u *PSAConnectionUpdate) SetNillableMinute(v *time.Time) *PSAConnectionUpdate {
-	if v != nil {
-		_u.SetMinute(*v)
-	}
-	return _u
-}
-
-// ClearMinute clears the value of the "minute" field.
-func (_u *PSAConnectionUpdate) ClearMinute() *PSAConnectionUpdate {
-	_u.mutation.ClearMinute()
-	return _u
-}
-
-// SetMinuteCalls sets the "minute_calls" field.
-func (_u *PSAConnectionUpdate) SetMinuteCalls(v int) *PSAConnectionUpdate {
-	_u.mutation.ResetMinuteCalls()
-	_u.mutation.SetMinuteCalls(v)
-	return _u
-}
-
-// SetNillableMinuteCalls sets the "minute_calls" field if the given value is not nil.
-func (_u *PSAConnectionUpdate) SetNillableMinuteCalls(v *int) *PSAConnectionUpdate {
-	if v != nil {
-		_u.SetMinuteCalls(*v)
-	}
-	return _u
-}
-
-// AddMinuteCalls adds value to the "minute_calls" field.
-func (_u *PSAConnectionUpdate) AddMinuteCalls(v int) *PSAConnectionUpdate {
-	_u.mutation.AddMinuteCalls(v)
-	return _u
-}
-
 // SetChangesSince sets the "changes_since" field.
 func (_u *PSAConnectionUpdate) SetChangesSince(v time.Time) *PSAConnectionUpdate {
 	_u.mutation.SetChangesSince(v)
@@ -335,26 +385,6 @@ func (_u *PSAConnectionUpdate) ClearChangesSince() *PSAConnectionUpdate {
 	return _u
 }
 
-// SetNextPollAt sets the "next_poll_at" field.
-func (_u *PSAConnectionUpdate) SetNextPollAt(v time.Time) *PSAConnectionUpdate {
-	_u.mutation.SetNextPollAt(v)
-	return _u
-}
-
-// SetNillableNextPollAt sets the "next_poll_at" field if the given value is not nil.
-func (_u *PSAConnectionUpdate) SetNillableNextPollAt(v *time.Time) *PSAConnectionUpdate {
-	if v != nil {
-		_u.SetNextPollAt(*v)
-	}
-	return _u
-}
-
-// ClearNextPollAt clears the value of the "next_poll_at" field.
-func (_u *PSAConnectionUpdate) ClearNextPollAt() *PSAConnectionUpdate {
-	_u.mutation.ClearNextPollAt()
-	return _u
-}
-
 // SetNextProbeAt sets the "next_probe_at" field.
 func (_u *PSAConnectionUpdate) SetNextProbeAt(v time.Time) *PSAConnectionUpdate {
 	_u.mutation.SetNextProbeAt(v)
@@ -372,6 +402,32 @@ func (_u *PSAConnectionUpdate) SetNillableNextProbeAt(v *time.Time) *PSAConnecti
 // ClearNextProbeAt clears the value of the "next_probe_at" field.
 func (_u *PSAConnectionUpdate) ClearNextProbeAt() *PSAConnectionUpdate {
 	_u.mutation.ClearNextProbeAt()
+	return _u
+}
+
+// SetCallbackSecret sets the "callback_secret" field.
+func (_u *PSAConnectionUpdate) SetCallbackSecret(v []byte) *PSAConnectionUpdate {
+	_u.mutation.SetCallbackSecret(v)
+	return _u
+}
+
+// ClearCallbackSecret clears the value of the "callback_secret" field.
+func (_u *PSAConnectionUpdate) ClearCallbackSecret() *PSAConnectionUpdate {
+	_u.mutation.ClearCallbackSecret()
+	return _u
+}
+
+// SetCallbackError sets the "callback_error" field.
+func (_u *PSAConnectionUpdate) SetCallbackError(v string) *PSAConnectionUpdate {
+	_u.mutation.SetCallbackError(v)
+	return _u
+}
+
+// SetNillableCallbackError sets the "callback_error" field if the given value is not nil.
+func (_u *PSAConnectionUpdate) SetNillableCallbackError(v *string) *PSAConnectionUpdate {
+	if v != nil {
+		_u.SetCallbackError(*v)
+	}
 	return _u
 }
 
@@ -511,6 +567,11 @@ func (_u *PSAConnectionUpdate) check() error {
 			return &ValidationError{Name: "calls_per_minute", err: fmt.Errorf(`ent: validator failed for field "PSAConnection.calls_per_minute": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.OnClose(); ok {
+		if err := psaconnection.OnCloseValidator(v); err != nil {
+			return &ValidationError{Name: "on_close", err: fmt.Errorf(`ent: validator failed for field "PSAConnection.on_close": %w`, err)}
+		}
+	}
 	return nil
 }
 
@@ -525,6 +586,42 @@ func (_u *PSAConnectionUpdate) sqlSave(ctx context.Context) (_node int, err erro
 				ps[i](selector)
 			}
 		}
+	}
+	if value, ok := _u.mutation.NextAttemptAt(); ok {
+		_spec.SetField(psaconnection.FieldNextAttemptAt, field.TypeTime, value)
+	}
+	if _u.mutation.NextAttemptAtCleared() {
+		_spec.ClearField(psaconnection.FieldNextAttemptAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Urgency(); ok {
+		_spec.SetField(psaconnection.FieldUrgency, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedUrgency(); ok {
+		_spec.AddField(psaconnection.FieldUrgency, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Attempts(); ok {
+		_spec.SetField(psaconnection.FieldAttempts, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedAttempts(); ok {
+		_spec.AddField(psaconnection.FieldAttempts, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Wakes(); ok {
+		_spec.SetField(psaconnection.FieldWakes, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedWakes(); ok {
+		_spec.AddField(psaconnection.FieldWakes, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Fence(); ok {
+		_spec.SetField(psaconnection.FieldFence, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedFence(); ok {
+		_spec.AddField(psaconnection.FieldFence, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.ClaimedUntil(); ok {
+		_spec.SetField(psaconnection.FieldClaimedUntil, field.TypeTime, value)
+	}
+	if _u.mutation.ClaimedUntilCleared() {
+		_spec.ClearField(psaconnection.FieldClaimedUntil, field.TypeTime)
 	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(psaconnection.FieldName, field.TypeString, value)
@@ -550,6 +647,12 @@ func (_u *PSAConnectionUpdate) sqlSave(ctx context.Context) (_node int, err erro
 	if value, ok := _u.mutation.AddedCallsPerMinute(); ok {
 		_spec.AddField(psaconnection.FieldCallsPerMinute, field.TypeInt, value)
 	}
+	if value, ok := _u.mutation.PublicNotes(); ok {
+		_spec.SetField(psaconnection.FieldPublicNotes, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.OnClose(); ok {
+		_spec.SetField(psaconnection.FieldOnClose, field.TypeEnum, value)
+	}
 	if value, ok := _u.mutation.UpdatedAt(); ok {
 		_spec.SetField(psaconnection.FieldUpdatedAt, field.TypeTime, value)
 	}
@@ -558,18 +661,6 @@ func (_u *PSAConnectionUpdate) sqlSave(ctx context.Context) (_node int, err erro
 	}
 	if _u.mutation.DisconnectedAtCleared() {
 		_spec.ClearField(psaconnection.FieldDisconnectedAt, field.TypeTime)
-	}
-	if value, ok := _u.mutation.Failures(); ok {
-		_spec.SetField(psaconnection.FieldFailures, field.TypeInt, value)
-	}
-	if value, ok := _u.mutation.AddedFailures(); ok {
-		_spec.AddField(psaconnection.FieldFailures, field.TypeInt, value)
-	}
-	if value, ok := _u.mutation.PausedUntil(); ok {
-		_spec.SetField(psaconnection.FieldPausedUntil, field.TypeTime, value)
-	}
-	if _u.mutation.PausedUntilCleared() {
-		_spec.ClearField(psaconnection.FieldPausedUntil, field.TypeTime)
 	}
 	if value, ok := _u.mutation.LastError(); ok {
 		_spec.SetField(psaconnection.FieldLastError, field.TypeString, value)
@@ -589,41 +680,26 @@ func (_u *PSAConnectionUpdate) sqlSave(ctx context.Context) (_node int, err erro
 	if _u.mutation.LastSuccessAtCleared() {
 		_spec.ClearField(psaconnection.FieldLastSuccessAt, field.TypeTime)
 	}
-	if value, ok := _u.mutation.BudgetAt(); ok {
-		_spec.SetField(psaconnection.FieldBudgetAt, field.TypeTime, value)
-	}
-	if _u.mutation.BudgetAtCleared() {
-		_spec.ClearField(psaconnection.FieldBudgetAt, field.TypeTime)
-	}
-	if value, ok := _u.mutation.Minute(); ok {
-		_spec.SetField(psaconnection.FieldMinute, field.TypeTime, value)
-	}
-	if _u.mutation.MinuteCleared() {
-		_spec.ClearField(psaconnection.FieldMinute, field.TypeTime)
-	}
-	if value, ok := _u.mutation.MinuteCalls(); ok {
-		_spec.SetField(psaconnection.FieldMinuteCalls, field.TypeInt, value)
-	}
-	if value, ok := _u.mutation.AddedMinuteCalls(); ok {
-		_spec.AddField(psaconnection.FieldMinuteCalls, field.TypeInt, value)
-	}
 	if value, ok := _u.mutation.ChangesSince(); ok {
 		_spec.SetField(psaconnection.FieldChangesSince, field.TypeTime, value)
 	}
 	if _u.mutation.ChangesSinceCleared() {
 		_spec.ClearField(psaconnection.FieldChangesSince, field.TypeTime)
 	}
-	if value, ok := _u.mutation.NextPollAt(); ok {
-		_spec.SetField(psaconnection.FieldNextPollAt, field.TypeTime, value)
-	}
-	if _u.mutation.NextPollAtCleared() {
-		_spec.ClearField(psaconnection.FieldNextPollAt, field.TypeTime)
-	}
 	if value, ok := _u.mutation.NextProbeAt(); ok {
 		_spec.SetField(psaconnection.FieldNextProbeAt, field.TypeTime, value)
 	}
 	if _u.mutation.NextProbeAtCleared() {
 		_spec.ClearField(psaconnection.FieldNextProbeAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.CallbackSecret(); ok {
+		_spec.SetField(psaconnection.FieldCallbackSecret, field.TypeBytes, value)
+	}
+	if _u.mutation.CallbackSecretCleared() {
+		_spec.ClearField(psaconnection.FieldCallbackSecret, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.CallbackError(); ok {
+		_spec.SetField(psaconnection.FieldCallbackError, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.CallbacksAt(); ok {
 		_spec.SetField(psaconnection.FieldCallbacksAt, field.TypeTime, value)
@@ -741,6 +817,130 @@ type PSAConnectionUpdateOne struct {
 	mutation *PSAConnectionMutation
 }
 
+// SetNextAttemptAt sets the "next_attempt_at" field.
+func (_u *PSAConnectionUpdateOne) SetNextAttemptAt(v time.Time) *PSAConnectionUpdateOne {
+	_u.mutation.SetNextAttemptAt(v)
+	return _u
+}
+
+// SetNillableNextAttemptAt sets the "next_attempt_at" field if the given value is not nil.
+func (_u *PSAConnectionUpdateOne) SetNillableNextAttemptAt(v *time.Time) *PSAConnectionUpdateOne {
+	if v != nil {
+		_u.SetNextAttemptAt(*v)
+	}
+	return _u
+}
+
+// ClearNextAttemptAt clears the value of the "next_attempt_at" field.
+func (_u *PSAConnectionUpdateOne) ClearNextAttemptAt() *PSAConnectionUpdateOne {
+	_u.mutation.ClearNextAttemptAt()
+	return _u
+}
+
+// SetUrgency sets the "urgency" field.
+func (_u *PSAConnectionUpdateOne) SetUrgency(v int) *PSAConnectionUpdateOne {
+	_u.mutation.ResetUrgency()
+	_u.mutation.SetUrgency(v)
+	return _u
+}
+
+// SetNillableUrgency sets the "urgency" field if the given value is not nil.
+func (_u *PSAConnectionUpdateOne) SetNillableUrgency(v *int) *PSAConnectionUpdateOne {
+	if v != nil {
+		_u.SetUrgency(*v)
+	}
+	return _u
+}
+
+// AddUrgency adds value to the "urgency" field.
+func (_u *PSAConnectionUpdateOne) AddUrgency(v int) *PSAConnectionUpdateOne {
+	_u.mutation.AddUrgency(v)
+	return _u
+}
+
+// SetAttempts sets the "attempts" field.
+func (_u *PSAConnectionUpdateOne) SetAttempts(v int) *PSAConnectionUpdateOne {
+	_u.mutation.ResetAttempts()
+	_u.mutation.SetAttempts(v)
+	return _u
+}
+
+// SetNillableAttempts sets the "attempts" field if the given value is not nil.
+func (_u *PSAConnectionUpdateOne) SetNillableAttempts(v *int) *PSAConnectionUpdateOne {
+	if v != nil {
+		_u.SetAttempts(*v)
+	}
+	return _u
+}
+
+// AddAttempts adds value to the "attempts" field.
+func (_u *PSAConnectionUpdateOne) AddAttempts(v int) *PSAConnectionUpdateOne {
+	_u.mutation.AddAttempts(v)
+	return _u
+}
+
+// SetWakes sets the "wakes" field.
+func (_u *PSAConnectionUpdateOne) SetWakes(v int) *PSAConnectionUpdateOne {
+	_u.mutation.ResetWakes()
+	_u.mutation.SetWakes(v)
+	return _u
+}
+
+// SetNillableWakes sets the "wakes" field if the given value is not nil.
+func (_u *PSAConnectionUpdateOne) SetNillableWakes(v *int) *PSAConnectionUpdateOne {
+	if v != nil {
+		_u.SetWakes(*v)
+	}
+	return _u
+}
+
+// AddWakes adds value to the "wakes" field.
+func (_u *PSAConnectionUpdateOne) AddWakes(v int) *PSAConnectionUpdateOne {
+	_u.mutation.AddWakes(v)
+	return _u
+}
+
+// SetFence sets the "fence" field.
+func (_u *PSAConnectionUpdateOne) SetFence(v int) *PSAConnectionUpdateOne {
+	_u.mutation.ResetFence()
+	_u.mutation.SetFence(v)
+	return _u
+}
+
+// SetNillableFence sets the "fence" field if the given value is not nil.
+func (_u *PSAConnectionUpdateOne) SetNillableFence(v *int) *PSAConnectionUpdateOne {
+	if v != nil {
+		_u.SetFence(*v)
+	}
+	return _u
+}
+
+// AddFence adds value to the "fence" field.
+func (_u *PSAConnectionUpdateOne) AddFence(v int) *PSAConnectionUpdateOne {
+	_u.mutation.AddFence(v)
+	return _u
+}
+
+// SetClaimedUntil sets the "claimed_until" field.
+func (_u *PSAConnectionUpdateOne) SetClaimedUntil(v time.Time) *PSAConnectionUpdateOne {
+	_u.mutation.SetClaimedUntil(v)
+	return _u
+}
+
+// SetNillableClaimedUntil sets the "claimed_until" field if the given value is not nil.
+func (_u *PSAConnectionUpdateOne) SetNillableClaimedUntil(v *time.Time) *PSAConnectionUpdateOne {
+	if v != nil {
+		_u.SetClaimedUntil(*v)
+	}
+	return _u
+}
+
+// ClearClaimedUntil clears the value of the "claimed_until" field.
+func (_u *PSAConnectionUpdateOne) ClearClaimedUntil() *PSAConnectionUpdateOne {
+	_u.mutation.ClearClaimedUntil()
+	return _u
+}
+
 // SetName sets the "name" field.
 func (_u *PSAConnectionUpdateOne) SetName(v string) *PSAConnectionUpdateOne {
 	_u.mutation.SetName(v)
@@ -822,6 +1022,34 @@ func (_u *PSAConnectionUpdateOne) AddCallsPerMinute(v int) *PSAConnectionUpdateO
 	return _u
 }
 
+// SetPublicNotes sets the "public_notes" field.
+func (_u *PSAConnectionUpdateOne) SetPublicNotes(v bool) *PSAConnectionUpdateOne {
+	_u.mutation.SetPublicNotes(v)
+	return _u
+}
+
+// SetNillablePublicNotes sets the "public_notes" field if the given value is not nil.
+func (_u *PSAConnectionUpdateOne) SetNillablePublicNotes(v *bool) *PSAConnectionUpdateOne {
+	if v != nil {
+		_u.SetPublicNotes(*v)
+	}
+	return _u
+}
+
+// SetOnClose sets the "on_close" field.
+func (_u *PSAConnectionUpdateOne) SetOnClose(v psaconnection.OnClose) *PSAConnectionUpdateOne {
+	_u.mutation.SetOnClose(v)
+	return _u
+}
+
+// SetNillableOnClose sets the "on_close" field if the given value is not nil.
+func (_u *PSAConnectionUpdateOne) SetNillableOnClose(v *psaconnection.OnClose) *PSAConnectionUpdateOne {
+	if v != nil {
+		_u.SetOnClose(*v)
+	}
+	return _u
+}
+
 // SetUpdatedAt sets the "updated_at" field.
 func (_u *PSAConnectionUpdateOne) SetUpdatedAt(v time.Time) *PSAConnectionUpdateOne {
 	_u.mutation.SetUpdatedAt(v)
@@ -853,47 +1081,6 @@ func (_u *PSAConnectionUpdateOne) SetNillableDisconnectedAt(v *time.Time) *PSACo
 // ClearDisconnectedAt clears the value of the "disconnected_at" field.
 func (_u *PSAConnectionUpdateOne) ClearDisconnectedAt() *PSAConnectionUpdateOne {
 	_u.mutation.ClearDisconnectedAt()
-	return _u
-}
-
-// SetFailures sets the "failures" field.
-func (_u *PSAConnectionUpdateOne) SetFailures(v int) *PSAConnectionUpdateOne {
-	_u.mutation.ResetFailures()
-	_u.mutation.SetFailures(v)
-	return _u
-}
-
-// SetNillableFailures sets the "failures" field if the given value is not nil.
-func (_u *PSAConnectionUpdateOne) SetNillableFailures(v *int) *PSAConnectionUpdateOne {
-	if v != nil {
-		_u.SetFailures(*v)
-	}
-	return _u
-}
-
-// AddFailures adds value to the "failures" field.
-func (_u *PSAConnectionUpdateOne) AddFailures(v int) *PSAConnectionUpdateOne {
-	_u.mutation.AddFailures(v)
-	return _u
-}
-
-// SetPausedUntil sets the "paused_until" field.
-func (_u *PSAConnectionUpdateOne) SetPausedUntil(v time.Time) *PSAConnectionUpdateOne {
-	_u.mutation.SetPausedUntil(v)
-	return _u
-}
-
-// SetNillablePausedUntil sets the "paused_until" field if the given value is not nil.
-func (_u *PSAConnectionUpdateOne) SetNillablePausedUntil(v *time.Time) *PSAConnectionUpdateOne {
-	if v != nil {
-		_u.SetPausedUntil(*v)
-	}
-	return _u
-}
-
-// ClearPausedUntil clears the value of the "paused_until" field.
-func (_u *PSAConnectionUpdateOne) ClearPausedUntil() *PSAConnectionUpdateOne {
-	_u.mutation.ClearPausedUntil()
 	return _u
 }
 
@@ -965,67 +1152,6 @@ func (_u *PSAConnectionUpdateOne) ClearLastSuccessAt() *PSAConnectionUpdateOne {
 	return _u
 }
 
-// SetBudgetAt sets the "budget_at" field.
-func (_u *PSAConnectionUpdateOne) SetBudgetAt(v time.Time) *PSAConnectionUpdateOne {
-	_u.mutation.SetBudgetAt(v)
-	return _u
-}
-
-// SetNillableBudgetAt sets the "budget_at" field if the given value is not nil.
-func (_u *PSAConnectionUpdateOne) SetNillableBudgetAt(v *time.Time) *PSAConnectionUpdateOne {
-	if v != nil {
-		_u.SetBudgetAt(*v)
-	}
-	return _u
-}
-
-// ClearBudgetAt clears the value of the "budget_at" field.
-func (_u *PSAConnectionUpdateOne) ClearBudgetAt() *PSAConnectionUpdateOne {
-	_u.mutation.ClearBudgetAt()
-	return _u
-}
-
-// SetMinute sets the "minute" field.
-func (_u *PSAConnectionUpdateOne) SetMinute(v time.Time) *PSAConnectionUpdateOne {
-	_u.mutation.SetMinute(v)
-	return _u
-}
-
-// SetNillableMinute sets the "minute" field if the given value is not nil.
-func (_u *PSAConnectionUpdateOne) SetNillableMinute(v *time.Time) *PSAConnectionUpdateOne {
-	if v != nil {
-		_u.SetMinute(*v)
-	}
-	return _u
-}
-
-// ClearMinute clears the value of the "minute" field.
-func (_u *PSAConnectionUpdateOne) ClearMinute() *PSAConnectionUpdateOne {
-	_u.mutation.ClearMinute()
-	return _u
-}
-
-// SetMinuteCalls sets the "minute_calls" field.
-func (_u *PSAConnectionUpdateOne) SetMinuteCalls(v int) *PSAConnectionUpdateOne {
-	_u.mutation.ResetMinuteCalls()
-	_u.mutation.SetMinuteCalls(v)
-	return _u
-}
-
-// SetNillableMinuteCalls sets the "minute_calls" field if the given value is not nil.
-func (_u *PSAConnectionUpdateOne) SetNillableMinuteCalls(v *int) *PSAConnectionUpdateOne {
-	if v != nil {
-		_u.SetMinuteCalls(*v)
-	}
-	return _u
-}
-
-// AddMinuteCalls adds value to the "minute_calls" field.
-func (_u *PSAConnectionUpdateOne) AddMinuteCalls(v int) *PSAConnectionUpdateOne {
-	_u.mutation.AddMinuteCalls(v)
-	return _u
-}
-
 // SetChangesSince sets the "changes_since" field.
 func (_u *PSAConnectionUpdateOne) SetChangesSince(v time.Time) *PSAConnectionUpdateOne {
 	_u.mutation.SetChangesSince(v)
@@ -1046,26 +1172,6 @@ func (_u *PSAConnectionUpdateOne) ClearChangesSince() *PSAConnectionUpdateOne {
 	return _u
 }
 
-// SetNextPollAt sets the "next_poll_at" field.
-func (_u *PSAConnectionUpdateOne) SetNextPollAt(v time.Time) *PSAConnectionUpdateOne {
-	_u.mutation.SetNextPollAt(v)
-	return _u
-}
-
-// SetNillableNextPollAt sets the "next_poll_at" field if the given value is not nil.
-func (_u *PSAConnectionUpdateOne) SetNillableNextPollAt(v *time.Time) *PSAConnectionUpdateOne {
-	if v != nil {
-		_u.SetNextPollAt(*v)
-	}
-	return _u
-}
-
-// ClearNextPollAt clears the value of the "next_poll_at" field.
-func (_u *PSAConnectionUpdateOne) ClearNextPollAt() *PSAConnectionUpdateOne {
-	_u.mutation.ClearNextPollAt()
-	return _u
-}
-
 // SetNextProbeAt sets the "next_probe_at" field.
 func (_u *PSAConnectionUpdateOne) SetNextProbeAt(v time.Time) *PSAConnectionUpdateOne {
 	_u.mutation.SetNextProbeAt(v)
@@ -1083,6 +1189,32 @@ func (_u *PSAConnectionUpdateOne) SetNillableNextProbeAt(v *time.Time) *PSAConne
 // ClearNextProbeAt clears the value of the "next_probe_at" field.
 func (_u *PSAConnectionUpdateOne) ClearNextProbeAt() *PSAConnectionUpdateOne {
 	_u.mutation.ClearNextProbeAt()
+	return _u
+}
+
+// SetCallbackSecret sets the "callback_secret" field.
+func (_u *PSAConnectionUpdateOne) SetCallbackSecret(v []byte) *PSAConnectionUpdateOne {
+	_u.mutation.SetCallbackSecret(v)
+	return _u
+}
+
+// ClearCallbackSecret clears the value of the "callback_secret" field.
+func (_u *PSAConnectionUpdateOne) ClearCallbackSecret() *PSAConnectionUpdateOne {
+	_u.mutation.ClearCallbackSecret()
+	return _u
+}
+
+// SetCallbackError sets the "callback_error" field.
+func (_u *PSAConnectionUpdateOne) SetCallbackError(v string) *PSAConnectionUpdateOne {
+	_u.mutation.SetCallbackError(v)
+	return _u
+}
+
+// SetNillableCallbackError sets the "callback_error" field if the given value is not nil.
+func (_u *PSAConnectionUpdateOne) SetNillableCallbackError(v *string) *PSAConnectionUpdateOne {
+	if v != nil {
+		_u.SetCallbackError(*v)
+	}
 	return _u
 }
 
@@ -1235,6 +1367,11 @@ func (_u *PSAConnectionUpdateOne) check() error {
 			return &ValidationError{Name: "calls_per_minute", err: fmt.Errorf(`ent: validator failed for field "PSAConnection.calls_per_minute": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.OnClose(); ok {
+		if err := psaconnection.OnCloseValidator(v); err != nil {
+			return &ValidationError{Name: "on_close", err: fmt.Errorf(`ent: validator failed for field "PSAConnection.on_close": %w`, err)}
+		}
+	}
 	return nil
 }
 
@@ -1267,6 +1404,42 @@ func (_u *PSAConnectionUpdateOne) sqlSave(ctx context.Context) (_node *PSAConnec
 			}
 		}
 	}
+	if value, ok := _u.mutation.NextAttemptAt(); ok {
+		_spec.SetField(psaconnection.FieldNextAttemptAt, field.TypeTime, value)
+	}
+	if _u.mutation.NextAttemptAtCleared() {
+		_spec.ClearField(psaconnection.FieldNextAttemptAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Urgency(); ok {
+		_spec.SetField(psaconnection.FieldUrgency, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedUrgency(); ok {
+		_spec.AddField(psaconnection.FieldUrgency, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Attempts(); ok {
+		_spec.SetField(psaconnection.FieldAttempts, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedAttempts(); ok {
+		_spec.AddField(psaconnection.FieldAttempts, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Wakes(); ok {
+		_spec.SetField(psaconnection.FieldWakes, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedWakes(); ok {
+		_spec.AddField(psaconnection.FieldWakes, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Fence(); ok {
+		_spec.SetField(psaconnection.FieldFence, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedFence(); ok {
+		_spec.AddField(psaconnection.FieldFence, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.ClaimedUntil(); ok {
+		_spec.SetField(psaconnection.FieldClaimedUntil, field.TypeTime, value)
+	}
+	if _u.mutation.ClaimedUntilCleared() {
+		_spec.ClearField(psaconnection.FieldClaimedUntil, field.TypeTime)
+	}
 	if value, ok := _u.mutation.Name(); ok {
 		_spec.SetField(psaconnection.FieldName, field.TypeString, value)
 	}
@@ -1291,6 +1464,12 @@ func (_u *PSAConnectionUpdateOne) sqlSave(ctx context.Context) (_node *PSAConnec
 	if value, ok := _u.mutation.AddedCallsPerMinute(); ok {
 		_spec.AddField(psaconnection.FieldCallsPerMinute, field.TypeInt, value)
 	}
+	if value, ok := _u.mutation.PublicNotes(); ok {
+		_spec.SetField(psaconnection.FieldPublicNotes, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.OnClose(); ok {
+		_spec.SetField(psaconnection.FieldOnClose, field.TypeEnum, value)
+	}
 	if value, ok := _u.mutation.UpdatedAt(); ok {
 		_spec.SetField(psaconnection.FieldUpdatedAt, field.TypeTime, value)
 	}
@@ -1299,18 +1478,6 @@ func (_u *PSAConnectionUpdateOne) sqlSave(ctx context.Context) (_node *PSAConnec
 	}
 	if _u.mutation.DisconnectedAtCleared() {
 		_spec.ClearField(psaconnection.FieldDisconnectedAt, field.TypeTime)
-	}
-	if value, ok := _u.mutation.Failures(); ok {
-		_spec.SetField(psaconnection.FieldFailures, field.TypeInt, value)
-	}
-	if value, ok := _u.mutation.AddedFailures(); ok {
-		_spec.AddField(psaconnection.FieldFailures, field.TypeInt, value)
-	}
-	if value, ok := _u.mutation.PausedUntil(); ok {
-		_spec.SetField(psaconnection.FieldPausedUntil, field.TypeTime, value)
-	}
-	if _u.mutation.PausedUntilCleared() {
-		_spec.ClearField(psaconnection.FieldPausedUntil, field.TypeTime)
 	}
 	if value, ok := _u.mutation.LastError(); ok {
 		_spec.SetField(psaconnection.FieldLastError, field.TypeString, value)
@@ -1330,41 +1497,26 @@ func (_u *PSAConnectionUpdateOne) sqlSave(ctx context.Context) (_node *PSAConnec
 	if _u.mutation.LastSuccessAtCleared() {
 		_spec.ClearField(psaconnection.FieldLastSuccessAt, field.TypeTime)
 	}
-	if value, ok := _u.mutation.BudgetAt(); ok {
-		_spec.SetField(psaconnection.FieldBudgetAt, field.TypeTime, value)
-	}
-	if _u.mutation.BudgetAtCleared() {
-		_spec.ClearField(psaconnection.FieldBudgetAt, field.TypeTime)
-	}
-	if value, ok := _u.mutation.Minute(); ok {
-		_spec.SetField(psaconnection.FieldMinute, field.TypeTime, value)
-	}
-	if _u.mutation.MinuteCleared() {
-		_spec.ClearField(psaconnection.FieldMinute, field.TypeTime)
-	}
-	if value, ok := _u.mutation.MinuteCalls(); ok {
-		_spec.SetField(psaconnection.FieldMinuteCalls, field.TypeInt, value)
-	}
-	if value, ok := _u.mutation.AddedMinuteCalls(); ok {
-		_spec.AddField(psaconnection.FieldMinuteCalls, field.TypeInt, value)
-	}
 	if value, ok := _u.mutation.ChangesSince(); ok {
 		_spec.SetField(psaconnection.FieldChangesSince, field.TypeTime, value)
 	}
 	if _u.mutation.ChangesSinceCleared() {
 		_spec.ClearField(psaconnection.FieldChangesSince, field.TypeTime)
 	}
-	if value, ok := _u.mutation.NextPollAt(); ok {
-		_spec.SetField(psaconnection.FieldNextPollAt, field.TypeTime, value)
-	}
-	if _u.mutation.NextPollAtCleared() {
-		_spec.ClearField(psaconnection.FieldNextPollAt, field.TypeTime)
-	}
 	if value, ok := _u.mutation.NextProbeAt(); ok {
 		_spec.SetField(psaconnection.FieldNextProbeAt, field.TypeTime, value)
 	}
 	if _u.mutation.NextProbeAtCleared() {
 		_spec.ClearField(psaconnection.FieldNextProbeAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.CallbackSecret(); ok {
+		_spec.SetField(psaconnection.FieldCallbackSecret, field.TypeBytes, value)
+	}
+	if _u.mutation.CallbackSecretCleared() {
+		_spec.ClearField(psaconnection.FieldCallbackSecret, field.TypeBytes)
+	}
+	if value, ok := _u.mutation.CallbackError(); ok {
+		_spec.SetField(psaconnection.FieldCallbackError, field.TypeString, value)
 	}
 	if value, ok := _u.mutation.CallbacksAt(); ok {
 		_spec.SetField(psaconnection.FieldCallbacksAt, field.TypeTime, value)

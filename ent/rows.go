@@ -87,7 +87,7 @@ var Rows = map[string]access.Rows{
 		Read:   "TICKET_READ",
 		Tenant: "tenant_id",
 	},
-	TypeTicketNote: {
+	TypeTicketStep: {
 		Read:   "TICKET_READ",
 		Tenant: "tenant_id",
 	},

@@ -24,7 +24,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/tenant"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 	"github.com/cairn-itdr/cairn/ent/ticketevent"
-	"github.com/cairn-itdr/cairn/ent/ticketnote"
+	"github.com/cairn-itdr/cairn/ent/ticketstep"
 )
 
 // The init function reads all schema descriptors with runtime code
@@ -805,6 +805,8 @@ func init() {
 	psaconnectionMixin := schema.PSAConnection{}.Mixin()
 	psaconnectionMixinFields0 := psaconnectionMixin[0].Fields()
 	_ = psaconnectionMixinFields0
+	psaconnectionMixinFields1 := psaconnectionMixin[1].Fields()
+	_ = psaconnectionMixinFields1
 	psaconnectionFields := schema.PSAConnection{}.Fields()
 	_ = psaconnectionFields
 	// psaconnectionDescOrganizationID is the schema descriptor for organization_id field.
@@ -825,12 +827,32 @@ func init() {
 			return nil
 		}
 	}()
+	// psaconnectionDescUrgency is the schema descriptor for urgency field.
+	psaconnectionDescUrgency := psaconnectionMixinFields1[1].Descriptor()
+	// psaconnection.DefaultUrgency holds the default value on creation for the urgency field.
+	psaconnection.DefaultUrgency = psaconnectionDescUrgency.Default.(int)
+	// psaconnectionDescAttempts is the schema descriptor for attempts field.
+	psaconnectionDescAttempts := psaconnectionMixinFields1[2].Descriptor()
+	// psaconnection.DefaultAttempts holds the default value on creation for the attempts field.
+	psaconnection.DefaultAttempts = psaconnectionDescAttempts.Default.(int)
+	// psaconnectionDescWakes is the schema descriptor for wakes field.
+	psaconnectionDescWakes := psaconnectionMixinFields1[3].Descriptor()
+	// psaconnection.DefaultWakes holds the default value on creation for the wakes field.
+	psaconnection.DefaultWakes = psaconnectionDescWakes.Default.(int)
+	// psaconnectionDescFence is the schema descriptor for fence field.
+	psaconnectionDescFence := psaconnectionMixinFields1[4].Descriptor()
+	// psaconnection.DefaultFence holds the default value on creation for the fence field.
+	psaconnection.DefaultFence = psaconnectionDescFence.Default.(int)
 	// psaconnectionDescKind is the schema descriptor for kind field.
 	psaconnectionDescKind := psaconnectionFields[1].Descriptor()
 	// psaconnection.KindValidator is a validator for the "kind" field. It is called by the builders before save.
 	psaconnection.KindValidator = psaconnectionDescKind.Validators[0].(func(string) error)
+	// psaconnectionDescAccount is the schema descriptor for account field.
+	psaconnectionDescAccount := psaconnectionFields[2].Descriptor()
+	// psaconnection.AccountValidator is a validator for the "account" field. It is called by the builders before save.
+	psaconnection.AccountValidator = psaconnectionDescAccount.Validators[0].(func(string) error)
 	// psaconnectionDescName is the schema descriptor for name field.
-	psaconnectionDescName := psaconnectionFields[2].Descriptor()
+	psaconnectionDescName := psaconnectionFields[3].Descriptor()
 	// psaconnection.NameValidator is a validator for the "name" field. It is called by the builders before save.
 	psaconnection.NameValidator = func() func(string) error {
 		validators := psaconnectionDescName.Validators
@@ -848,33 +870,33 @@ func init() {
 		}
 	}()
 	// psaconnectionDescDefaultCompanyID is the schema descriptor for default_company_id field.
-	psaconnectionDescDefaultCompanyID := psaconnectionFields[6].Descriptor()
+	psaconnectionDescDefaultCompanyID := psaconnectionFields[7].Descriptor()
 	// psaconnection.DefaultDefaultCompanyID holds the default value on creation for the default_company_id field.
 	psaconnection.DefaultDefaultCompanyID = psaconnectionDescDefaultCompanyID.Default.(string)
 	// psaconnectionDescDefaultCompanyName is the schema descriptor for default_company_name field.
-	psaconnectionDescDefaultCompanyName := psaconnectionFields[7].Descriptor()
+	psaconnectionDescDefaultCompanyName := psaconnectionFields[8].Descriptor()
 	// psaconnection.DefaultDefaultCompanyName holds the default value on creation for the default_company_name field.
 	psaconnection.DefaultDefaultCompanyName = psaconnectionDescDefaultCompanyName.Default.(string)
 	// psaconnectionDescCallsPerMinute is the schema descriptor for calls_per_minute field.
-	psaconnectionDescCallsPerMinute := psaconnectionFields[8].Descriptor()
+	psaconnectionDescCallsPerMinute := psaconnectionFields[9].Descriptor()
 	// psaconnection.CallsPerMinuteValidator is a validator for the "calls_per_minute" field. It is called by the builders before save.
 	psaconnection.CallsPerMinuteValidator = psaconnectionDescCallsPerMinute.Validators[0].(func(int) error)
-	// psaconnectionDescFailures is the schema descriptor for failures field.
-	psaconnectionDescFailures := psaconnectionFields[12].Descriptor()
-	// psaconnection.DefaultFailures holds the default value on creation for the failures field.
-	psaconnection.DefaultFailures = psaconnectionDescFailures.Default.(int)
+	// psaconnectionDescPublicNotes is the schema descriptor for public_notes field.
+	psaconnectionDescPublicNotes := psaconnectionFields[10].Descriptor()
+	// psaconnection.DefaultPublicNotes holds the default value on creation for the public_notes field.
+	psaconnection.DefaultPublicNotes = psaconnectionDescPublicNotes.Default.(bool)
 	// psaconnectionDescLastError is the schema descriptor for last_error field.
-	psaconnectionDescLastError := psaconnectionFields[14].Descriptor()
+	psaconnectionDescLastError := psaconnectionFields[15].Descriptor()
 	// psaconnection.DefaultLastError holds the default value on creation for the last_error field.
 	psaconnection.DefaultLastError = psaconnectionDescLastError.Default.(string)
 	// psaconnectionDescLastErrorReason is the schema descriptor for last_error_reason field.
-	psaconnectionDescLastErrorReason := psaconnectionFields[15].Descriptor()
+	psaconnectionDescLastErrorReason := psaconnectionFields[16].Descriptor()
 	// psaconnection.DefaultLastErrorReason holds the default value on creation for the last_error_reason field.
 	psaconnection.DefaultLastErrorReason = psaconnectionDescLastErrorReason.Default.(string)
-	// psaconnectionDescMinuteCalls is the schema descriptor for minute_calls field.
-	psaconnectionDescMinuteCalls := psaconnectionFields[20].Descriptor()
-	// psaconnection.DefaultMinuteCalls holds the default value on creation for the minute_calls field.
-	psaconnection.DefaultMinuteCalls = psaconnectionDescMinuteCalls.Default.(int)
+	// psaconnectionDescCallbackError is the schema descriptor for callback_error field.
+	psaconnectionDescCallbackError := psaconnectionFields[22].Descriptor()
+	// psaconnection.DefaultCallbackError holds the default value on creation for the callback_error field.
+	psaconnection.DefaultCallbackError = psaconnectionDescCallbackError.Default.(string)
 	// psaconnectionDescID is the schema descriptor for id field.
 	psaconnectionDescID := psaconnectionFields[0].Descriptor()
 	// psaconnection.DefaultID holds the default value on creation for the id field.
@@ -1027,6 +1049,8 @@ func init() {
 	ticketMixin := schema.Ticket{}.Mixin()
 	ticketMixinFields0 := ticketMixin[0].Fields()
 	_ = ticketMixinFields0
+	ticketMixinFields1 := ticketMixin[1].Fields()
+	_ = ticketMixinFields1
 	ticketFields := schema.Ticket{}.Fields()
 	_ = ticketFields
 	// ticketDescOrganizationID is the schema descriptor for organization_id field.
@@ -1065,6 +1089,22 @@ func init() {
 			return nil
 		}
 	}()
+	// ticketDescUrgency is the schema descriptor for urgency field.
+	ticketDescUrgency := ticketMixinFields1[1].Descriptor()
+	// ticket.DefaultUrgency holds the default value on creation for the urgency field.
+	ticket.DefaultUrgency = ticketDescUrgency.Default.(int)
+	// ticketDescAttempts is the schema descriptor for attempts field.
+	ticketDescAttempts := ticketMixinFields1[2].Descriptor()
+	// ticket.DefaultAttempts holds the default value on creation for the attempts field.
+	ticket.DefaultAttempts = ticketDescAttempts.Default.(int)
+	// ticketDescWakes is the schema descriptor for wakes field.
+	ticketDescWakes := ticketMixinFields1[3].Descriptor()
+	// ticket.DefaultWakes holds the default value on creation for the wakes field.
+	ticket.DefaultWakes = ticketDescWakes.Default.(int)
+	// ticketDescFence is the schema descriptor for fence field.
+	ticketDescFence := ticketMixinFields1[4].Descriptor()
+	// ticket.DefaultFence holds the default value on creation for the fence field.
+	ticket.DefaultFence = ticketDescFence.Default.(int)
 	// ticketDescIncidentID is the schema descriptor for incident_id field.
 	ticketDescIncidentID := ticketFields[1].Descriptor()
 	// ticket.IncidentIDValidator is a validator for the "incident_id" field. It is called by the builders before save.
@@ -1082,57 +1122,65 @@ func init() {
 	// ticket.DefaultSyncedRevision holds the default value on creation for the synced_revision field.
 	ticket.DefaultSyncedRevision = ticketDescSyncedRevision.Default.(int)
 	// ticketDescPushedClosed is the schema descriptor for pushed_closed field.
-	ticketDescPushedClosed := ticketFields[11].Descriptor()
+	ticketDescPushedClosed := ticketFields[9].Descriptor()
 	// ticket.DefaultPushedClosed holds the default value on creation for the pushed_closed field.
 	ticket.DefaultPushedClosed = ticketDescPushedClosed.Default.(bool)
 	// ticketDescPushedTitle is the schema descriptor for pushed_title field.
-	ticketDescPushedTitle := ticketFields[12].Descriptor()
+	ticketDescPushedTitle := ticketFields[10].Descriptor()
 	// ticket.DefaultPushedTitle holds the default value on creation for the pushed_title field.
 	ticket.DefaultPushedTitle = ticketDescPushedTitle.Default.(string)
 	// ticketDescPushedSeverity is the schema descriptor for pushed_severity field.
-	ticketDescPushedSeverity := ticketFields[13].Descriptor()
+	ticketDescPushedSeverity := ticketFields[11].Descriptor()
 	// ticket.DefaultPushedSeverity holds the default value on creation for the pushed_severity field.
 	ticket.DefaultPushedSeverity = ticketDescPushedSeverity.Default.(string)
 	// ticketDescExternalID is the schema descriptor for external_id field.
-	ticketDescExternalID := ticketFields[14].Descriptor()
+	ticketDescExternalID := ticketFields[12].Descriptor()
 	// ticket.DefaultExternalID holds the default value on creation for the external_id field.
 	ticket.DefaultExternalID = ticketDescExternalID.Default.(string)
 	// ticketDescExternalNumber is the schema descriptor for external_number field.
-	ticketDescExternalNumber := ticketFields[15].Descriptor()
+	ticketDescExternalNumber := ticketFields[13].Descriptor()
 	// ticket.DefaultExternalNumber holds the default value on creation for the external_number field.
 	ticket.DefaultExternalNumber = ticketDescExternalNumber.Default.(string)
 	// ticketDescExternalURL is the schema descriptor for external_url field.
-	ticketDescExternalURL := ticketFields[16].Descriptor()
+	ticketDescExternalURL := ticketFields[14].Descriptor()
 	// ticket.DefaultExternalURL holds the default value on creation for the external_url field.
 	ticket.DefaultExternalURL = ticketDescExternalURL.Default.(string)
 	// ticketDescCompanyID is the schema descriptor for company_id field.
-	ticketDescCompanyID := ticketFields[17].Descriptor()
+	ticketDescCompanyID := ticketFields[15].Descriptor()
 	// ticket.DefaultCompanyID holds the default value on creation for the company_id field.
 	ticket.DefaultCompanyID = ticketDescCompanyID.Default.(string)
 	// ticketDescCompanyName is the schema descriptor for company_name field.
-	ticketDescCompanyName := ticketFields[18].Descriptor()
+	ticketDescCompanyName := ticketFields[16].Descriptor()
 	// ticket.DefaultCompanyName holds the default value on creation for the company_name field.
 	ticket.DefaultCompanyName = ticketDescCompanyName.Default.(string)
 	// ticketDescExternalStatus is the schema descriptor for external_status field.
-	ticketDescExternalStatus := ticketFields[19].Descriptor()
+	ticketDescExternalStatus := ticketFields[17].Descriptor()
 	// ticket.DefaultExternalStatus holds the default value on creation for the external_status field.
 	ticket.DefaultExternalStatus = ticketDescExternalStatus.Default.(string)
 	// ticketDescExternalStatusID is the schema descriptor for external_status_id field.
-	ticketDescExternalStatusID := ticketFields[20].Descriptor()
+	ticketDescExternalStatusID := ticketFields[18].Descriptor()
 	// ticket.DefaultExternalStatusID holds the default value on creation for the external_status_id field.
 	ticket.DefaultExternalStatusID = ticketDescExternalStatusID.Default.(string)
 	// ticketDescExternalClosed is the schema descriptor for external_closed field.
-	ticketDescExternalClosed := ticketFields[21].Descriptor()
+	ticketDescExternalClosed := ticketFields[19].Descriptor()
 	// ticket.DefaultExternalClosed holds the default value on creation for the external_closed field.
 	ticket.DefaultExternalClosed = ticketDescExternalClosed.Default.(bool)
-	// ticketDescLook is the schema descriptor for look field.
-	ticketDescLook := ticketFields[23].Descriptor()
-	// ticket.DefaultLook holds the default value on creation for the look field.
-	ticket.DefaultLook = ticketDescLook.Default.(bool)
-	// ticketDescAttempts is the schema descriptor for attempts field.
-	ticketDescAttempts := ticketFields[24].Descriptor()
-	// ticket.DefaultAttempts holds the default value on creation for the attempts field.
-	ticket.DefaultAttempts = ticketDescAttempts.Default.(int)
+	// ticketDescExternalBoardID is the schema descriptor for external_board_id field.
+	ticketDescExternalBoardID := ticketFields[22].Descriptor()
+	// ticket.DefaultExternalBoardID holds the default value on creation for the external_board_id field.
+	ticket.DefaultExternalBoardID = ticketDescExternalBoardID.Default.(string)
+	// ticketDescDoubled is the schema descriptor for doubled field.
+	ticketDescDoubled := ticketFields[23].Descriptor()
+	// ticket.DefaultDoubled holds the default value on creation for the doubled field.
+	ticket.DefaultDoubled = ticketDescDoubled.Default.(bool)
+	// ticketDescMerged is the schema descriptor for merged field.
+	ticketDescMerged := ticketFields[24].Descriptor()
+	// ticket.DefaultMerged holds the default value on creation for the merged field.
+	ticket.DefaultMerged = ticketDescMerged.Default.(bool)
+	// ticketDescClosedRevision is the schema descriptor for closed_revision field.
+	ticketDescClosedRevision := ticketFields[25].Descriptor()
+	// ticket.DefaultClosedRevision holds the default value on creation for the closed_revision field.
+	ticket.DefaultClosedRevision = ticketDescClosedRevision.Default.(int)
 	// ticketDescLastError is the schema descriptor for last_error field.
 	ticketDescLastError := ticketFields[26].Descriptor()
 	// ticket.DefaultLastError holds the default value on creation for the last_error field.
@@ -1141,10 +1189,6 @@ func init() {
 	ticketDescLastErrorReason := ticketFields[27].Descriptor()
 	// ticket.DefaultLastErrorReason holds the default value on creation for the last_error_reason field.
 	ticket.DefaultLastErrorReason = ticketDescLastErrorReason.Default.(string)
-	// ticketDescClaim is the schema descriptor for claim field.
-	ticketDescClaim := ticketFields[29].Descriptor()
-	// ticket.DefaultClaim holds the default value on creation for the claim field.
-	ticket.DefaultClaim = ticketDescClaim.Default.(string)
 	// ticketDescID is the schema descriptor for id field.
 	ticketDescID := ticketFields[0].Descriptor()
 	// ticket.DefaultID holds the default value on creation for the id field.
@@ -1202,16 +1246,16 @@ func init() {
 	ticketevent.DefaultID = ticketeventDescID.Default.(func() string)
 	// ticketevent.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	ticketevent.IDValidator = ticketeventDescID.Validators[0].(func(string) error)
-	ticketnoteMixin := schema.TicketNote{}.Mixin()
-	ticketnoteMixinFields0 := ticketnoteMixin[0].Fields()
-	_ = ticketnoteMixinFields0
-	ticketnoteFields := schema.TicketNote{}.Fields()
-	_ = ticketnoteFields
-	// ticketnoteDescOrganizationID is the schema descriptor for organization_id field.
-	ticketnoteDescOrganizationID := ticketnoteMixinFields0[0].Descriptor()
-	// ticketnote.OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
-	ticketnote.OrganizationIDValidator = func() func(string) error {
-		validators := ticketnoteDescOrganizationID.Validators
+	ticketstepMixin := schema.TicketStep{}.Mixin()
+	ticketstepMixinFields0 := ticketstepMixin[0].Fields()
+	_ = ticketstepMixinFields0
+	ticketstepFields := schema.TicketStep{}.Fields()
+	_ = ticketstepFields
+	// ticketstepDescOrganizationID is the schema descriptor for organization_id field.
+	ticketstepDescOrganizationID := ticketstepMixinFields0[0].Descriptor()
+	// ticketstep.OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
+	ticketstep.OrganizationIDValidator = func() func(string) error {
+		validators := ticketstepDescOrganizationID.Validators
 		fns := [...]func(string) error{
 			validators[0].(func(string) error),
 			validators[1].(func(string) error),
@@ -1225,11 +1269,11 @@ func init() {
 			return nil
 		}
 	}()
-	// ticketnoteDescTenantID is the schema descriptor for tenant_id field.
-	ticketnoteDescTenantID := ticketnoteMixinFields0[1].Descriptor()
-	// ticketnote.TenantIDValidator is a validator for the "tenant_id" field. It is called by the builders before save.
-	ticketnote.TenantIDValidator = func() func(string) error {
-		validators := ticketnoteDescTenantID.Validators
+	// ticketstepDescTenantID is the schema descriptor for tenant_id field.
+	ticketstepDescTenantID := ticketstepMixinFields0[1].Descriptor()
+	// ticketstep.TenantIDValidator is a validator for the "tenant_id" field. It is called by the builders before save.
+	ticketstep.TenantIDValidator = func() func(string) error {
+		validators := ticketstepDescTenantID.Validators
 		fns := [...]func(string) error{
 			validators[0].(func(string) error),
 			validators[1].(func(string) error),
@@ -1243,18 +1287,34 @@ func init() {
 			return nil
 		}
 	}()
-	// ticketnoteDescTicketID is the schema descriptor for ticket_id field.
-	ticketnoteDescTicketID := ticketnoteFields[1].Descriptor()
-	// ticketnote.TicketIDValidator is a validator for the "ticket_id" field. It is called by the builders before save.
-	ticketnote.TicketIDValidator = ticketnoteDescTicketID.Validators[0].(func(string) error)
-	// ticketnoteDescExternalID is the schema descriptor for external_id field.
-	ticketnoteDescExternalID := ticketnoteFields[4].Descriptor()
-	// ticketnote.DefaultExternalID holds the default value on creation for the external_id field.
-	ticketnote.DefaultExternalID = ticketnoteDescExternalID.Default.(string)
-	// ticketnoteDescID is the schema descriptor for id field.
-	ticketnoteDescID := ticketnoteFields[0].Descriptor()
-	// ticketnote.DefaultID holds the default value on creation for the id field.
-	ticketnote.DefaultID = ticketnoteDescID.Default.(func() string)
-	// ticketnote.IDValidator is a validator for the "id" field. It is called by the builders before save.
-	ticketnote.IDValidator = ticketnoteDescID.Validators[0].(func(string) error)
+	// ticketstepDescTicketID is the schema descriptor for ticket_id field.
+	ticketstepDescTicketID := ticketstepFields[1].Descriptor()
+	// ticketstep.TicketIDValidator is a validator for the "ticket_id" field. It is called by the builders before save.
+	ticketstep.TicketIDValidator = ticketstepDescTicketID.Validators[0].(func(string) error)
+	// ticketstepDescExternalID is the schema descriptor for external_id field.
+	ticketstepDescExternalID := ticketstepFields[7].Descriptor()
+	// ticketstep.DefaultExternalID holds the default value on creation for the external_id field.
+	ticketstep.DefaultExternalID = ticketstepDescExternalID.Default.(string)
+	// ticketstepDescSequence is the schema descriptor for sequence field.
+	ticketstepDescSequence := ticketstepFields[8].Descriptor()
+	// ticketstep.DefaultSequence holds the default value on creation for the sequence field.
+	ticketstep.DefaultSequence = ticketstepDescSequence.Default.(int)
+	// ticketstepDescTitle is the schema descriptor for title field.
+	ticketstepDescTitle := ticketstepFields[9].Descriptor()
+	// ticketstep.DefaultTitle holds the default value on creation for the title field.
+	ticketstep.DefaultTitle = ticketstepDescTitle.Default.(string)
+	// ticketstepDescSeverity is the schema descriptor for severity field.
+	ticketstepDescSeverity := ticketstepFields[10].Descriptor()
+	// ticketstep.DefaultSeverity holds the default value on creation for the severity field.
+	ticketstep.DefaultSeverity = ticketstepDescSeverity.Default.(string)
+	// ticketstepDescClosed is the schema descriptor for closed field.
+	ticketstepDescClosed := ticketstepFields[11].Descriptor()
+	// ticketstep.DefaultClosed holds the default value on creation for the closed field.
+	ticketstep.DefaultClosed = ticketstepDescClosed.Default.(bool)
+	// ticketstepDescID is the schema descriptor for id field.
+	ticketstepDescID := ticketstepFields[0].Descriptor()
+	// ticketstep.DefaultID holds the default value on creation for the id field.
+	ticketstep.DefaultID = ticketstepDescID.Default.(func() string)
+	// ticketstep.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	ticketstep.IDValidator = ticketstepDescID.Validators[0].(func(string) error)
 }

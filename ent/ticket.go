@@ -24,6 +24,18 @@ type Ticket struct {
 	OrganizationID string `json:"organization_id,omitempty"`
 	// TenantID holds the value of the "tenant_id" field.
 	TenantID string `json:"tenant_id,omitempty"`
+	// when there is something to do; empty where there is nothing, or a person has to do it
+	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
+	// above 0 it goes before all others and has places of its own
+	Urgency int `json:"urgency,omitempty"`
+	// failed ones in a row
+	Attempts int `json:"attempts,omitempty"`
+	// rises with whatever calls for another look; one that comes during a run leads to another run
+	Wakes int `json:"wakes,omitempty"`
+	// fencing token: rises with each claim
+	Fence int `json:"fence,omitempty"`
+	// the lease of who works on it
+	ClaimedUntil *time.Time `json:"claimed_until,omitempty"`
 	// IncidentID holds the value of the "incident_id" field.
 	IncidentID string `json:"incident_id,omitempty"`
 	// ConnectionID holds the value of the "connection_id" field.
@@ -40,10 +52,6 @@ type Ticket struct {
 	OpenedRevision int `json:"opened_revision,omitempty"`
 	// mirrored up to here
 	SyncedRevision int `json:"synced_revision,omitempty"`
-	// an attempt to create it began then, and its outcome is not known: look before creating
-	AttemptedAt *time.Time `json:"attempted_at,omitempty"`
-	// an attempt of unknown outcome may have been done late: look for a second ticket then
-	VerifyAt *time.Time `json:"verify_at,omitempty"`
 	// the last word to the PSA was that it is closed
 	PushedClosed bool `json:"pushed_closed,omitempty"`
 	// PushedTitle holds the value of the "pushed_title" field.
@@ -68,22 +76,22 @@ type Ticket struct {
 	ExternalClosed bool `json:"external_closed,omitempty"`
 	// SeenAt holds the value of the "seen_at" field.
 	SeenAt *time.Time `json:"seen_at,omitempty"`
-	// something was said to have changed in the PSA: read it
-	Look bool `json:"look,omitempty"`
-	// failed ones in a row
-	Attempts int `json:"attempts,omitempty"`
-	// when there is something to do; empty where there is nothing
-	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
+	// people's notes have been read as of this change of the ticket, by the PSA's clock
+	NotesAsOf *time.Time `json:"notes_as_of,omitempty"`
+	// ExternalBoardID holds the value of the "external_board_id" field.
+	ExternalBoardID string `json:"external_board_id,omitempty"`
+	// another ticket with its reference was seen: look which, and close it
+	Doubled bool `json:"doubled,omitempty"`
+	// it was merged into a ticket of somebody else's, to which Cairn adds notes and nothing else
+	Merged bool `json:"merged,omitempty"`
+	// the incident's revision when somebody closed it in the PSA: news above it open it again
+	ClosedRevision int `json:"closed_revision,omitempty"`
 	// LastError holds the value of the "last_error" field.
 	LastError string `json:"last_error,omitempty"`
 	// psa.Reason
 	LastErrorReason string `json:"last_error_reason,omitempty"`
 	// LastErrorAt holds the value of the "last_error_at" field.
 	LastErrorAt *time.Time `json:"last_error_at,omitempty"`
-	// who works on it
-	Claim string `json:"claim,omitempty"`
-	// ClaimedUntil holds the value of the "claimed_until" field.
-	ClaimedUntil *time.Time `json:"claimed_until,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the TicketQuery when eager-loading is set.
 	Edges        TicketEdges `json:"edges"`
@@ -98,8 +106,8 @@ type TicketEdges struct {
 	Incident *Incident `json:"incident,omitempty"`
 	// Connection holds the value of the connection edge.
 	Connection *PSAConnection `json:"connection,omitempty"`
-	// Notes holds the value of the notes edge.
-	Notes []*TicketNote `json:"notes,omitempty"`
+	// Steps holds the value of the steps edge.
+	Steps []*TicketStep `json:"steps,omitempty"`
 	// Events holds the value of the events edge.
 	Events []*TicketEvent `json:"events,omitempty"`
 	// loadedTypes holds the information for reporting if a
@@ -140,13 +148,13 @@ func (e TicketEdges) ConnectionOrErr() (*PSAConnection, error) {
 	return nil, &NotLoadedError{edge: "connection"}
 }
 
-// NotesOrErr returns the Notes value or an error if the edge
+// StepsOrErr returns the Steps value or an error if the edge
 // was not loaded in eager-loading.
-func (e TicketEdges) NotesOrErr() ([]*TicketNote, error) {
+func (e TicketEdges) StepsOrErr() ([]*TicketStep, error) {
 	if e.loadedTypes[3] {
-		return e.Notes, nil
+		return e.Steps, nil
 	}
-	return nil, &NotLoadedError{edge: "notes"}
+	return nil, &NotLoadedError{edge: "steps"}
 }
 
 // EventsOrErr returns the Events value or an error if the edge
@@ -163,13 +171,13 @@ func (*Ticket) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case ticket.FieldPushedClosed, ticket.FieldExternalClosed, ticket.FieldLook:
+		case ticket.FieldPushedClosed, ticket.FieldExternalClosed, ticket.FieldDoubled, ticket.FieldMerged:
 			values[i] = new(sql.NullBool)
-		case ticket.FieldWantedRevision, ticket.FieldOpenedRevision, ticket.FieldSyncedRevision, ticket.FieldAttempts:
+		case ticket.FieldUrgency, ticket.FieldAttempts, ticket.FieldWakes, ticket.FieldFence, ticket.FieldWantedRevision, ticket.FieldOpenedRevision, ticket.FieldSyncedRevision, ticket.FieldClosedRevision:
 			values[i] = new(sql.NullInt64)
-		case ticket.FieldID, ticket.FieldOrganizationID, ticket.FieldTenantID, ticket.FieldIncidentID, ticket.FieldConnectionID, ticket.FieldState, ticket.FieldPushedTitle, ticket.FieldPushedSeverity, ticket.FieldExternalID, ticket.FieldExternalNumber, ticket.FieldExternalURL, ticket.FieldCompanyID, ticket.FieldCompanyName, ticket.FieldExternalStatus, ticket.FieldExternalStatusID, ticket.FieldLastError, ticket.FieldLastErrorReason, ticket.FieldClaim:
+		case ticket.FieldID, ticket.FieldOrganizationID, ticket.FieldTenantID, ticket.FieldIncidentID, ticket.FieldConnectionID, ticket.FieldState, ticket.FieldPushedTitle, ticket.FieldPushedSeverity, ticket.FieldExternalID, ticket.FieldExternalNumber, ticket.FieldExternalURL, ticket.FieldCompanyID, ticket.FieldCompanyName, ticket.FieldExternalStatus, ticket.FieldExternalStatusID, ticket.FieldExternalBoardID, ticket.FieldLastError, ticket.FieldLastErrorReason:
 			values[i] = new(sql.NullString)
-		case ticket.FieldCreatedAt, ticket.FieldUpdatedAt, ticket.FieldAttemptedAt, ticket.FieldVerifyAt, ticket.FieldSeenAt, ticket.FieldNextAttemptAt, ticket.FieldLastErrorAt, ticket.FieldClaimedUntil:
+		case ticket.FieldNextAttemptAt, ticket.FieldClaimedUntil, ticket.FieldCreatedAt, ticket.FieldUpdatedAt, ticket.FieldSeenAt, ticket.FieldNotesAsOf, ticket.FieldLastErrorAt:
 			values[i] = new(sql.NullTime)
 		default:
 			values[i] = new(sql.UnknownType)
@@ -203,6 +211,44 @@ func (_m *Ticket) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field tenant_id", values[i])
 			} else if value.Valid {
 				_m.TenantID = value.String
+			}
+		case ticket.FieldNextAttemptAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field next_attempt_at", values[i])
+			} else if value.Valid {
+				_m.NextAttemptAt = new(time.Time)
+				*_m.NextAttemptAt = value.Time
+			}
+		case ticket.FieldUrgency:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field urgency", values[i])
+			} else if value.Valid {
+				_m.Urgency = int(value.Int64)
+			}
+		case ticket.FieldAttempts:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field attempts", values[i])
+			} else if value.Valid {
+				_m.Attempts = int(value.Int64)
+			}
+		case ticket.FieldWakes:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field wakes", values[i])
+			} else if value.Valid {
+				_m.Wakes = int(value.Int64)
+			}
+		case ticket.FieldFence:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field fence", values[i])
+			} else if value.Valid {
+				_m.Fence = int(value.Int64)
+			}
+		case ticket.FieldClaimedUntil:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field claimed_until", values[i])
+			} else if value.Valid {
+				_m.ClaimedUntil = new(time.Time)
+				*_m.ClaimedUntil = value.Time
 			}
 		case ticket.FieldIncidentID:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -251,20 +297,6 @@ func (_m *Ticket) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field synced_revision", values[i])
 			} else if value.Valid {
 				_m.SyncedRevision = int(value.Int64)
-			}
-		case ticket.FieldAttemptedAt:
-			if value, ok := values[i].(*sql.NullTime); !ok {
-				return fmt.Errorf("unexpected type %T for field attempted_at", values[i])
-			} else if value.Valid {
-				_m.AttemptedAt = new(time.Time)
-				*_m.AttemptedAt = value.Time
-			}
-		case ticket.FieldVerifyAt:
-			if value, ok := values[i].(*sql.NullTime); !ok {
-				return fmt.Errorf("unexpected type %T for field verify_at", values[i])
-			} else if value.Valid {
-				_m.VerifyAt = new(time.Time)
-				*_m.VerifyAt = value.Time
 			}
 		case ticket.FieldPushedClosed:
 			if value, ok := values[i].(*sql.NullBool); !ok {
@@ -339,24 +371,36 @@ func (_m *Ticket) assignValues(columns []string, values []any) error {
 				_m.SeenAt = new(time.Time)
 				*_m.SeenAt = value.Time
 			}
-		case ticket.FieldLook:
-			if value, ok := values[i].(*sql.NullBool); !ok {
-				return fmt.Errorf("unexpected type %T for field look", values[i])
-			} else if value.Valid {
-				_m.Look = value.Bool
-			}
-		case ticket.FieldAttempts:
-			if value, ok := values[i].(*sql.NullInt64); !ok {
-				return fmt.Errorf("unexpected type %T for field attempts", values[i])
-			} else if value.Valid {
-				_m.Attempts = int(value.Int64)
-			}
-		case ticket.FieldNextAttemptAt:
+		case ticket.FieldNotesAsOf:
 			if value, ok := values[i].(*sql.NullTime); !ok {
-				return fmt.Errorf("unexpected type %T for field next_attempt_at", values[i])
+				return fmt.Errorf("unexpected type %T for field notes_as_of", values[i])
 			} else if value.Valid {
-				_m.NextAttemptAt = new(time.Time)
-				*_m.NextAttemptAt = value.Time
+				_m.NotesAsOf = new(time.Time)
+				*_m.NotesAsOf = value.Time
+			}
+		case ticket.FieldExternalBoardID:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field external_board_id", values[i])
+			} else if value.Valid {
+				_m.ExternalBoardID = value.String
+			}
+		case ticket.FieldDoubled:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field doubled", values[i])
+			} else if value.Valid {
+				_m.Doubled = value.Bool
+			}
+		case ticket.FieldMerged:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field merged", values[i])
+			} else if value.Valid {
+				_m.Merged = value.Bool
+			}
+		case ticket.FieldClosedRevision:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field closed_revision", values[i])
+			} else if value.Valid {
+				_m.ClosedRevision = int(value.Int64)
 			}
 		case ticket.FieldLastError:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -376,19 +420,6 @@ func (_m *Ticket) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.LastErrorAt = new(time.Time)
 				*_m.LastErrorAt = value.Time
-			}
-		case ticket.FieldClaim:
-			if value, ok := values[i].(*sql.NullString); !ok {
-				return fmt.Errorf("unexpected type %T for field claim", values[i])
-			} else if value.Valid {
-				_m.Claim = value.String
-			}
-		case ticket.FieldClaimedUntil:
-			if value, ok := values[i].(*sql.NullTime); !ok {
-				return fmt.Errorf("unexpected type %T for field claimed_until", values[i])
-			} else if value.Valid {
-				_m.ClaimedUntil = new(time.Time)
-				*_m.ClaimedUntil = value.Time
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -418,9 +449,9 @@ func (_m *Ticket) QueryConnection() *PSAConnectionQuery {
 	return NewTicketClient(_m.config).QueryConnection(_m)
 }
 
-// QueryNotes queries the "notes" edge of the Ticket entity.
-func (_m *Ticket) QueryNotes() *TicketNoteQuery {
-	return NewTicketClient(_m.config).QueryNotes(_m)
+// QuerySteps queries the "steps" edge of the Ticket entity.
+func (_m *Ticket) QuerySteps() *TicketStepQuery {
+	return NewTicketClient(_m.config).QuerySteps(_m)
 }
 
 // QueryEvents queries the "events" edge of the Ticket entity.
@@ -457,6 +488,28 @@ func (_m *Ticket) String() string {
 	builder.WriteString("tenant_id=")
 	builder.WriteString(_m.TenantID)
 	builder.WriteString(", ")
+	if v := _m.NextAttemptAt; v != nil {
+		builder.WriteString("next_attempt_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("urgency=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Urgency))
+	builder.WriteString(", ")
+	builder.WriteString("attempts=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Attempts))
+	builder.WriteString(", ")
+	builder.WriteString("wakes=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Wakes))
+	builder.WriteString(", ")
+	builder.WriteString("fence=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Fence))
+	builder.WriteString(", ")
+	if v := _m.ClaimedUntil; v != nil {
+		builder.WriteString("claimed_until=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
 	builder.WriteString("incident_id=")
 	builder.WriteString(_m.IncidentID)
 	builder.WriteString(", ")
@@ -480,16 +533,6 @@ func (_m *Ticket) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("synced_revision=")
 	builder.WriteString(fmt.Sprintf("%v", _m.SyncedRevision))
-	builder.WriteString(", ")
-	if v := _m.AttemptedAt; v != nil {
-		builder.WriteString("attempted_at=")
-		builder.WriteString(v.Format(time.ANSIC))
-	}
-	builder.WriteString(", ")
-	if v := _m.VerifyAt; v != nil {
-		builder.WriteString("verify_at=")
-		builder.WriteString(v.Format(time.ANSIC))
-	}
 	builder.WriteString(", ")
 	builder.WriteString("pushed_closed=")
 	builder.WriteString(fmt.Sprintf("%v", _m.PushedClosed))
@@ -529,16 +572,22 @@ func (_m *Ticket) String() string {
 		builder.WriteString(v.Format(time.ANSIC))
 	}
 	builder.WriteString(", ")
-	builder.WriteString("look=")
-	builder.WriteString(fmt.Sprintf("%v", _m.Look))
-	builder.WriteString(", ")
-	builder.WriteString("attempts=")
-	builder.WriteString(fmt.Sprintf("%v", _m.Attempts))
-	builder.WriteString(", ")
-	if v := _m.NextAttemptAt; v != nil {
-		builder.WriteString("next_attempt_at=")
+	if v := _m.NotesAsOf; v != nil {
+		builder.WriteString("notes_as_of=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
+	builder.WriteString(", ")
+	builder.WriteString("external_board_id=")
+	builder.WriteString(_m.ExternalBoardID)
+	builder.WriteString(", ")
+	builder.WriteString("doubled=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Doubled))
+	builder.WriteString(", ")
+	builder.WriteString("merged=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Merged))
+	builder.WriteString(", ")
+	builder.WriteString("closed_revision=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ClosedRevision))
 	builder.WriteString(", ")
 	builder.WriteString("last_error=")
 	builder.WriteString(_m.LastError)
@@ -548,14 +597,6 @@ func (_m *Ticket) String() string {
 	builder.WriteString(", ")
 	if v := _m.LastErrorAt; v != nil {
 		builder.WriteString("last_error_at=")
-		builder.WriteString(v.Format(time.ANSIC))
-	}
-	builder.WriteString(", ")
-	builder.WriteString("claim=")
-	builder.WriteString(_m.Claim)
-	builder.WriteString(", ")
-	if v := _m.ClaimedUntil; v != nil {
-		builder.WriteString("claimed_until=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
 	builder.WriteByte(')')

@@ -17,7 +17,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/tenant"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 	"github.com/cairn-itdr/cairn/ent/ticketevent"
-	"github.com/cairn-itdr/cairn/ent/ticketnote"
+	"github.com/cairn-itdr/cairn/ent/ticketstep"
 )
 
 // TicketCreate is the builder for creating a Ticket entity.
@@ -37,6 +37,90 @@ func (_c *TicketCreate) SetOrganizationID(v string) *TicketCreate {
 // SetTenantID sets the "tenant_id" field.
 func (_c *TicketCreate) SetTenantID(v string) *TicketCreate {
 	_c.mutation.SetTenantID(v)
+	return _c
+}
+
+// SetNextAttemptAt sets the "next_attempt_at" field.
+func (_c *TicketCreate) SetNextAttemptAt(v time.Time) *TicketCreate {
+	_c.mutation.SetNextAttemptAt(v)
+	return _c
+}
+
+// SetNillableNextAttemptAt sets the "next_attempt_at" field if the given value is not nil.
+func (_c *TicketCreate) SetNillableNextAttemptAt(v *time.Time) *TicketCreate {
+	if v != nil {
+		_c.SetNextAttemptAt(*v)
+	}
+	return _c
+}
+
+// SetUrgency sets the "urgency" field.
+func (_c *TicketCreate) SetUrgency(v int) *TicketCreate {
+	_c.mutation.SetUrgency(v)
+	return _c
+}
+
+// SetNillableUrgency sets the "urgency" field if the given value is not nil.
+func (_c *TicketCreate) SetNillableUrgency(v *int) *TicketCreate {
+	if v != nil {
+		_c.SetUrgency(*v)
+	}
+	return _c
+}
+
+// SetAttempts sets the "attempts" field.
+func (_c *TicketCreate) SetAttempts(v int) *TicketCreate {
+	_c.mutation.SetAttempts(v)
+	return _c
+}
+
+// SetNillableAttempts sets the "attempts" field if the given value is not nil.
+func (_c *TicketCreate) SetNillableAttempts(v *int) *TicketCreate {
+	if v != nil {
+		_c.SetAttempts(*v)
+	}
+	return _c
+}
+
+// SetWakes sets the "wakes" field.
+func (_c *TicketCreate) SetWakes(v int) *TicketCreate {
+	_c.mutation.SetWakes(v)
+	return _c
+}
+
+// SetNillableWakes sets the "wakes" field if the given value is not nil.
+func (_c *TicketCreate) SetNillableWakes(v *int) *TicketCreate {
+	if v != nil {
+		_c.SetWakes(*v)
+	}
+	return _c
+}
+
+// SetFence sets the "fence" field.
+func (_c *TicketCreate) SetFence(v int) *TicketCreate {
+	_c.mutation.SetFence(v)
+	return _c
+}
+
+// SetNillableFence sets the "fence" field if the given value is not nil.
+func (_c *TicketCreate) SetNillableFence(v *int) *TicketCreate {
+	if v != nil {
+		_c.SetFence(*v)
+	}
+	return _c
+}
+
+// SetClaimedUntil sets the "claimed_until" field.
+func (_c *TicketCreate) SetClaimedUntil(v time.Time) *TicketCreate {
+	_c.mutation.SetClaimedUntil(v)
+	return _c
+}
+
+// SetNillableClaimedUntil sets the "claimed_until" field if the given value is not nil.
+func (_c *TicketCreate) SetNillableClaimedUntil(v *time.Time) *TicketCreate {
+	if v != nil {
+		_c.SetClaimedUntil(*v)
+	}
 	return _c
 }
 
@@ -108,34 +192,6 @@ func (_c *TicketCreate) SetSyncedRevision(v int) *TicketCreate {
 func (_c *TicketCreate) SetNillableSyncedRevision(v *int) *TicketCreate {
 	if v != nil {
 		_c.SetSyncedRevision(*v)
-	}
-	return _c
-}
-
-// SetAttemptedAt sets the "attempted_at" field.
-func (_c *TicketCreate) SetAttemptedAt(v time.Time) *TicketCreate {
-	_c.mutation.SetAttemptedAt(v)
-	return _c
-}
-
-// SetNillableAttemptedAt sets the "attempted_at" field if the given value is not nil.
-func (_c *TicketCreate) SetNillableAttemptedAt(v *time.Time) *TicketCreate {
-	if v != nil {
-		_c.SetAttemptedAt(*v)
-	}
-	return _c
-}
-
-// SetVerifyAt sets the "verify_at" field.
-func (_c *TicketCreate) SetVerifyAt(v time.Time) *TicketCreate {
-	_c.mutation.SetVerifyAt(v)
-	return _c
-}
-
-// SetNillableVerifyAt sets the "verify_at" field if the given value is not nil.
-func (_c *TicketCreate) SetNillableVerifyAt(v *time.Time) *TicketCreate {
-	if v != nil {
-		_c.SetVerifyAt(*v)
 	}
 	return _c
 }
@@ -308,44 +364,72 @@ func (_c *TicketCreate) SetNillableSeenAt(v *time.Time) *TicketCreate {
 	return _c
 }
 
-// SetLook sets the "look" field.
-func (_c *TicketCreate) SetLook(v bool) *TicketCreate {
-	_c.mutation.SetLook(v)
+// SetNotesAsOf sets the "notes_as_of" field.
+func (_c *TicketCreate) SetNotesAsOf(v time.Time) *TicketCreate {
+	_c.mutation.SetNotesAsOf(v)
 	return _c
 }
 
-// SetNillableLook sets the "look" field if the given value is not nil.
-func (_c *TicketCreate) SetNillableLook(v *bool) *TicketCreate {
+// SetNillableNotesAsOf sets the "notes_as_of" field if the given value is not nil.
+func (_c *TicketCreate) SetNillableNotesAsOf(v *time.Time) *TicketCreate {
 	if v != nil {
-		_c.SetLook(*v)
+		_c.SetNotesAsOf(*v)
 	}
 	return _c
 }
 
-// SetAttempts sets the "attempts" field.
-func (_c *TicketCreate) SetAttempts(v int) *TicketCreate {
-	_c.mutation.SetAttempts(v)
+// SetExternalBoardID sets the "external_board_id" field.
+func (_c *TicketCreate) SetExternalBoardID(v string) *TicketCreate {
+	_c.mutation.SetExternalBoardID(v)
 	return _c
 }
 
-// SetNillableAttempts sets the "attempts" field if the given value is not nil.
-func (_c *TicketCreate) SetNillableAttempts(v *int) *TicketCreate {
+// SetNillableExternalBoardID sets the "external_board_id" field if the given value is not nil.
+func (_c *TicketCreate) SetNillableExternalBoardID(v *string) *TicketCreate {
 	if v != nil {
-		_c.SetAttempts(*v)
+		_c.SetExternalBoardID(*v)
 	}
 	return _c
 }
 
-// SetNextAttemptAt sets the "next_attempt_at" field.
-func (_c *TicketCreate) SetNextAttemptAt(v time.Time) *TicketCreate {
-	_c.mutation.SetNextAttemptAt(v)
+// SetDoubled sets the "doubled" field.
+func (_c *TicketCreate) SetDoubled(v bool) *TicketCreate {
+	_c.mutation.SetDoubled(v)
 	return _c
 }
 
-// SetNillableNextAttemptAt sets the "next_attempt_at" field if the given value is not nil.
-func (_c *TicketCreate) SetNillableNextAttemptAt(v *time.Time) *TicketCreate {
+// SetNillableDoubled sets the "doubled" field if the given value is not nil.
+func (_c *TicketCreate) SetNillableDoubled(v *bool) *TicketCreate {
 	if v != nil {
-		_c.SetNextAttemptAt(*v)
+		_c.SetDoubled(*v)
+	}
+	return _c
+}
+
+// SetMerged sets the "merged" field.
+func (_c *TicketCreate) SetMerged(v bool) *TicketCreate {
+	_c.mutation.SetMerged(v)
+	return _c
+}
+
+// SetNillableMerged sets the "merged" field if the given value is not nil.
+func (_c *TicketCreate) SetNillableMerged(v *bool) *TicketCreate {
+	if v != nil {
+		_c.SetMerged(*v)
+	}
+	return _c
+}
+
+// SetClosedRevision sets the "closed_revision" field.
+func (_c *TicketCreate) SetClosedRevision(v int) *TicketCreate {
+	_c.mutation.SetClosedRevision(v)
+	return _c
+}
+
+// SetNillableClosedRevision sets the "closed_revision" field if the given value is not nil.
+func (_c *TicketCreate) SetNillableClosedRevision(v *int) *TicketCreate {
+	if v != nil {
+		_c.SetClosedRevision(*v)
 	}
 	return _c
 }
@@ -392,34 +476,6 @@ func (_c *TicketCreate) SetNillableLastErrorAt(v *time.Time) *TicketCreate {
 	return _c
 }
 
-// SetClaim sets the "claim" field.
-func (_c *TicketCreate) SetClaim(v string) *TicketCreate {
-	_c.mutation.SetClaim(v)
-	return _c
-}
-
-// SetNillableClaim sets the "claim" field if the given value is not nil.
-func (_c *TicketCreate) SetNillableClaim(v *string) *TicketCreate {
-	if v != nil {
-		_c.SetClaim(*v)
-	}
-	return _c
-}
-
-// SetClaimedUntil sets the "claimed_until" field.
-func (_c *TicketCreate) SetClaimedUntil(v time.Time) *TicketCreate {
-	_c.mutation.SetClaimedUntil(v)
-	return _c
-}
-
-// SetNillableClaimedUntil sets the "claimed_until" field if the given value is not nil.
-func (_c *TicketCreate) SetNillableClaimedUntil(v *time.Time) *TicketCreate {
-	if v != nil {
-		_c.SetClaimedUntil(*v)
-	}
-	return _c
-}
-
 // SetID sets the "id" field.
 func (_c *TicketCreate) SetID(v string) *TicketCreate {
 	_c.mutation.SetID(v)
@@ -449,19 +505,19 @@ func (_c *TicketCreate) SetConnection(v *PSAConnection) *TicketCreate {
 	return _c.SetConnectionID(v.ID)
 }
 
-// AddNoteIDs adds the "notes" edge to the TicketNote entity by IDs.
-func (_c *TicketCreate) AddNoteIDs(ids ...string) *TicketCreate {
-	_c.mutation.AddNoteIDs(ids...)
+// AddStepIDs adds the "steps" edge to the TicketStep entity by IDs.
+func (_c *TicketCreate) AddStepIDs(ids ...string) *TicketCreate {
+	_c.mutation.AddStepIDs(ids...)
 	return _c
 }
 
-// AddNotes adds the "notes" edges to the TicketNote entity.
-func (_c *TicketCreate) AddNotes(v ...*TicketNote) *TicketCreate {
+// AddSteps adds the "steps" edges to the TicketStep entity.
+func (_c *TicketCreate) AddSteps(v ...*TicketStep) *TicketCreate {
 	ids := make([]string, len(v))
 	for i := range v {
 		ids[i] = v[i].ID
 	}
-	return _c.AddNoteIDs(ids...)
+	return _c.AddStepIDs(ids...)
 }
 
 // AddEventIDs adds the "events" edge to the TicketEvent entity by IDs.
@@ -514,6 +570,22 @@ func (_c *TicketCreate) ExecX(ctx context.Context) {
 
 // defaults sets the default values of the builder before save.
 func (_c *TicketCreate) defaults() {
+	if _, ok := _c.mutation.Urgency(); !ok {
+		v := ticket.DefaultUrgency
+		_c.mutation.SetUrgency(v)
+	}
+	if _, ok := _c.mutation.Attempts(); !ok {
+		v := ticket.DefaultAttempts
+		_c.mutation.SetAttempts(v)
+	}
+	if _, ok := _c.mutation.Wakes(); !ok {
+		v := ticket.DefaultWakes
+		_c.mutation.SetWakes(v)
+	}
+	if _, ok := _c.mutation.Fence(); !ok {
+		v := ticket.DefaultFence
+		_c.mutation.SetFence(v)
+	}
 	if _, ok := _c.mutation.State(); !ok {
 		v := ticket.DefaultState
 		_c.mutation.SetState(v)
@@ -570,13 +642,21 @@ func (_c *TicketCreate) defaults() {
 		v := ticket.DefaultExternalClosed
 		_c.mutation.SetExternalClosed(v)
 	}
-	if _, ok := _c.mutation.Look(); !ok {
-		v := ticket.DefaultLook
-		_c.mutation.SetLook(v)
+	if _, ok := _c.mutation.ExternalBoardID(); !ok {
+		v := ticket.DefaultExternalBoardID
+		_c.mutation.SetExternalBoardID(v)
 	}
-	if _, ok := _c.mutation.Attempts(); !ok {
-		v := ticket.DefaultAttempts
-		_c.mutation.SetAttempts(v)
+	if _, ok := _c.mutation.Doubled(); !ok {
+		v := ticket.DefaultDoubled
+		_c.mutation.SetDoubled(v)
+	}
+	if _, ok := _c.mutation.Merged(); !ok {
+		v := ticket.DefaultMerged
+		_c.mutation.SetMerged(v)
+	}
+	if _, ok := _c.mutation.ClosedRevision(); !ok {
+		v := ticket.DefaultClosedRevision
+		_c.mutation.SetClosedRevision(v)
 	}
 	if _, ok := _c.mutation.LastError(); !ok {
 		v := ticket.DefaultLastError
@@ -585,10 +665,6 @@ func (_c *TicketCreate) defaults() {
 	if _, ok := _c.mutation.LastErrorReason(); !ok {
 		v := ticket.DefaultLastErrorReason
 		_c.mutation.SetLastErrorReason(v)
-	}
-	if _, ok := _c.mutation.Claim(); !ok {
-		v := ticket.DefaultClaim
-		_c.mutation.SetClaim(v)
 	}
 	if _, ok := _c.mutation.ID(); !ok {
 		v := ticket.DefaultID()
@@ -613,6 +689,18 @@ func (_c *TicketCreate) check() error {
 		if err := ticket.TenantIDValidator(v); err != nil {
 			return &ValidationError{Name: "tenant_id", err: fmt.Errorf(`ent: validator failed for field "Ticket.tenant_id": %w`, err)}
 		}
+	}
+	if _, ok := _c.mutation.Urgency(); !ok {
+		return &ValidationError{Name: "urgency", err: errors.New(`ent: missing required field "Ticket.urgency"`)}
+	}
+	if _, ok := _c.mutation.Attempts(); !ok {
+		return &ValidationError{Name: "attempts", err: errors.New(`ent: missing required field "Ticket.attempts"`)}
+	}
+	if _, ok := _c.mutation.Wakes(); !ok {
+		return &ValidationError{Name: "wakes", err: errors.New(`ent: missing required field "Ticket.wakes"`)}
+	}
+	if _, ok := _c.mutation.Fence(); !ok {
+		return &ValidationError{Name: "fence", err: errors.New(`ent: missing required field "Ticket.fence"`)}
 	}
 	if _, ok := _c.mutation.IncidentID(); !ok {
 		return &ValidationError{Name: "incident_id", err: errors.New(`ent: missing required field "Ticket.incident_id"`)}
@@ -686,20 +774,23 @@ func (_c *TicketCreate) check() error {
 	if _, ok := _c.mutation.ExternalClosed(); !ok {
 		return &ValidationError{Name: "external_closed", err: errors.New(`ent: missing required field "Ticket.external_closed"`)}
 	}
-	if _, ok := _c.mutation.Look(); !ok {
-		return &ValidationError{Name: "look", err: errors.New(`ent: missing required field "Ticket.look"`)}
+	if _, ok := _c.mutation.ExternalBoardID(); !ok {
+		return &ValidationError{Name: "external_board_id", err: errors.New(`ent: missing required field "Ticket.external_board_id"`)}
 	}
-	if _, ok := _c.mutation.Attempts(); !ok {
-		return &ValidationError{Name: "attempts", err: errors.New(`ent: missing required field "Ticket.attempts"`)}
+	if _, ok := _c.mutation.Doubled(); !ok {
+		return &ValidationError{Name: "doubled", err: errors.New(`ent: missing required field "Ticket.doubled"`)}
+	}
+	if _, ok := _c.mutation.Merged(); !ok {
+		return &ValidationError{Name: "merged", err: errors.New(`ent: missing required field "Ticket.merged"`)}
+	}
+	if _, ok := _c.mutation.ClosedRevision(); !ok {
+		return &ValidationError{Name: "closed_revision", err: errors.New(`ent: missing required field "Ticket.closed_revision"`)}
 	}
 	if _, ok := _c.mutation.LastError(); !ok {
 		return &ValidationError{Name: "last_error", err: errors.New(`ent: missing required field "Ticket.last_error"`)}
 	}
 	if _, ok := _c.mutation.LastErrorReason(); !ok {
 		return &ValidationError{Name: "last_error_reason", err: errors.New(`ent: missing required field "Ticket.last_error_reason"`)}
-	}
-	if _, ok := _c.mutation.Claim(); !ok {
-		return &ValidationError{Name: "claim", err: errors.New(`ent: missing required field "Ticket.claim"`)}
 	}
 	if v, ok := _c.mutation.ID(); ok {
 		if err := ticket.IDValidator(v); err != nil {
@@ -755,6 +846,30 @@ func (_c *TicketCreate) createSpec() (*Ticket, *sqlgraph.CreateSpec) {
 		_spec.SetField(ticket.FieldOrganizationID, field.TypeString, value)
 		_node.OrganizationID = value
 	}
+	if value, ok := _c.mutation.NextAttemptAt(); ok {
+		_spec.SetField(ticket.FieldNextAttemptAt, field.TypeTime, value)
+		_node.NextAttemptAt = &value
+	}
+	if value, ok := _c.mutation.Urgency(); ok {
+		_spec.SetField(ticket.FieldUrgency, field.TypeInt, value)
+		_node.Urgency = value
+	}
+	if value, ok := _c.mutation.Attempts(); ok {
+		_spec.SetField(ticket.FieldAttempts, field.TypeInt, value)
+		_node.Attempts = value
+	}
+	if value, ok := _c.mutation.Wakes(); ok {
+		_spec.SetField(ticket.FieldWakes, field.TypeInt, value)
+		_node.Wakes = value
+	}
+	if value, ok := _c.mutation.Fence(); ok {
+		_spec.SetField(ticket.FieldFence, field.TypeInt, value)
+		_node.Fence = value
+	}
+	if value, ok := _c.mutation.ClaimedUntil(); ok {
+		_spec.SetField(ticket.FieldClaimedUntil, field.TypeTime, value)
+		_node.ClaimedUntil = &value
+	}
 	if value, ok := _c.mutation.State(); ok {
 		_spec.SetField(ticket.FieldState, field.TypeEnum, value)
 		_node.State = value
@@ -778,14 +893,6 @@ func (_c *TicketCreate) createSpec() (*Ticket, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.SyncedRevision(); ok {
 		_spec.SetField(ticket.FieldSyncedRevision, field.TypeInt, value)
 		_node.SyncedRevision = value
-	}
-	if value, ok := _c.mutation.AttemptedAt(); ok {
-		_spec.SetField(ticket.FieldAttemptedAt, field.TypeTime, value)
-		_node.AttemptedAt = &value
-	}
-	if value, ok := _c.mutation.VerifyAt(); ok {
-		_spec.SetField(ticket.FieldVerifyAt, field.TypeTime, value)
-		_node.VerifyAt = &value
 	}
 	if value, ok := _c.mutation.PushedClosed(); ok {
 		_spec.SetField(ticket.FieldPushedClosed, field.TypeBool, value)
@@ -835,17 +942,25 @@ func (_c *TicketCreate) createSpec() (*Ticket, *sqlgraph.CreateSpec) {
 		_spec.SetField(ticket.FieldSeenAt, field.TypeTime, value)
 		_node.SeenAt = &value
 	}
-	if value, ok := _c.mutation.Look(); ok {
-		_spec.SetField(ticket.FieldLook, field.TypeBool, value)
-		_node.Look = value
+	if value, ok := _c.mutation.NotesAsOf(); ok {
+		_spec.SetField(ticket.FieldNotesAsOf, field.TypeTime, value)
+		_node.NotesAsOf = &value
 	}
-	if value, ok := _c.mutation.Attempts(); ok {
-		_spec.SetField(ticket.FieldAttempts, field.TypeInt, value)
-		_node.Attempts = value
+	if value, ok := _c.mutation.ExternalBoardID(); ok {
+		_spec.SetField(ticket.FieldExternalBoardID, field.TypeString, value)
+		_node.ExternalBoardID = value
 	}
-	if value, ok := _c.mutation.NextAttemptAt(); ok {
-		_spec.SetField(ticket.FieldNextAttemptAt, field.TypeTime, value)
-		_node.NextAttemptAt = &value
+	if value, ok := _c.mutation.Doubled(); ok {
+		_spec.SetField(ticket.FieldDoubled, field.TypeBool, value)
+		_node.Doubled = value
+	}
+	if value, ok := _c.mutation.Merged(); ok {
+		_spec.SetField(ticket.FieldMerged, field.TypeBool, value)
+		_node.Merged = value
+	}
+	if value, ok := _c.mutation.ClosedRevision(); ok {
+		_spec.SetField(ticket.FieldClosedRevision, field.TypeInt, value)
+		_node.ClosedRevision = value
 	}
 	if value, ok := _c.mutation.LastError(); ok {
 		_spec.SetField(ticket.FieldLastError, field.TypeString, value)
@@ -858,14 +973,6 @@ func (_c *TicketCreate) createSpec() (*Ticket, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.LastErrorAt(); ok {
 		_spec.SetField(ticket.FieldLastErrorAt, field.TypeTime, value)
 		_node.LastErrorAt = &value
-	}
-	if value, ok := _c.mutation.Claim(); ok {
-		_spec.SetField(ticket.FieldClaim, field.TypeString, value)
-		_node.Claim = value
-	}
-	if value, ok := _c.mutation.ClaimedUntil(); ok {
-		_spec.SetField(ticket.FieldClaimedUntil, field.TypeTime, value)
-		_node.ClaimedUntil = &value
 	}
 	if nodes := _c.mutation.TenantIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -918,15 +1025,15 @@ func (_c *TicketCreate) createSpec() (*Ticket, *sqlgraph.CreateSpec) {
 		_node.ConnectionID = nodes[0]
 		_spec.Edges = append(_spec.Edges, edge)
 	}
-	if nodes := _c.mutation.NotesIDs(); len(nodes) > 0 {
+	if nodes := _c.mutation.StepsIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
 			Inverse: false,
-			Table:   ticket.NotesTable,
-			Columns: []string{ticket.NotesColumn},
+			Table:   ticket.StepsTable,
+			Columns: []string{ticket.StepsColumn},
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(ticketnote.FieldID, field.TypeString),
+				IDSpec: sqlgraph.NewFieldSpec(ticketstep.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {
@@ -1001,6 +1108,114 @@ type (
 		*sql.UpdateSet
 	}
 )
+
+// SetNextAttemptAt sets the "next_attempt_at" field.
+func (u *TicketUpsert) SetNextAttemptAt(v time.Time) *TicketUpsert {
+	u.Set(ticket.FieldNextAttemptAt, v)
+	return u
+}
+
+// UpdateNextAttemptAt sets the "next_attempt_at" field to the value that was provided on create.
+func (u *TicketUpsert) UpdateNextAttemptAt() *TicketUpsert {
+	u.SetExcluded(ticket.FieldNextAttemptAt)
+	return u
+}
+
+// ClearNextAttemptAt clears the value of the "next_attempt_at" field.
+func (u *TicketUpsert) ClearNextAttemptAt() *TicketUpsert {
+	u.SetNull(ticket.FieldNextAttemptAt)
+	return u
+}
+
+// SetUrgency sets the "urgency" field.
+func (u *TicketUpsert) SetUrgency(v int) *TicketUpsert {
+	u.Set(ticket.FieldUrgency, v)
+	return u
+}
+
+// UpdateUrgency sets the "urgency" field to the value that was provided on create.
+func (u *TicketUpsert) UpdateUrgency() *TicketUpsert {
+	u.SetExcluded(ticket.FieldUrgency)
+	return u
+}
+
+// AddUrgency adds v to the "urgency" field.
+func (u *TicketUpsert) AddUrgency(v int) *TicketUpsert {
+	u.Add(ticket.FieldUrgency, v)
+	return u
+}
+
+// SetAttempts sets the "attempts" field.
+func (u *TicketUpsert) SetAttempts(v int) *TicketUpsert {
+	u.Set(ticket.FieldAttempts, v)
+	return u
+}
+
+// UpdateAttempts sets the "attempts" field to the value that was provided on create.
+func (u *TicketUpsert) UpdateAttempts() *TicketUpsert {
+	u.SetExcluded(ticket.FieldAttempts)
+	return u
+}
+
+// AddAttempts adds v to the "attempts" field.
+func (u *TicketUpsert) AddAttempts(v int) *TicketUpsert {
+	u.Add(ticket.FieldAttempts, v)
+	return u
+}
+
+// SetWakes sets the "wakes" field.
+func (u *TicketUpsert) SetWakes(v int) *TicketUpsert {
+	u.Set(ticket.FieldWakes, v)
+	return u
+}
+
+// UpdateWakes sets the "wakes" field to the value that was provided on create.
+func (u *TicketUpsert) UpdateWakes() *TicketUpsert {
+	u.SetExcluded(ticket.FieldWakes)
+	return u
+}
+
+// AddWakes adds v to the "wakes" field.
+func (u *TicketUpsert) AddWakes(v int) *TicketUpsert {
+	u.Add(ticket.FieldWakes, v)
+	return u
+}
+
+// SetFence sets the "fence" field.
+func (u *TicketUpsert) SetFence(v int) *TicketUpsert {
+	u.Set(ticket.FieldFence, v)
+	return u
+}
+
+// UpdateFence sets the "fence" field to the value that was provided on create.
+func (u *TicketUpsert) UpdateFence() *TicketUpsert {
+	u.SetExcluded(ticket.FieldFence)
+	return u
+}
+
+// AddFence adds v to the "fence" field.
+func (u *TicketUpsert) AddFence(v int) *TicketUpsert {
+	u.Add(ticket.FieldFence, v)
+	return u
+}
+
+// SetClaimedUntil sets the "claimed_until" field.
+func (u *TicketUpsert) SetClaimedUntil(v time.Time) *TicketUpsert {
+	u.Set(ticket.FieldClaimedUntil, v)
+	return u
+}
+
+// UpdateClaimedUntil sets the "claimed_until" field to the value that was provided on create.
+func (u *TicketUpsert) UpdateClaimedUntil() *TicketUpsert {
+	u.SetExcluded(ticket.FieldClaimedUntil)
+	return u
+}
+
+// ClearClaimedUntil clears the value of the "claimed_until" field.
+func (u *TicketUpsert) ClearClaimedUntil() *TicketUpsert {
+	u.SetNull(ticket.FieldClaimedUntil)
+	return u
+}
 
 // SetState sets the "state" field.
 func (u *TicketUpsert) SetState(v ticket.State) *TicketUpsert {
@@ -1077,42 +1292,6 @@ func (u *TicketUpsert) UpdateSyncedRevision() *TicketUpsert {
 // AddSyncedRevision adds v to the "synced_revision" field.
 func (u *TicketUpsert) AddSyncedRevision(v int) *TicketUpsert {
 	u.Add(ticket.FieldSyncedRevision, v)
-	return u
-}
-
-// SetAttemptedAt sets the "attempted_at" field.
-func (u *TicketUpsert) SetAttemptedAt(v time.Time) *TicketUpsert {
-	u.Set(ticket.FieldAttemptedAt, v)
-	return u
-}
-
-// UpdateAttemptedAt sets the "attempted_at" field to the value that was provided on create.
-func (u *TicketUpsert) UpdateAttemptedAt() *TicketUpsert {
-	u.SetExcluded(ticket.FieldAttemptedAt)
-	return u
-}
-
-// ClearAttemptedAt clears the value of the "attempted_at" field.
-func (u *TicketUpsert) ClearAttemptedAt() *TicketUpsert {
-	u.SetNull(ticket.FieldAttemptedAt)
-	return u
-}
-
-// SetVerifyAt sets the "verify_at" field.
-func (u *TicketUpsert) SetVerifyAt(v time.Time) *TicketUpsert {
-	u.Set(ticket.FieldVerifyAt, v)
-	return u
-}
-
-// UpdateVerifyAt sets the "verify_at" field to the value that was provided on create.
-func (u *TicketUpsert) UpdateVerifyAt() *TicketUpsert {
-	u.SetExcluded(ticket.FieldVerifyAt)
-	return u
-}
-
-// ClearVerifyAt clears the value of the "verify_at" field.
-func (u *TicketUpsert) ClearVerifyAt() *TicketUpsert {
-	u.SetNull(ticket.FieldVerifyAt)
 	return u
 }
 
@@ -1266,51 +1445,75 @@ func (u *TicketUpsert) ClearSeenAt() *TicketUpsert {
 	return u
 }
 
-// SetLook sets the "look" field.
-func (u *TicketUpsert) SetLook(v bool) *TicketUpsert {
-	u.Set(ticket.FieldLook, v)
+// SetNotesAsOf sets the "notes_as_of" field.
+func (u *TicketUpsert) SetNotesAsOf(v time.Time) *TicketUpsert {
+	u.Set(ticket.FieldNotesAsOf, v)
 	return u
 }
 
-// UpdateLook sets the "look" field to the value that was provided on create.
-func (u *TicketUpsert) UpdateLook() *TicketUpsert {
-	u.SetExcluded(ticket.FieldLook)
+// UpdateNotesAsOf sets the "notes_as_of" field to the value that was provided on create.
+func (u *TicketUpsert) UpdateNotesAsOf() *TicketUpsert {
+	u.SetExcluded(ticket.FieldNotesAsOf)
 	return u
 }
 
-// SetAttempts sets the "attempts" field.
-func (u *TicketUpsert) SetAttempts(v int) *TicketUpsert {
-	u.Set(ticket.FieldAttempts, v)
+// ClearNotesAsOf clears the value of the "notes_as_of" field.
+func (u *TicketUpsert) ClearNotesAsOf() *TicketUpsert {
+	u.SetNull(ticket.FieldNotesAsOf)
 	return u
 }
 
-// UpdateAttempts sets the "attempts" field to the value that was provided on create.
-func (u *TicketUpsert) UpdateAttempts() *TicketUpsert {
-	u.SetExcluded(ticket.FieldAttempts)
+// SetExternalBoardID sets the "external_board_id" field.
+func (u *TicketUpsert) SetExternalBoardID(v string) *TicketUpsert {
+	u.Set(ticket.FieldExternalBoardID, v)
 	return u
 }
 
-// AddAttempts adds v to the "attempts" field.
-func (u *TicketUpsert) AddAttempts(v int) *TicketUpsert {
-	u.Add(ticket.FieldAttempts, v)
+// UpdateExternalBoardID sets the "external_board_id" field to the value that was provided on create.
+func (u *TicketUpsert) UpdateExternalBoardID() *TicketUpsert {
+	u.SetExcluded(ticket.FieldExternalBoardID)
 	return u
 }
 
-// SetNextAttemptAt sets the "next_attempt_at" field.
-func (u *TicketUpsert) SetNextAttemptAt(v time.Time) *TicketUpsert {
-	u.Set(ticket.FieldNextAttemptAt, v)
+// SetDoubled sets the "doubled" field.
+func (u *TicketUpsert) SetDoubled(v bool) *TicketUpsert {
+	u.Set(ticket.FieldDoubled, v)
 	return u
 }
 
-// UpdateNextAttemptAt sets the "next_attempt_at" field to the value that was provided on create.
-func (u *TicketUpsert) UpdateNextAttemptAt() *TicketUpsert {
-	u.SetExcluded(ticket.FieldNextAttemptAt)
+// UpdateDoubled sets the "doubled" field to the value that was provided on create.
+func (u *TicketUpsert) UpdateDoubled() *TicketUpsert {
+	u.SetExcluded(ticket.FieldDoubled)
 	return u
 }
 
-// ClearNextAttemptAt clears the value of the "next_attempt_at" field.
-func (u *TicketUpsert) ClearNextAttemptAt() *TicketUpsert {
-	u.SetNull(ticket.FieldNextAttemptAt)
+// SetMerged sets the "merged" field.
+func (u *TicketUpsert) SetMerged(v bool) *TicketUpsert {
+	u.Set(ticket.FieldMerged, v)
+	return u
+}
+
+// UpdateMerged sets the "merged" field to the value that was provided on create.
+func (u *TicketUpsert) UpdateMerged() *TicketUpsert {
+	u.SetExcluded(ticket.FieldMerged)
+	return u
+}
+
+// SetClosedRevision sets the "closed_revision" field.
+func (u *TicketUpsert) SetClosedRevision(v int) *TicketUpsert {
+	u.Set(ticket.FieldClosedRevision, v)
+	return u
+}
+
+// UpdateClosedRevision sets the "closed_revision" field to the value that was provided on create.
+func (u *TicketUpsert) UpdateClosedRevision() *TicketUpsert {
+	u.SetExcluded(ticket.FieldClosedRevision)
+	return u
+}
+
+// AddClosedRevision adds v to the "closed_revision" field.
+func (u *TicketUpsert) AddClosedRevision(v int) *TicketUpsert {
+	u.Add(ticket.FieldClosedRevision, v)
 	return u
 }
 
@@ -1353,36 +1556,6 @@ func (u *TicketUpsert) UpdateLastErrorAt() *TicketUpsert {
 // ClearLastErrorAt clears the value of the "last_error_at" field.
 func (u *TicketUpsert) ClearLastErrorAt() *TicketUpsert {
 	u.SetNull(ticket.FieldLastErrorAt)
-	return u
-}
-
-// SetClaim sets the "claim" field.
-func (u *TicketUpsert) SetClaim(v string) *TicketUpsert {
-	u.Set(ticket.FieldClaim, v)
-	return u
-}
-
-// UpdateClaim sets the "claim" field to the value that was provided on create.
-func (u *TicketUpsert) UpdateClaim() *TicketUpsert {
-	u.SetExcluded(ticket.FieldClaim)
-	return u
-}
-
-// SetClaimedUntil sets the "claimed_until" field.
-func (u *TicketUpsert) SetClaimedUntil(v time.Time) *TicketUpsert {
-	u.Set(ticket.FieldClaimedUntil, v)
-	return u
-}
-
-// UpdateClaimedUntil sets the "claimed_until" field to the value that was provided on create.
-func (u *TicketUpsert) UpdateClaimedUntil() *TicketUpsert {
-	u.SetExcluded(ticket.FieldClaimedUntil)
-	return u
-}
-
-// ClearClaimedUntil clears the value of the "claimed_until" field.
-func (u *TicketUpsert) ClearClaimedUntil() *TicketUpsert {
-	u.SetNull(ticket.FieldClaimedUntil)
 	return u
 }
 
@@ -1447,6 +1620,132 @@ func (u *TicketUpsertOne) Update(set func(*TicketUpsert)) *TicketUpsertOne {
 		set(&TicketUpsert{UpdateSet: update})
 	}))
 	return u
+}
+
+// SetNextAttemptAt sets the "next_attempt_at" field.
+func (u *TicketUpsertOne) SetNextAttemptAt(v time.Time) *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.SetNextAttemptAt(v)
+	})
+}
+
+// UpdateNextAttemptAt sets the "next_attempt_at" field to the value that was provided on create.
+func (u *TicketUpsertOne) UpdateNextAttemptAt() *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.UpdateNextAttemptAt()
+	})
+}
+
+// ClearNextAttemptAt clears the value of the "next_attempt_at" field.
+func (u *TicketUpsertOne) ClearNextAttemptAt() *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.ClearNextAttemptAt()
+	})
+}
+
+// SetUrgency sets the "urgency" field.
+func (u *TicketUpsertOne) SetUrgency(v int) *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.SetUrgency(v)
+	})
+}
+
+// AddUrgency adds v to the "urgency" field.
+func (u *TicketUpsertOne) AddUrgency(v int) *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.AddUrgency(v)
+	})
+}
+
+// UpdateUrgency sets the "urgency" field to the value that was provided on create.
+func (u *TicketUpsertOne) UpdateUrgency() *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.UpdateUrgency()
+	})
+}
+
+// SetAttempts sets the "attempts" field.
+func (u *TicketUpsertOne) SetAttempts(v int) *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.SetAttempts(v)
+	})
+}
+
+// AddAttempts adds v to the "attempts" field.
+func (u *TicketUpsertOne) AddAttempts(v int) *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.AddAttempts(v)
+	})
+}
+
+// UpdateAttempts sets the "attempts" field to the value that was provided on create.
+func (u *TicketUpsertOne) UpdateAttempts() *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.UpdateAttempts()
+	})
+}
+
+// SetWakes sets the "wakes" field.
+func (u *TicketUpsertOne) SetWakes(v int) *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.SetWakes(v)
+	})
+}
+
+// AddWakes adds v to the "wakes" field.
+func (u *TicketUpsertOne) AddWakes(v int) *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.AddWakes(v)
+	})
+}
+
+// UpdateWakes sets the "wakes" field to the value that was provided on create.
+func (u *TicketUpsertOne) UpdateWakes() *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.UpdateWakes()
+	})
+}
+
+// SetFence sets the "fence" field.
+func (u *TicketUpsertOne) SetFence(v int) *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.SetFence(v)
+	})
+}
+
+// AddFence adds v to the "fence" field.
+func (u *TicketUpsertOne) AddFence(v int) *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.AddFence(v)
+	})
+}
+
+// UpdateFence sets the "fence" field to the value that was provided on create.
+func (u *TicketUpsertOne) UpdateFence() *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.UpdateFence()
+	})
+}
+
+// SetClaimedUntil sets the "claimed_until" field.
+func (u *TicketUpsertOne) SetClaimedUntil(v time.Time) *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.SetClaimedUntil(v)
+	})
+}
+
+// UpdateClaimedUntil sets the "claimed_until" field to the value that was provided on create.
+func (u *TicketUpsertOne) UpdateClaimedUntil() *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.UpdateClaimedUntil()
+	})
+}
+
+// ClearClaimedUntil clears the value of the "claimed_until" field.
+func (u *TicketUpsertOne) ClearClaimedUntil() *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.ClearClaimedUntil()
+	})
 }
 
 // SetState sets the "state" field.
@@ -1537,48 +1836,6 @@ func (u *TicketUpsertOne) AddSyncedRevision(v int) *TicketUpsertOne {
 func (u *TicketUpsertOne) UpdateSyncedRevision() *TicketUpsertOne {
 	return u.Update(func(s *TicketUpsert) {
 		s.UpdateSyncedRevision()
-	})
-}
-
-// SetAttemptedAt sets the "attempted_at" field.
-func (u *TicketUpsertOne) SetAttemptedAt(v time.Time) *TicketUpsertOne {
-	return u.Update(func(s *TicketUpsert) {
-		s.SetAttemptedAt(v)
-	})
-}
-
-// UpdateAttemptedAt sets the "attempted_at" field to the value that was provided on create.
-func (u *TicketUpsertOne) UpdateAttemptedAt() *TicketUpsertOne {
-	return u.Update(func(s *TicketUpsert) {
-		s.UpdateAttemptedAt()
-	})
-}
-
-// ClearAttemptedAt clears the value of the "attempted_at" field.
-func (u *TicketUpsertOne) ClearAttemptedAt() *TicketUpsertOne {
-	return u.Update(func(s *TicketUpsert) {
-		s.ClearAttemptedAt()
-	})
-}
-
-// SetVerifyAt sets the "verify_at" field.
-func (u *TicketUpsertOne) SetVerifyAt(v time.Time) *TicketUpsertOne {
-	return u.Update(func(s *TicketUpsert) {
-		s.SetVerifyAt(v)
-	})
-}
-
-// UpdateVerifyAt sets the "verify_at" field to the value that was provided on create.
-func (u *TicketUpsertOne) UpdateVerifyAt() *TicketUpsertOne {
-	return u.Update(func(s *TicketUpsert) {
-		s.UpdateVerifyAt()
-	})
-}
-
-// ClearVerifyAt clears the value of the "verify_at" field.
-func (u *TicketUpsertOne) ClearVerifyAt() *TicketUpsertOne {
-	return u.Update(func(s *TicketUpsert) {
-		s.ClearVerifyAt()
 	})
 }
 
@@ -1757,59 +2014,87 @@ func (u *TicketUpsertOne) ClearSeenAt() *TicketUpsertOne {
 	})
 }
 
-// SetLook sets the "look" field.
-func (u *TicketUpsertOne) SetLook(v bool) *TicketUpsertOne {
+// SetNotesAsOf sets the "notes_as_of" field.
+func (u *TicketUpsertOne) SetNotesAsOf(v time.Time) *TicketUpsertOne {
 	return u.Update(func(s *TicketUpsert) {
-		s.SetLook(v)
+		s.SetNotesAsOf(v)
 	})
 }
 
-// UpdateLook sets the "look" field to the value that was provided on create.
-func (u *TicketUpsertOne) UpdateLook() *TicketUpsertOne {
+// UpdateNotesAsOf sets the "notes_as_of" field to the value that was provided on create.
+func (u *TicketUpsertOne) UpdateNotesAsOf() *TicketUpsertOne {
 	return u.Update(func(s *TicketUpsert) {
-		s.UpdateLook()
+		s.UpdateNotesAsOf()
 	})
 }
 
-// SetAttempts sets the "attempts" field.
-func (u *TicketUpsertOne) SetAttempts(v int) *TicketUpsertOne {
+// ClearNotesAsOf clears the value of the "notes_as_of" field.
+func (u *TicketUpsertOne) ClearNotesAsOf() *TicketUpsertOne {
 	return u.Update(func(s *TicketUpsert) {
-		s.SetAttempts(v)
+		s.ClearNotesAsOf()
 	})
 }
 
-// AddAttempts adds v to the "attempts" field.
-func (u *TicketUpsertOne) AddAttempts(v int) *TicketUpsertOne {
+// SetExternalBoardID sets the "external_board_id" field.
+func (u *TicketUpsertOne) SetExternalBoardID(v string) *TicketUpsertOne {
 	return u.Update(func(s *TicketUpsert) {
-		s.AddAttempts(v)
+		s.SetExternalBoardID(v)
 	})
 }
 
-// UpdateAttempts sets the "attempts" field to the value that was provided on create.
-func (u *TicketUpsertOne) UpdateAttempts() *TicketUpsertOne {
+// UpdateExternalBoardID sets the "external_board_id" field to the value that was provided on create.
+func (u *TicketUpsertOne) UpdateExternalBoardID() *TicketUpsertOne {
 	return u.Update(func(s *TicketUpsert) {
-		s.UpdateAttempts()
+		s.UpdateExternalBoardID()
 	})
 }
 
-// SetNextAttemptAt sets the "next_attempt_at" field.
-func (u *TicketUpsertOne) SetNextAttemptAt(v time.Time) *TicketUpsertOne {
+// SetDoubled sets the "doubled" field.
+func (u *TicketUpsertOne) SetDoubled(v bool) *TicketUpsertOne {
 	return u.Update(func(s *TicketUpsert) {
-		s.SetNextAttemptAt(v)
+		s.SetDoubled(v)
 	})
 }
 
-// UpdateNextAttemptAt sets the "next_attempt_at" field to the value that was provided on create.
-func (u *TicketUpsertOne) UpdateNextAttemptAt() *TicketUpsertOne {
+// UpdateDoubled sets the "doubled" field to the value that was provided on create.
+func (u *TicketUpsertOne) UpdateDoubled() *TicketUpsertOne {
 	return u.Update(func(s *TicketUpsert) {
-		s.UpdateNextAttemptAt()
+		s.UpdateDoubled()
 	})
 }
 
-// ClearNextAttemptAt clears the value of the "next_attempt_at" field.
-func (u *TicketUpsertOne) ClearNextAttemptAt() *TicketUpsertOne {
+// SetMerged sets the "merged" field.
+func (u *TicketUpsertOne) SetMerged(v bool) *TicketUpsertOne {
 	return u.Update(func(s *TicketUpsert) {
-		s.ClearNextAttemptAt()
+		s.SetMerged(v)
+	})
+}
+
+// UpdateMerged sets the "merged" field to the value that was provided on create.
+func (u *TicketUpsertOne) UpdateMerged() *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.UpdateMerged()
+	})
+}
+
+// SetClosedRevision sets the "closed_revision" field.
+func (u *TicketUpsertOne) SetClosedRevision(v int) *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.SetClosedRevision(v)
+	})
+}
+
+// AddClosedRevision adds v to the "closed_revision" field.
+func (u *TicketUpsertOne) AddClosedRevision(v int) *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.AddClosedRevision(v)
+	})
+}
+
+// UpdateClosedRevision sets the "closed_revision" field to the value that was provided on create.
+func (u *TicketUpsertOne) UpdateClosedRevision() *TicketUpsertOne {
+	return u.Update(func(s *TicketUpsert) {
+		s.UpdateClosedRevision()
 	})
 }
 
@@ -1859,41 +2144,6 @@ func (u *TicketUpsertOne) UpdateLastErrorAt() *TicketUpsertOne {
 func (u *TicketUpsertOne) ClearLastErrorAt() *TicketUpsertOne {
 	return u.Update(func(s *TicketUpsert) {
 		s.ClearLastErrorAt()
-	})
-}
-
-// SetClaim sets the "claim" field.
-func (u *TicketUpsertOne) SetClaim(v string) *TicketUpsertOne {
-	return u.Update(func(s *TicketUpsert) {
-		s.SetClaim(v)
-	})
-}
-
-// UpdateClaim sets the "claim" field to the value that was provided on create.
-func (u *TicketUpsertOne) UpdateClaim() *TicketUpsertOne {
-	return u.Update(func(s *TicketUpsert) {
-		s.UpdateClaim()
-	})
-}
-
-// SetClaimedUntil sets the "claimed_until" field.
-func (u *TicketUpsertOne) SetClaimedUntil(v time.Time) *TicketUpsertOne {
-	return u.Update(func(s *TicketUpsert) {
-		s.SetClaimedUntil(v)
-	})
-}
-
-// UpdateClaimedUntil sets the "claimed_until" field to the value that was provided on create.
-func (u *TicketUpsertOne) UpdateClaimedUntil() *TicketUpsertOne {
-	return u.Update(func(s *TicketUpsert) {
-		s.UpdateClaimedUntil()
-	})
-}
-
-// ClearClaimedUntil clears the value of the "claimed_until" field.
-func (u *TicketUpsertOne) ClearClaimedUntil() *TicketUpsertOne {
-	return u.Update(func(s *TicketUpsert) {
-		s.ClearClaimedUntil()
 	})
 }
 
@@ -2127,6 +2377,132 @@ func (u *TicketUpsertBulk) Update(set func(*TicketUpsert)) *TicketUpsertBulk {
 	return u
 }
 
+// SetNextAttemptAt sets the "next_attempt_at" field.
+func (u *TicketUpsertBulk) SetNextAttemptAt(v time.Time) *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.SetNextAttemptAt(v)
+	})
+}
+
+// UpdateNextAttemptAt sets the "next_attempt_at" field to the value that was provided on create.
+func (u *TicketUpsertBulk) UpdateNextAttemptAt() *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.UpdateNextAttemptAt()
+	})
+}
+
+// ClearNextAttemptAt clears the value of the "next_attempt_at" field.
+func (u *TicketUpsertBulk) ClearNextAttemptAt() *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.ClearNextAttemptAt()
+	})
+}
+
+// SetUrgency sets the "urgency" field.
+func (u *TicketUpsertBulk) SetUrgency(v int) *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.SetUrgency(v)
+	})
+}
+
+// AddUrgency adds v to the "urgency" field.
+func (u *TicketUpsertBulk) AddUrgency(v int) *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.AddUrgency(v)
+	})
+}
+
+// UpdateUrgency sets the "urgency" field to the value that was provided on create.
+func (u *TicketUpsertBulk) UpdateUrgency() *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.UpdateUrgency()
+	})
+}
+
+// SetAttempts sets the "attempts" field.
+func (u *TicketUpsertBulk) SetAttempts(v int) *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.SetAttempts(v)
+	})
+}
+
+// AddAttempts adds v to the "attempts" field.
+func (u *TicketUpsertBulk) AddAttempts(v int) *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.AddAttempts(v)
+	})
+}
+
+// UpdateAttempts sets the "attempts" field to the value that was provided on create.
+func (u *TicketUpsertBulk) UpdateAttempts() *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.UpdateAttempts()
+	})
+}
+
+// SetWakes sets the "wakes" field.
+func (u *TicketUpsertBulk) SetWakes(v int) *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.SetWakes(v)
+	})
+}
+
+// AddWakes adds v to the "wakes" field.
+func (u *TicketUpsertBulk) AddWakes(v int) *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.AddWakes(v)
+	})
+}
+
+// UpdateWakes sets the "wakes" field to the value that was provided on create.
+func (u *TicketUpsertBulk) UpdateWakes() *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.UpdateWakes()
+	})
+}
+
+// SetFence sets the "fence" field.
+func (u *TicketUpsertBulk) SetFence(v int) *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.SetFence(v)
+	})
+}
+
+// AddFence adds v to the "fence" field.
+func (u *TicketUpsertBulk) AddFence(v int) *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.AddFence(v)
+	})
+}
+
+// UpdateFence sets the "fence" field to the value that was provided on create.
+func (u *TicketUpsertBulk) UpdateFence() *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.UpdateFence()
+	})
+}
+
+// SetClaimedUntil sets the "claimed_until" field.
+func (u *TicketUpsertBulk) SetClaimedUntil(v time.Time) *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.SetClaimedUntil(v)
+	})
+}
+
+// UpdateClaimedUntil sets the "claimed_until" field to the value that was provided on create.
+func (u *TicketUpsertBulk) UpdateClaimedUntil() *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.UpdateClaimedUntil()
+	})
+}
+
+// ClearClaimedUntil clears the value of the "claimed_until" field.
+func (u *TicketUpsertBulk) ClearClaimedUntil() *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.ClearClaimedUntil()
+	})
+}
+
 // SetState sets the "state" field.
 func (u *TicketUpsertBulk) SetState(v ticket.State) *TicketUpsertBulk {
 	return u.Update(func(s *TicketUpsert) {
@@ -2215,48 +2591,6 @@ func (u *TicketUpsertBulk) AddSyncedRevision(v int) *TicketUpsertBulk {
 func (u *TicketUpsertBulk) UpdateSyncedRevision() *TicketUpsertBulk {
 	return u.Update(func(s *TicketUpsert) {
 		s.UpdateSyncedRevision()
-	})
-}
-
-// SetAttemptedAt sets the "attempted_at" field.
-func (u *TicketUpsertBulk) SetAttemptedAt(v time.Time) *TicketUpsertBulk {
-	return u.Update(func(s *TicketUpsert) {
-		s.SetAttemptedAt(v)
-	})
-}
-
-// UpdateAttemptedAt sets the "attempted_at" field to the value that was provided on create.
-func (u *TicketUpsertBulk) UpdateAttemptedAt() *TicketUpsertBulk {
-	return u.Update(func(s *TicketUpsert) {
-		s.UpdateAttemptedAt()
-	})
-}
-
-// ClearAttemptedAt clears the value of the "attempted_at" field.
-func (u *TicketUpsertBulk) ClearAttemptedAt() *TicketUpsertBulk {
-	return u.Update(func(s *TicketUpsert) {
-		s.ClearAttemptedAt()
-	})
-}
-
-// SetVerifyAt sets the "verify_at" field.
-func (u *TicketUpsertBulk) SetVerifyAt(v time.Time) *TicketUpsertBulk {
-	return u.Update(func(s *TicketUpsert) {
-		s.SetVerifyAt(v)
-	})
-}
-
-// UpdateVerifyAt sets the "verify_at" field to the value that was provided on create.
-func (u *TicketUpsertBulk) UpdateVerifyAt() *TicketUpsertBulk {
-	return u.Update(func(s *TicketUpsert) {
-		s.UpdateVerifyAt()
-	})
-}
-
-// ClearVerifyAt clears the value of the "verify_at" field.
-func (u *TicketUpsertBulk) ClearVerifyAt() *TicketUpsertBulk {
-	return u.Update(func(s *TicketUpsert) {
-		s.ClearVerifyAt()
 	})
 }
 
@@ -2435,59 +2769,87 @@ func (u *TicketUpsertBulk) ClearSeenAt() *TicketUpsertBulk {
 	})
 }
 
-// SetLook sets the "look" field.
-func (u *TicketUpsertBulk) SetLook(v bool) *TicketUpsertBulk {
+// SetNotesAsOf sets the "notes_as_of" field.
+func (u *TicketUpsertBulk) SetNotesAsOf(v time.Time) *TicketUpsertBulk {
 	return u.Update(func(s *TicketUpsert) {
-		s.SetLook(v)
+		s.SetNotesAsOf(v)
 	})
 }
 
-// UpdateLook sets the "look" field to the value that was provided on create.
-func (u *TicketUpsertBulk) UpdateLook() *TicketUpsertBulk {
+// UpdateNotesAsOf sets the "notes_as_of" field to the value that was provided on create.
+func (u *TicketUpsertBulk) UpdateNotesAsOf() *TicketUpsertBulk {
 	return u.Update(func(s *TicketUpsert) {
-		s.UpdateLook()
+		s.UpdateNotesAsOf()
 	})
 }
 
-// SetAttempts sets the "attempts" field.
-func (u *TicketUpsertBulk) SetAttempts(v int) *TicketUpsertBulk {
+// ClearNotesAsOf clears the value of the "notes_as_of" field.
+func (u *TicketUpsertBulk) ClearNotesAsOf() *TicketUpsertBulk {
 	return u.Update(func(s *TicketUpsert) {
-		s.SetAttempts(v)
+		s.ClearNotesAsOf()
 	})
 }
 
-// AddAttempts adds v to the "attempts" field.
-func (u *TicketUpsertBulk) AddAttempts(v int) *TicketUpsertBulk {
+// SetExternalBoardID sets the "external_board_id" field.
+func (u *TicketUpsertBulk) SetExternalBoardID(v string) *TicketUpsertBulk {
 	return u.Update(func(s *TicketUpsert) {
-		s.AddAttempts(v)
+		s.SetExternalBoardID(v)
 	})
 }
 
-// UpdateAttempts sets the "attempts" field to the value that was provided on create.
-func (u *TicketUpsertBulk) UpdateAttempts() *TicketUpsertBulk {
+// UpdateExternalBoardID sets the "external_board_id" field to the value that was provided on create.
+func (u *TicketUpsertBulk) UpdateExternalBoardID() *TicketUpsertBulk {
 	return u.Update(func(s *TicketUpsert) {
-		s.UpdateAttempts()
+		s.UpdateExternalBoardID()
 	})
 }
 
-// SetNextAttemptAt sets the "next_attempt_at" field.
-func (u *TicketUpsertBulk) SetNextAttemptAt(v time.Time) *TicketUpsertBulk {
+// SetDoubled sets the "doubled" field.
+func (u *TicketUpsertBulk) SetDoubled(v bool) *TicketUpsertBulk {
 	return u.Update(func(s *TicketUpsert) {
-		s.SetNextAttemptAt(v)
+		s.SetDoubled(v)
 	})
 }
 
-// UpdateNextAttemptAt sets the "next_attempt_at" field to the value that was provided on create.
-func (u *TicketUpsertBulk) UpdateNextAttemptAt() *TicketUpsertBulk {
+// UpdateDoubled sets the "doubled" field to the value that was provided on create.
+func (u *TicketUpsertBulk) UpdateDoubled() *TicketUpsertBulk {
 	return u.Update(func(s *TicketUpsert) {
-		s.UpdateNextAttemptAt()
+		s.UpdateDoubled()
 	})
 }
 
-// ClearNextAttemptAt clears the value of the "next_attempt_at" field.
-func (u *TicketUpsertBulk) ClearNextAttemptAt() *TicketUpsertBulk {
+// SetMerged sets the "merged" field.
+func (u *TicketUpsertBulk) SetMerged(v bool) *TicketUpsertBulk {
 	return u.Update(func(s *TicketUpsert) {
-		s.ClearNextAttemptAt()
+		s.SetMerged(v)
+	})
+}
+
+// UpdateMerged sets the "merged" field to the value that was provided on create.
+func (u *TicketUpsertBulk) UpdateMerged() *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.UpdateMerged()
+	})
+}
+
+// SetClosedRevision sets the "closed_revision" field.
+func (u *TicketUpsertBulk) SetClosedRevision(v int) *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.SetClosedRevision(v)
+	})
+}
+
+// AddClosedRevision adds v to the "closed_revision" field.
+func (u *TicketUpsertBulk) AddClosedRevision(v int) *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.AddClosedRevision(v)
+	})
+}
+
+// UpdateClosedRevision sets the "closed_revision" field to the value that was provided on create.
+func (u *TicketUpsertBulk) UpdateClosedRevision() *TicketUpsertBulk {
+	return u.Update(func(s *TicketUpsert) {
+		s.UpdateClosedRevision()
 	})
 }
 
@@ -2537,41 +2899,6 @@ func (u *TicketUpsertBulk) UpdateLastErrorAt() *TicketUpsertBulk {
 func (u *TicketUpsertBulk) ClearLastErrorAt() *TicketUpsertBulk {
 	return u.Update(func(s *TicketUpsert) {
 		s.ClearLastErrorAt()
-	})
-}
-
-// SetClaim sets the "claim" field.
-func (u *TicketUpsertBulk) SetClaim(v string) *TicketUpsertBulk {
-	return u.Update(func(s *TicketUpsert) {
-		s.SetClaim(v)
-	})
-}
-
-// UpdateClaim sets the "claim" field to the value that was provided on create.
-func (u *TicketUpsertBulk) UpdateClaim() *TicketUpsertBulk {
-	return u.Update(func(s *TicketUpsert) {
-		s.UpdateClaim()
-	})
-}
-
-// SetClaimedUntil sets the "claimed_until" field.
-func (u *TicketUpsertBulk) SetClaimedUntil(v time.Time) *TicketUpsertBulk {
-	return u.Update(func(s *TicketUpsert) {
-		s.SetClaimedUntil(v)
-	})
-}
-
-// UpdateClaimedUntil sets the "claimed_until" field to the value that was provided on create.
-func (u *TicketUpsertBulk) UpdateClaimedUntil() *TicketUpsertBulk {
-	return u.Update(func(s *TicketUpsert) {
-		s.UpdateClaimedUntil()
-	})
-}
-
-// ClearClaimedUntil clears the value of the "claimed_until" field.
-func (u *TicketUpsertBulk) ClearClaimedUntil() *TicketUpsertBulk {
-	return u.Update(func(s *TicketUpsert) {
-		s.ClearClaimedUntil()
 	})
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/tenant"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 	"github.com/cairn-itdr/cairn/ent/ticketevent"
-	"github.com/cairn-itdr/cairn/ent/ticketnote"
+	"github.com/cairn-itdr/cairn/ent/ticketstep"
 )
 
 // TicketQuery is the builder for querying Ticket entities.
@@ -31,7 +31,7 @@ type TicketQuery struct {
 	withTenant     *TenantQuery
 	withIncident   *IncidentQuery
 	withConnection *PSAConnectionQuery
-	withNotes      *TicketNoteQuery
+	withSteps      *TicketStepQuery
 	withEvents     *TicketEventQuery
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
@@ -135,9 +135,9 @@ func (_q *TicketQuery) QueryConnection() *PSAConnectionQuery {
 	return query
 }
 
-// QueryNotes chains the current query on the "notes" edge.
-func (_q *TicketQuery) QueryNotes() *TicketNoteQuery {
-	query := (&TicketNoteClient{config: _q.config}).Query()
+// QuerySteps chains the current query on the "steps" edge.
+func (_q *TicketQuery) QuerySteps() *TicketStepQuery {
+	query := (&TicketStepClient{config: _q.config}).Query()
 	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
 		if err := _q.prepareQuery(ctx); err != nil {
 			return nil, err
@@ -148,8 +148,8 @@ func (_q *TicketQuery) QueryNotes() *TicketNoteQuery {
 		}
 		step := sqlgraph.NewStep(
 			sqlgraph.From(ticket.Table, ticket.FieldID, selector),
-			sqlgraph.To(ticketnote.Table, ticketnote.FieldID),
-			sqlgraph.Edge(sqlgraph.O2M, false, ticket.NotesTable, ticket.NotesColumn),
+			sqlgraph.To(ticketstep.Table, ticketstep.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, ticket.StepsTable, ticket.StepsColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -374,7 +374,7 @@ func (_q *TicketQuery) Clone() *TicketQuery {
 		withTenant:     _q.withTenant.Clone(),
 		withIncident:   _q.withIncident.Clone(),
 		withConnection: _q.withConnection.Clone(),
-		withNotes:      _q.withNotes.Clone(),
+		withSteps:      _q.withSteps.Clone(),
 		withEvents:     _q.withEvents.Clone(),
 		// clone intermediate query.
 		sql:  _q.sql.Clone(),
@@ -415,14 +415,14 @@ func (_q *TicketQuery) WithConnection(opts ...func(*PSAConnectionQuery)) *Ticket
 	return _q
 }
 
-// WithNotes tells the query-builder to eager-load the nodes that are connected to
-// the "notes" edge. The optional arguments are used to configure the query builder of the edge.
-func (_q *TicketQuery) WithNotes(opts ...func(*TicketNoteQuery)) *TicketQuery {
-	query := (&TicketNoteClient{config: _q.config}).Query()
+// WithSteps tells the query-builder to eager-load the nodes that are connected to
+// the "steps" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *TicketQuery) WithSteps(opts ...func(*TicketStepQuery)) *TicketQuery {
+	query := (&TicketStepClient{config: _q.config}).Query()
 	for _, opt := range opts {
 		opt(query)
 	}
-	_q.withNotes = query
+	_q.withSteps = query
 	return _q
 }
 
@@ -519,7 +519,7 @@ func (_q *TicketQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Ticke
 			_q.withTenant != nil,
 			_q.withIncident != nil,
 			_q.withConnection != nil,
-			_q.withNotes != nil,
+			_q.withSteps != nil,
 			_q.withEvents != nil,
 		}
 	)
@@ -559,10 +559,10 @@ func (_q *TicketQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Ticke
 			return nil, err
 		}
 	}
-	if query := _q.withNotes; query != nil {
-		if err := _q.loadNotes(ctx, query, nodes,
-			func(n *Ticket) { n.Edges.Notes = []*TicketNote{} },
-			func(n *Ticket, e *TicketNote) { n.Edges.Notes = append(n.Edges.Notes, e) }); err != nil {
+	if query := _q.withSteps; query != nil {
+		if err := _q.loadSteps(ctx, query, nodes,
+			func(n *Ticket) { n.Edges.Steps = []*TicketStep{} },
+			func(n *Ticket, e *TicketStep) { n.Edges.Steps = append(n.Edges.Steps, e) }); err != nil {
 			return nil, err
 		}
 	}
@@ -663,7 +663,7 @@ func (_q *TicketQuery) loadConnection(ctx context.Context, query *PSAConnectionQ
 	}
 	return nil
 }
-func (_q *TicketQuery) loadNotes(ctx context.Context, query *TicketNoteQuery, nodes []*Ticket, init func(*Ticket), assign func(*Ticket, *TicketNote)) error {
+func (_q *TicketQuery) loadSteps(ctx context.Context, query *TicketStepQuery, nodes []*Ticket, init func(*Ticket), assign func(*Ticket, *TicketStep)) error {
 	fks := make([]driver.Value, 0, len(nodes))
 	nodeids := make(map[string]*Ticket)
 	for i := range nodes {
@@ -674,10 +674,10 @@ func (_q *TicketQuery) loadNotes(ctx context.Context, query *TicketNoteQuery, no
 		}
 	}
 	if len(query.ctx.Fields) > 0 {
-		query.ctx.AppendFieldOnce(ticketnote.FieldTicketID)
+		query.ctx.AppendFieldOnce(ticketstep.FieldTicketID)
 	}
-	query.Where(predicate.TicketNote(func(s *sql.Selector) {
-		s.Where(sql.InValues(s.C(ticket.NotesColumn), fks...))
+	query.Where(predicate.TicketStep(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(ticket.StepsColumn), fks...))
 	}))
 	neighbors, err := query.All(ctx)
 	if err != nil {

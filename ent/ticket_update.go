@@ -14,7 +14,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/predicate"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 	"github.com/cairn-itdr/cairn/ent/ticketevent"
-	"github.com/cairn-itdr/cairn/ent/ticketnote"
+	"github.com/cairn-itdr/cairn/ent/ticketstep"
 )
 
 // TicketUpdate is the builder for updating Ticket entities.
@@ -27,6 +27,130 @@ type TicketUpdate struct {
 // Where appends a list predicates to the TicketUpdate builder.
 func (_u *TicketUpdate) Where(ps ...predicate.Ticket) *TicketUpdate {
 	_u.mutation.Where(ps...)
+	return _u
+}
+
+// SetNextAttemptAt sets the "next_attempt_at" field.
+func (_u *TicketUpdate) SetNextAttemptAt(v time.Time) *TicketUpdate {
+	_u.mutation.SetNextAttemptAt(v)
+	return _u
+}
+
+// SetNillableNextAttemptAt sets the "next_attempt_at" field if the given value is not nil.
+func (_u *TicketUpdate) SetNillableNextAttemptAt(v *time.Time) *TicketUpdate {
+	if v != nil {
+		_u.SetNextAttemptAt(*v)
+	}
+	return _u
+}
+
+// ClearNextAttemptAt clears the value of the "next_attempt_at" field.
+func (_u *TicketUpdate) ClearNextAttemptAt() *TicketUpdate {
+	_u.mutation.ClearNextAttemptAt()
+	return _u
+}
+
+// SetUrgency sets the "urgency" field.
+func (_u *TicketUpdate) SetUrgency(v int) *TicketUpdate {
+	_u.mutation.ResetUrgency()
+	_u.mutation.SetUrgency(v)
+	return _u
+}
+
+// SetNillableUrgency sets the "urgency" field if the given value is not nil.
+func (_u *TicketUpdate) SetNillableUrgency(v *int) *TicketUpdate {
+	if v != nil {
+		_u.SetUrgency(*v)
+	}
+	return _u
+}
+
+// AddUrgency adds value to the "urgency" field.
+func (_u *TicketUpdate) AddUrgency(v int) *TicketUpdate {
+	_u.mutation.AddUrgency(v)
+	return _u
+}
+
+// SetAttempts sets the "attempts" field.
+func (_u *TicketUpdate) SetAttempts(v int) *TicketUpdate {
+	_u.mutation.ResetAttempts()
+	_u.mutation.SetAttempts(v)
+	return _u
+}
+
+// SetNillableAttempts sets the "attempts" field if the given value is not nil.
+func (_u *TicketUpdate) SetNillableAttempts(v *int) *TicketUpdate {
+	if v != nil {
+		_u.SetAttempts(*v)
+	}
+	return _u
+}
+
+// AddAttempts adds value to the "attempts" field.
+func (_u *TicketUpdate) AddAttempts(v int) *TicketUpdate {
+	_u.mutation.AddAttempts(v)
+	return _u
+}
+
+// SetWakes sets the "wakes" field.
+func (_u *TicketUpdate) SetWakes(v int) *TicketUpdate {
+	_u.mutation.ResetWakes()
+	_u.mutation.SetWakes(v)
+	return _u
+}
+
+// SetNillableWakes sets the "wakes" field if the given value is not nil.
+func (_u *TicketUpdate) SetNillableWakes(v *int) *TicketUpdate {
+	if v != nil {
+		_u.SetWakes(*v)
+	}
+	return _u
+}
+
+// AddWakes adds value to the "wakes" field.
+func (_u *TicketUpdate) AddWakes(v int) *TicketUpdate {
+	_u.mutation.AddWakes(v)
+	return _u
+}
+
+// SetFence sets the "fence" field.
+func (_u *TicketUpdate) SetFence(v int) *TicketUpdate {
+	_u.mutation.ResetFence()
+	_u.mutation.SetFence(v)
+	return _u
+}
+
+// SetNillableFence sets the "fence" field if the given value is not nil.
+func (_u *TicketUpdate) SetNillableFence(v *int) *TicketUpdate {
+	if v != nil {
+		_u.SetFence(*v)
+	}
+	return _u
+}
+
+// AddFence adds value to the "fence" field.
+func (_u *TicketUpdate) AddFence(v int) *TicketUpdate {
+	_u.mutation.AddFence(v)
+	return _u
+}
+
+// SetClaimedUntil sets the "claimed_until" field.
+func (_u *TicketUpdate) SetClaimedUntil(v time.Time) *TicketUpdate {
+	_u.mutation.SetClaimedUntil(v)
+	return _u
+}
+
+// SetNillableClaimedUntil sets the "claimed_until" field if the given value is not nil.
+func (_u *TicketUpdate) SetNillableClaimedUntil(v *time.Time) *TicketUpdate {
+	if v != nil {
+		_u.SetClaimedUntil(*v)
+	}
+	return _u
+}
+
+// ClearClaimedUntil clears the value of the "claimed_until" field.
+func (_u *TicketUpdate) ClearClaimedUntil() *TicketUpdate {
+	_u.mutation.ClearClaimedUntil()
 	return _u
 }
 
@@ -118,46 +242,6 @@ func (_u *TicketUpdate) SetNillableSyncedRevision(v *int) *TicketUpdate {
 // AddSyncedRevision adds value to the "synced_revision" field.
 func (_u *TicketUpdate) AddSyncedRevision(v int) *TicketUpdate {
 	_u.mutation.AddSyncedRevision(v)
-	return _u
-}
-
-// SetAttemptedAt sets the "attempted_at" field.
-func (_u *TicketUpdate) SetAttemptedAt(v time.Time) *TicketUpdate {
-	_u.mutation.SetAttemptedAt(v)
-	return _u
-}
-
-// SetNillableAttemptedAt sets the "attempted_at" field if the given value is not nil.
-func (_u *TicketUpdate) SetNillableAttemptedAt(v *time.Time) *TicketUpdate {
-	if v != nil {
-		_u.SetAttemptedAt(*v)
-	}
-	return _u
-}
-
-// ClearAttemptedAt clears the value of the "attempted_at" field.
-func (_u *TicketUpdate) ClearAttemptedAt() *TicketUpdate {
-	_u.mutation.ClearAttemptedAt()
-	return _u
-}
-
-// SetVerifyAt sets the "verify_at" field.
-func (_u *TicketUpdate) SetVerifyAt(v time.Time) *TicketUpdate {
-	_u.mutation.SetVerifyAt(v)
-	return _u
-}
-
-// SetNillableVerifyAt sets the "verify_at" field if the given value is not nil.
-func (_u *TicketUpdate) SetNillableVerifyAt(v *time.Time) *TicketUpdate {
-	if v != nil {
-		_u.SetVerifyAt(*v)
-	}
-	return _u
-}
-
-// ClearVerifyAt clears the value of the "verify_at" field.
-func (_u *TicketUpdate) ClearVerifyAt() *TicketUpdate {
-	_u.mutation.ClearVerifyAt()
 	return _u
 }
 
@@ -335,58 +419,86 @@ func (_u *TicketUpdate) ClearSeenAt() *TicketUpdate {
 	return _u
 }
 
-// SetLook sets the "look" field.
-func (_u *TicketUpdate) SetLook(v bool) *TicketUpdate {
-	_u.mutation.SetLook(v)
+// SetNotesAsOf sets the "notes_as_of" field.
+func (_u *TicketUpdate) SetNotesAsOf(v time.Time) *TicketUpdate {
+	_u.mutation.SetNotesAsOf(v)
 	return _u
 }
 
-// SetNillableLook sets the "look" field if the given value is not nil.
-func (_u *TicketUpdate) SetNillableLook(v *bool) *TicketUpdate {
+// SetNillableNotesAsOf sets the "notes_as_of" field if the given value is not nil.
+func (_u *TicketUpdate) SetNillableNotesAsOf(v *time.Time) *TicketUpdate {
 	if v != nil {
-		_u.SetLook(*v)
+		_u.SetNotesAsOf(*v)
 	}
 	return _u
 }
 
-// SetAttempts sets the "attempts" field.
-func (_u *TicketUpdate) SetAttempts(v int) *TicketUpdate {
-	_u.mutation.ResetAttempts()
-	_u.mutation.SetAttempts(v)
+// ClearNotesAsOf clears the value of the "notes_as_of" field.
+func (_u *TicketUpdate) ClearNotesAsOf() *TicketUpdate {
+	_u.mutation.ClearNotesAsOf()
 	return _u
 }
 
-// SetNillableAttempts sets the "attempts" field if the given value is not nil.
-func (_u *TicketUpdate) SetNillableAttempts(v *int) *TicketUpdate {
+// SetExternalBoardID sets the "external_board_id" field.
+func (_u *TicketUpdate) SetExternalBoardID(v string) *TicketUpdate {
+	_u.mutation.SetExternalBoardID(v)
+	return _u
+}
+
+// SetNillableExternalBoardID sets the "external_board_id" field if the given value is not nil.
+func (_u *TicketUpdate) SetNillableExternalBoardID(v *string) *TicketUpdate {
 	if v != nil {
-		_u.SetAttempts(*v)
+		_u.SetExternalBoardID(*v)
 	}
 	return _u
 }
 
-// AddAttempts adds value to the "attempts" field.
-func (_u *TicketUpdate) AddAttempts(v int) *TicketUpdate {
-	_u.mutation.AddAttempts(v)
+// SetDoubled sets the "doubled" field.
+func (_u *TicketUpdate) SetDoubled(v bool) *TicketUpdate {
+	_u.mutation.SetDoubled(v)
 	return _u
 }
 
-// SetNextAttemptAt sets the "next_attempt_at" field.
-func (_u *TicketUpdate) SetNextAttemptAt(v time.Time) *TicketUpdate {
-	_u.mutation.SetNextAttemptAt(v)
-	return _u
-}
-
-// SetNillableNextAttemptAt sets the "next_attempt_at" field if the given value is not nil.
-func (_u *TicketUpdate) SetNillableNextAttemptAt(v *time.Time) *TicketUpdate {
+// SetNillableDoubled sets the "doubled" field if the given value is not nil.
+func (_u *TicketUpdate) SetNillableDoubled(v *bool) *TicketUpdate {
 	if v != nil {
-		_u.SetNextAttemptAt(*v)
+		_u.SetDoubled(*v)
 	}
 	return _u
 }
 
-// ClearNextAttemptAt clears the value of the "next_attempt_at" field.
-func (_u *TicketUpdate) ClearNextAttemptAt() *TicketUpdate {
-	_u.mutation.ClearNextAttemptAt()
+// SetMerged sets the "merged" field.
+func (_u *TicketUpdate) SetMerged(v bool) *TicketUpdate {
+	_u.mutation.SetMerged(v)
+	return _u
+}
+
+// SetNillableMerged sets the "merged" field if the given value is not nil.
+func (_u *TicketUpdate) SetNillableMerged(v *bool) *TicketUpdate {
+	if v != nil {
+		_u.SetMerged(*v)
+	}
+	return _u
+}
+
+// SetClosedRevision sets the "closed_revision" field.
+func (_u *TicketUpdate) SetClosedRevision(v int) *TicketUpdate {
+	_u.mutation.ResetClosedRevision()
+	_u.mutation.SetClosedRevision(v)
+	return _u
+}
+
+// SetNillableClosedRevision sets the "closed_revision" field if the given value is not nil.
+func (_u *TicketUpdate) SetNillableClosedRevision(v *int) *TicketUpdate {
+	if v != nil {
+		_u.SetClosedRevision(*v)
+	}
+	return _u
+}
+
+// AddClosedRevision adds value to the "closed_revision" field.
+func (_u *TicketUpdate) AddClosedRevision(v int) *TicketUpdate {
+	_u.mutation.AddClosedRevision(v)
 	return _u
 }
 
@@ -438,53 +550,19 @@ func (_u *TicketUpdate) ClearLastErrorAt() *TicketUpdate {
 	return _u
 }
 
-// SetClaim sets the "claim" field.
-func (_u *TicketUpdate) SetClaim(v string) *TicketUpdate {
-	_u.mutation.SetClaim(v)
+// AddStepIDs adds the "steps" edge to the TicketStep entity by IDs.
+func (_u *TicketUpdate) AddStepIDs(ids ...string) *TicketUpdate {
+	_u.mutation.AddStepIDs(ids...)
 	return _u
 }
 
-// SetNillableClaim sets the "claim" field if the given value is not nil.
-func (_u *TicketUpdate) SetNillableClaim(v *string) *TicketUpdate {
-	if v != nil {
-		_u.SetClaim(*v)
-	}
-	return _u
-}
-
-// SetClaimedUntil sets the "claimed_until" field.
-func (_u *TicketUpdate) SetClaimedUntil(v time.Time) *TicketUpdate {
-	_u.mutation.SetClaimedUntil(v)
-	return _u
-}
-
-// SetNillableClaimedUntil sets the "claimed_until" field if the given value is not nil.
-func (_u *TicketUpdate) SetNillableClaimedUntil(v *time.Time) *TicketUpdate {
-	if v != nil {
-		_u.SetClaimedUntil(*v)
-	}
-	return _u
-}
-
-// ClearClaimedUntil clears the value of the "claimed_until" field.
-func (_u *TicketUpdate) ClearClaimedUntil() *TicketUpdate {
-	_u.mutation.ClearClaimedUntil()
-	return _u
-}
-
-// AddNoteIDs adds the "notes" edge to the TicketNote entity by IDs.
-func (_u *TicketUpdate) AddNoteIDs(ids ...string) *TicketUpdate {
-	_u.mutation.AddNoteIDs(ids...)
-	return _u
-}
-
-// AddNotes adds the "notes" edges to the TicketNote entity.
-func (_u *TicketUpdate) AddNotes(v ...*TicketNote) *TicketUpdate {
+// AddSteps adds the "steps" edges to the TicketStep entity.
+func (_u *TicketUpdate) AddSteps(v ...*TicketStep) *TicketUpdate {
 	ids := make([]string, len(v))
 	for i := range v {
 		ids[i] = v[i].ID
 	}
-	return _u.AddNoteIDs(ids...)
+	return _u.AddStepIDs(ids...)
 }
 
 // AddEventIDs adds the "events" edge to the TicketEvent entity by IDs.
@@ -507,25 +585,25 @@ func (_u *TicketUpdate) Mutation() *TicketMutation {
 	return _u.mutation
 }
 
-// ClearNotes clears all "notes" edges to the TicketNote entity.
-func (_u *TicketUpdate) ClearNotes() *TicketUpdate {
-	_u.mutation.ClearNotes()
+// ClearSteps clears all "steps" edges to the TicketStep entity.
+func (_u *TicketUpdate) ClearSteps() *TicketUpdate {
+	_u.mutation.ClearSteps()
 	return _u
 }
 
-// RemoveNoteIDs removes the "notes" edge to TicketNote entities by IDs.
-func (_u *TicketUpdate) RemoveNoteIDs(ids ...string) *TicketUpdate {
-	_u.mutation.RemoveNoteIDs(ids...)
+// RemoveStepIDs removes the "steps" edge to TicketStep entities by IDs.
+func (_u *TicketUpdate) RemoveStepIDs(ids ...string) *TicketUpdate {
+	_u.mutation.RemoveStepIDs(ids...)
 	return _u
 }
 
-// RemoveNotes removes "notes" edges to TicketNote entities.
-func (_u *TicketUpdate) RemoveNotes(v ...*TicketNote) *TicketUpdate {
+// RemoveSteps removes "steps" edges to TicketStep entities.
+func (_u *TicketUpdate) RemoveSteps(v ...*TicketStep) *TicketUpdate {
 	ids := make([]string, len(v))
 	for i := range v {
 		ids[i] = v[i].ID
 	}
-	return _u.RemoveNoteIDs(ids...)
+	return _u.RemoveStepIDs(ids...)
 }
 
 // ClearEvents clears all "events" edges to the TicketEvent entity.
@@ -607,6 +685,42 @@ func (_u *TicketUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 			}
 		}
 	}
+	if value, ok := _u.mutation.NextAttemptAt(); ok {
+		_spec.SetField(ticket.FieldNextAttemptAt, field.TypeTime, value)
+	}
+	if _u.mutation.NextAttemptAtCleared() {
+		_spec.ClearField(ticket.FieldNextAttemptAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Urgency(); ok {
+		_spec.SetField(ticket.FieldUrgency, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedUrgency(); ok {
+		_spec.AddField(ticket.FieldUrgency, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Attempts(); ok {
+		_spec.SetField(ticket.FieldAttempts, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedAttempts(); ok {
+		_spec.AddField(ticket.FieldAttempts, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Wakes(); ok {
+		_spec.SetField(ticket.FieldWakes, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedWakes(); ok {
+		_spec.AddField(ticket.FieldWakes, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Fence(); ok {
+		_spec.SetField(ticket.FieldFence, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedFence(); ok {
+		_spec.AddField(ticket.FieldFence, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.ClaimedUntil(); ok {
+		_spec.SetField(ticket.FieldClaimedUntil, field.TypeTime, value)
+	}
+	if _u.mutation.ClaimedUntilCleared() {
+		_spec.ClearField(ticket.FieldClaimedUntil, field.TypeTime)
+	}
 	if value, ok := _u.mutation.State(); ok {
 		_spec.SetField(ticket.FieldState, field.TypeEnum, value)
 	}
@@ -630,18 +744,6 @@ func (_u *TicketUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.AddedSyncedRevision(); ok {
 		_spec.AddField(ticket.FieldSyncedRevision, field.TypeInt, value)
-	}
-	if value, ok := _u.mutation.AttemptedAt(); ok {
-		_spec.SetField(ticket.FieldAttemptedAt, field.TypeTime, value)
-	}
-	if _u.mutation.AttemptedAtCleared() {
-		_spec.ClearField(ticket.FieldAttemptedAt, field.TypeTime)
-	}
-	if value, ok := _u.mutation.VerifyAt(); ok {
-		_spec.SetField(ticket.FieldVerifyAt, field.TypeTime, value)
-	}
-	if _u.mutation.VerifyAtCleared() {
-		_spec.ClearField(ticket.FieldVerifyAt, field.TypeTime)
 	}
 	if value, ok := _u.mutation.PushedClosed(); ok {
 		_spec.SetField(ticket.FieldPushedClosed, field.TypeBool, value)
@@ -682,20 +784,26 @@ func (_u *TicketUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.SeenAtCleared() {
 		_spec.ClearField(ticket.FieldSeenAt, field.TypeTime)
 	}
-	if value, ok := _u.mutation.Look(); ok {
-		_spec.SetField(ticket.FieldLook, field.TypeBool, value)
+	if value, ok := _u.mutation.NotesAsOf(); ok {
+		_spec.SetField(ticket.FieldNotesAsOf, field.TypeTime, value)
 	}
-	if value, ok := _u.mutation.Attempts(); ok {
-		_spec.SetField(ticket.FieldAttempts, field.TypeInt, value)
+	if _u.mutation.NotesAsOfCleared() {
+		_spec.ClearField(ticket.FieldNotesAsOf, field.TypeTime)
 	}
-	if value, ok := _u.mutation.AddedAttempts(); ok {
-		_spec.AddField(ticket.FieldAttempts, field.TypeInt, value)
+	if value, ok := _u.mutation.ExternalBoardID(); ok {
+		_spec.SetField(ticket.FieldExternalBoardID, field.TypeString, value)
 	}
-	if value, ok := _u.mutation.NextAttemptAt(); ok {
-		_spec.SetField(ticket.FieldNextAttemptAt, field.TypeTime, value)
+	if value, ok := _u.mutation.Doubled(); ok {
+		_spec.SetField(ticket.FieldDoubled, field.TypeBool, value)
 	}
-	if _u.mutation.NextAttemptAtCleared() {
-		_spec.ClearField(ticket.FieldNextAttemptAt, field.TypeTime)
+	if value, ok := _u.mutation.Merged(); ok {
+		_spec.SetField(ticket.FieldMerged, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.ClosedRevision(); ok {
+		_spec.SetField(ticket.FieldClosedRevision, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedClosedRevision(); ok {
+		_spec.AddField(ticket.FieldClosedRevision, field.TypeInt, value)
 	}
 	if value, ok := _u.mutation.LastError(); ok {
 		_spec.SetField(ticket.FieldLastError, field.TypeString, value)
@@ -709,37 +817,28 @@ func (_u *TicketUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.LastErrorAtCleared() {
 		_spec.ClearField(ticket.FieldLastErrorAt, field.TypeTime)
 	}
-	if value, ok := _u.mutation.Claim(); ok {
-		_spec.SetField(ticket.FieldClaim, field.TypeString, value)
-	}
-	if value, ok := _u.mutation.ClaimedUntil(); ok {
-		_spec.SetField(ticket.FieldClaimedUntil, field.TypeTime, value)
-	}
-	if _u.mutation.ClaimedUntilCleared() {
-		_spec.ClearField(ticket.FieldClaimedUntil, field.TypeTime)
-	}
-	if _u.mutation.NotesCleared() {
+	if _u.mutation.StepsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
 			Inverse: false,
-			Table:   ticket.NotesTable,
-			Columns: []string{ticket.NotesColumn},
+			Table:   ticket.StepsTable,
+			Columns: []string{ticket.StepsColumn},
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(ticketnote.FieldID, field.TypeString),
+				IDSpec: sqlgraph.NewFieldSpec(ticketstep.FieldID, field.TypeString),
 			},
 		}
 		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
 	}
-	if nodes := _u.mutation.RemovedNotesIDs(); len(nodes) > 0 && !_u.mutation.NotesCleared() {
+	if nodes := _u.mutation.RemovedStepsIDs(); len(nodes) > 0 && !_u.mutation.StepsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
 			Inverse: false,
-			Table:   ticket.NotesTable,
-			Columns: []string{ticket.NotesColumn},
+			Table:   ticket.StepsTable,
+			Columns: []string{ticket.StepsColumn},
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(ticketnote.FieldID, field.TypeString),
+				IDSpec: sqlgraph.NewFieldSpec(ticketstep.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {
@@ -747,15 +846,15 @@ func (_u *TicketUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 		}
 		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
 	}
-	if nodes := _u.mutation.NotesIDs(); len(nodes) > 0 {
+	if nodes := _u.mutation.StepsIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
 			Inverse: false,
-			Table:   ticket.NotesTable,
-			Columns: []string{ticket.NotesColumn},
+			Table:   ticket.StepsTable,
+			Columns: []string{ticket.StepsColumn},
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(ticketnote.FieldID, field.TypeString),
+				IDSpec: sqlgraph.NewFieldSpec(ticketstep.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {
@@ -826,6 +925,130 @@ type TicketUpdateOne struct {
 	fields   []string
 	hooks    []Hook
 	mutation *TicketMutation
+}
+
+// SetNextAttemptAt sets the "next_attempt_at" field.
+func (_u *TicketUpdateOne) SetNextAttemptAt(v time.Time) *TicketUpdateOne {
+	_u.mutation.SetNextAttemptAt(v)
+	return _u
+}
+
+// SetNillableNextAttemptAt sets the "next_attempt_at" field if the given value is not nil.
+func (_u *TicketUpdateOne) SetNillableNextAttemptAt(v *time.Time) *TicketUpdateOne {
+	if v != nil {
+		_u.SetNextAttemptAt(*v)
+	}
+	return _u
+}
+
+// ClearNextAttemptAt clears the value of the "next_attempt_at" field.
+func (_u *TicketUpdateOne) ClearNextAttemptAt() *TicketUpdateOne {
+	_u.mutation.ClearNextAttemptAt()
+	return _u
+}
+
+// SetUrgency sets the "urgency" field.
+func (_u *TicketUpdateOne) SetUrgency(v int) *TicketUpdateOne {
+	_u.mutation.ResetUrgency()
+	_u.mutation.SetUrgency(v)
+	return _u
+}
+
+// SetNillableUrgency sets the "urgency" field if the given value is not nil.
+func (_u *TicketUpdateOne) SetNillableUrgency(v *int) *TicketUpdateOne {
+	if v != nil {
+		_u.SetUrgency(*v)
+	}
+	return _u
+}
+
+// AddUrgency adds value to the "urgency" field.
+func (_u *TicketUpdateOne) AddUrgency(v int) *TicketUpdateOne {
+	_u.mutation.AddUrgency(v)
+	return _u
+}
+
+// SetAttempts sets the "attempts" field.
+func (_u *TicketUpdateOne) SetAttempts(v int) *TicketUpdateOne {
+	_u.mutation.ResetAttempts()
+	_u.mutation.SetAttempts(v)
+	return _u
+}
+
+// SetNillableAttempts sets the "attempts" field if the given value is not nil.
+func (_u *TicketUpdateOne) SetNillableAttempts(v *int) *TicketUpdateOne {
+	if v != nil {
+		_u.SetAttempts(*v)
+	}
+	return _u
+}
+
+// AddAttempts adds value to the "attempts" field.
+func (_u *TicketUpdateOne) AddAttempts(v int) *TicketUpdateOne {
+	_u.mutation.AddAttempts(v)
+	return _u
+}
+
+// SetWakes sets the "wakes" field.
+func (_u *TicketUpdateOne) SetWakes(v int) *TicketUpdateOne {
+	_u.mutation.ResetWakes()
+	_u.mutation.SetWakes(v)
+	return _u
+}
+
+// SetNillableWakes sets the "wakes" field if the given value is not nil.
+func (_u *TicketUpdateOne) SetNillableWakes(v *int) *TicketUpdateOne {
+	if v != nil {
+		_u.SetWakes(*v)
+	}
+	return _u
+}
+
+// AddWakes adds value to the "wakes" field.
+func (_u *TicketUpdateOne) AddWakes(v int) *TicketUpdateOne {
+	_u.mutation.AddWakes(v)
+	return _u
+}
+
+// SetFence sets the "fence" field.
+func (_u *TicketUpdateOne) SetFence(v int) *TicketUpdateOne {
+	_u.mutation.ResetFence()
+	_u.mutation.SetFence(v)
+	return _u
+}
+
+// SetNillableFence sets the "fence" field if the given value is not nil.
+func (_u *TicketUpdateOne) SetNillableFence(v *int) *TicketUpdateOne {
+	if v != nil {
+		_u.SetFence(*v)
+	}
+	return _u
+}
+
+// AddFence adds value to the "fence" field.
+func (_u *TicketUpdateOne) AddFence(v int) *TicketUpdateOne {
+	_u.mutation.AddFence(v)
+	return _u
+}
+
+// SetClaimedUntil sets the "claimed_until" field.
+func (_u *TicketUpdateOne) SetClaimedUntil(v time.Time) *TicketUpdateOne {
+	_u.mutation.SetClaimedUntil(v)
+	return _u
+}
+
+// SetNillableClaimedUntil sets the "claimed_until" field if the given value is not nil.
+func (_u *TicketUpdateOne) SetNillableClaimedUntil(v *time.Time) *TicketUpdateOne {
+	if v != nil {
+		_u.SetClaimedUntil(*v)
+	}
+	return _u
+}
+
+// ClearClaimedUntil clears the value of the "claimed_until" field.
+func (_u *TicketUpdateOne) ClearClaimedUntil() *TicketUpdateOne {
+	_u.mutation.ClearClaimedUntil()
+	return _u
 }
 
 // SetState sets the "state" field.
@@ -916,46 +1139,6 @@ func (_u *TicketUpdateOne) SetNillableSyncedRevision(v *int) *TicketUpdateOne {
 // AddSyncedRevision adds value to the "synced_revision" field.
 func (_u *TicketUpdateOne) AddSyncedRevision(v int) *TicketUpdateOne {
 	_u.mutation.AddSyncedRevision(v)
-	return _u
-}
-
-// SetAttemptedAt sets the "attempted_at" field.
-func (_u *TicketUpdateOne) SetAttemptedAt(v time.Time) *TicketUpdateOne {
-	_u.mutation.SetAttemptedAt(v)
-	return _u
-}
-
-// SetNillableAttemptedAt sets the "attempted_at" field if the given value is not nil.
-func (_u *TicketUpdateOne) SetNillableAttemptedAt(v *time.Time) *TicketUpdateOne {
-	if v != nil {
-		_u.SetAttemptedAt(*v)
-	}
-	return _u
-}
-
-// ClearAttemptedAt clears the value of the "attempted_at" field.
-func (_u *TicketUpdateOne) ClearAttemptedAt() *TicketUpdateOne {
-	_u.mutation.ClearAttemptedAt()
-	return _u
-}
-
-// SetVerifyAt sets the "verify_at" field.
-func (_u *TicketUpdateOne) SetVerifyAt(v time.Time) *TicketUpdateOne {
-	_u.mutation.SetVerifyAt(v)
-	return _u
-}
-
-// SetNillableVerifyAt sets the "verify_at" field if the given value is not nil.
-func (_u *TicketUpdateOne) SetNillableVerifyAt(v *time.Time) *TicketUpdateOne {
-	if v != nil {
-		_u.SetVerifyAt(*v)
-	}
-	return _u
-}
-
-// ClearVerifyAt clears the value of the "verify_at" field.
-func (_u *TicketUpdateOne) ClearVerifyAt() *TicketUpdateOne {
-	_u.mutation.ClearVerifyAt()
 	return _u
 }
 
@@ -1133,58 +1316,86 @@ func (_u *TicketUpdateOne) ClearSeenAt() *TicketUpdateOne {
 	return _u
 }
 
-// SetLook sets the "look" field.
-func (_u *TicketUpdateOne) SetLook(v bool) *TicketUpdateOne {
-	_u.mutation.SetLook(v)
+// SetNotesAsOf sets the "notes_as_of" field.
+func (_u *TicketUpdateOne) SetNotesAsOf(v time.Time) *TicketUpdateOne {
+	_u.mutation.SetNotesAsOf(v)
 	return _u
 }
 
-// SetNillableLook sets the "look" field if the given value is not nil.
-func (_u *TicketUpdateOne) SetNillableLook(v *bool) *TicketUpdateOne {
+// SetNillableNotesAsOf sets the "notes_as_of" field if the given value is not nil.
+func (_u *TicketUpdateOne) SetNillableNotesAsOf(v *time.Time) *TicketUpdateOne {
 	if v != nil {
-		_u.SetLook(*v)
+		_u.SetNotesAsOf(*v)
 	}
 	return _u
 }
 
-// SetAttempts sets the "attempts" field.
-func (_u *TicketUpdateOne) SetAttempts(v int) *TicketUpdateOne {
-	_u.mutation.ResetAttempts()
-	_u.mutation.SetAttempts(v)
+// ClearNotesAsOf clears the value of the "notes_as_of" field.
+func (_u *TicketUpdateOne) ClearNotesAsOf() *TicketUpdateOne {
+	_u.mutation.ClearNotesAsOf()
 	return _u
 }
 
-// SetNillableAttempts sets the "attempts" field if the given value is not nil.
-func (_u *TicketUpdateOne) SetNillableAttempts(v *int) *TicketUpdateOne {
+// SetExternalBoardID sets the "external_board_id" field.
+func (_u *TicketUpdateOne) SetExternalBoardID(v string) *TicketUpdateOne {
+	_u.mutation.SetExternalBoardID(v)
+	return _u
+}
+
+// SetNillableExternalBoardID sets the "external_board_id" field if the given value is not nil.
+func (_u *TicketUpdateOne) SetNillableExternalBoardID(v *string) *TicketUpdateOne {
 	if v != nil {
-		_u.SetAttempts(*v)
+		_u.SetExternalBoardID(*v)
 	}
 	return _u
 }
 
-// AddAttempts adds value to the "attempts" field.
-func (_u *TicketUpdateOne) AddAttempts(v int) *TicketUpdateOne {
-	_u.mutation.AddAttempts(v)
+// SetDoubled sets the "doubled" field.
+func (_u *TicketUpdateOne) SetDoubled(v bool) *TicketUpdateOne {
+	_u.mutation.SetDoubled(v)
 	return _u
 }
 
-// SetNextAttemptAt sets the "next_attempt_at" field.
-func (_u *TicketUpdateOne) SetNextAttemptAt(v time.Time) *TicketUpdateOne {
-	_u.mutation.SetNextAttemptAt(v)
-	return _u
-}
-
-// SetNillableNextAttemptAt sets the "next_attempt_at" field if the given value is not nil.
-func (_u *TicketUpdateOne) SetNillableNextAttemptAt(v *time.Time) *TicketUpdateOne {
+// SetNillableDoubled sets the "doubled" field if the given value is not nil.
+func (_u *TicketUpdateOne) SetNillableDoubled(v *bool) *TicketUpdateOne {
 	if v != nil {
-		_u.SetNextAttemptAt(*v)
+		_u.SetDoubled(*v)
 	}
 	return _u
 }
 
-// ClearNextAttemptAt clears the value of the "next_attempt_at" field.
-func (_u *TicketUpdateOne) ClearNextAttemptAt() *TicketUpdateOne {
-	_u.mutation.ClearNextAttemptAt()
+// SetMerged sets the "merged" field.
+func (_u *TicketUpdateOne) SetMerged(v bool) *TicketUpdateOne {
+	_u.mutation.SetMerged(v)
+	return _u
+}
+
+// SetNillableMerged sets the "merged" field if the given value is not nil.
+func (_u *TicketUpdateOne) SetNillableMerged(v *bool) *TicketUpdateOne {
+	if v != nil {
+		_u.SetMerged(*v)
+	}
+	return _u
+}
+
+// SetClosedRevision sets the "closed_revision" field.
+func (_u *TicketUpdateOne) SetClosedRevision(v int) *TicketUpdateOne {
+	_u.mutation.ResetClosedRevision()
+	_u.mutation.SetClosedRevision(v)
+	return _u
+}
+
+// SetNillableClosedRevision sets the "closed_revision" field if the given value is not nil.
+func (_u *TicketUpdateOne) SetNillableClosedRevision(v *int) *TicketUpdateOne {
+	if v != nil {
+		_u.SetClosedRevision(*v)
+	}
+	return _u
+}
+
+// AddClosedRevision adds value to the "closed_revision" field.
+func (_u *TicketUpdateOne) AddClosedRevision(v int) *TicketUpdateOne {
+	_u.mutation.AddClosedRevision(v)
 	return _u
 }
 
@@ -1236,53 +1447,19 @@ func (_u *TicketUpdateOne) ClearLastErrorAt() *TicketUpdateOne {
 	return _u
 }
 
-// SetClaim sets the "claim" field.
-func (_u *TicketUpdateOne) SetClaim(v string) *TicketUpdateOne {
-	_u.mutation.SetClaim(v)
+// AddStepIDs adds the "steps" edge to the TicketStep entity by IDs.
+func (_u *TicketUpdateOne) AddStepIDs(ids ...string) *TicketUpdateOne {
+	_u.mutation.AddStepIDs(ids...)
 	return _u
 }
 
-// SetNillableClaim sets the "claim" field if the given value is not nil.
-func (_u *TicketUpdateOne) SetNillableClaim(v *string) *TicketUpdateOne {
-	if v != nil {
-		_u.SetClaim(*v)
-	}
-	return _u
-}
-
-// SetClaimedUntil sets the "claimed_until" field.
-func (_u *TicketUpdateOne) SetClaimedUntil(v time.Time) *TicketUpdateOne {
-	_u.mutation.SetClaimedUntil(v)
-	return _u
-}
-
-// SetNillableClaimedUntil sets the "claimed_until" field if the given value is not nil.
-func (_u *TicketUpdateOne) SetNillableClaimedUntil(v *time.Time) *TicketUpdateOne {
-	if v != nil {
-		_u.SetClaimedUntil(*v)
-	}
-	return _u
-}
-
-// ClearClaimedUntil clears the value of the "claimed_until" field.
-func (_u *TicketUpdateOne) ClearClaimedUntil() *TicketUpdateOne {
-	_u.mutation.ClearClaimedUntil()
-	return _u
-}
-
-// AddNoteIDs adds the "notes" edge to the TicketNote entity by IDs.
-func (_u *TicketUpdateOne) AddNoteIDs(ids ...string) *TicketUpdateOne {
-	_u.mutation.AddNoteIDs(ids...)
-	return _u
-}
-
-// AddNotes adds the "notes" edges to the TicketNote entity.
-func (_u *TicketUpdateOne) AddNotes(v ...*TicketNote) *TicketUpdateOne {
+// AddSteps adds the "steps" edges to the TicketStep entity.
+func (_u *TicketUpdateOne) AddSteps(v ...*TicketStep) *TicketUpdateOne {
 	ids := make([]string, len(v))
 	for i := range v {
 		ids[i] = v[i].ID
 	}
-	return _u.AddNoteIDs(ids...)
+	return _u.AddStepIDs(ids...)
 }
 
 // AddEventIDs adds the "events" edge to the TicketEvent entity by IDs.
@@ -1305,25 +1482,25 @@ func (_u *TicketUpdateOne) Mutation() *TicketMutation {
 	return _u.mutation
 }
 
-// ClearNotes clears all "notes" edges to the TicketNote entity.
-func (_u *TicketUpdateOne) ClearNotes() *TicketUpdateOne {
-	_u.mutation.ClearNotes()
+// ClearSteps clears all "steps" edges to the TicketStep entity.
+func (_u *TicketUpdateOne) ClearSteps() *TicketUpdateOne {
+	_u.mutation.ClearSteps()
 	return _u
 }
 
-// RemoveNoteIDs removes the "notes" edge to TicketNote entities by IDs.
-func (_u *TicketUpdateOne) RemoveNoteIDs(ids ...string) *TicketUpdateOne {
-	_u.mutation.RemoveNoteIDs(ids...)
+// RemoveStepIDs removes the "steps" edge to TicketStep entities by IDs.
+func (_u *TicketUpdateOne) RemoveStepIDs(ids ...string) *TicketUpdateOne {
+	_u.mutation.RemoveStepIDs(ids...)
 	return _u
 }
 
-// RemoveNotes removes "notes" edges to TicketNote entities.
-func (_u *TicketUpdateOne) RemoveNotes(v ...*TicketNote) *TicketUpdateOne {
+// RemoveSteps removes "steps" edges to TicketStep entities.
+func (_u *TicketUpdateOne) RemoveSteps(v ...*TicketStep) *TicketUpdateOne {
 	ids := make([]string, len(v))
 	for i := range v {
 		ids[i] = v[i].ID
 	}
-	return _u.RemoveNoteIDs(ids...)
+	return _u.RemoveStepIDs(ids...)
 }
 
 // ClearEvents clears all "events" edges to the TicketEvent entity.
@@ -1435,6 +1612,42 @@ func (_u *TicketUpdateOne) sqlSave(ctx context.Context) (_node *Ticket, err erro
 			}
 		}
 	}
+	if value, ok := _u.mutation.NextAttemptAt(); ok {
+		_spec.SetField(ticket.FieldNextAttemptAt, field.TypeTime, value)
+	}
+	if _u.mutation.NextAttemptAtCleared() {
+		_spec.ClearField(ticket.FieldNextAttemptAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.Urgency(); ok {
+		_spec.SetField(ticket.FieldUrgency, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedUrgency(); ok {
+		_spec.AddField(ticket.FieldUrgency, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Attempts(); ok {
+		_spec.SetField(ticket.FieldAttempts, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedAttempts(); ok {
+		_spec.AddField(ticket.FieldAttempts, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Wakes(); ok {
+		_spec.SetField(ticket.FieldWakes, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedWakes(); ok {
+		_spec.AddField(ticket.FieldWakes, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.Fence(); ok {
+		_spec.SetField(ticket.FieldFence, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedFence(); ok {
+		_spec.AddField(ticket.FieldFence, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.ClaimedUntil(); ok {
+		_spec.SetField(ticket.FieldClaimedUntil, field.TypeTime, value)
+	}
+	if _u.mutation.ClaimedUntilCleared() {
+		_spec.ClearField(ticket.FieldClaimedUntil, field.TypeTime)
+	}
 	if value, ok := _u.mutation.State(); ok {
 		_spec.SetField(ticket.FieldState, field.TypeEnum, value)
 	}
@@ -1458,18 +1671,6 @@ func (_u *TicketUpdateOne) sqlSave(ctx context.Context) (_node *Ticket, err erro
 	}
 	if value, ok := _u.mutation.AddedSyncedRevision(); ok {
 		_spec.AddField(ticket.FieldSyncedRevision, field.TypeInt, value)
-	}
-	if value, ok := _u.mutation.AttemptedAt(); ok {
-		_spec.SetField(ticket.FieldAttemptedAt, field.TypeTime, value)
-	}
-	if _u.mutation.AttemptedAtCleared() {
-		_spec.ClearField(ticket.FieldAttemptedAt, field.TypeTime)
-	}
-	if value, ok := _u.mutation.VerifyAt(); ok {
-		_spec.SetField(ticket.FieldVerifyAt, field.TypeTime, value)
-	}
-	if _u.mutation.VerifyAtCleared() {
-		_spec.ClearField(ticket.FieldVerifyAt, field.TypeTime)
 	}
 	if value, ok := _u.mutation.PushedClosed(); ok {
 		_spec.SetField(ticket.FieldPushedClosed, field.TypeBool, value)
@@ -1510,20 +1711,26 @@ func (_u *TicketUpdateOne) sqlSave(ctx context.Context) (_node *Ticket, err erro
 	if _u.mutation.SeenAtCleared() {
 		_spec.ClearField(ticket.FieldSeenAt, field.TypeTime)
 	}
-	if value, ok := _u.mutation.Look(); ok {
-		_spec.SetField(ticket.FieldLook, field.TypeBool, value)
+	if value, ok := _u.mutation.NotesAsOf(); ok {
+		_spec.SetField(ticket.FieldNotesAsOf, field.TypeTime, value)
 	}
-	if value, ok := _u.mutation.Attempts(); ok {
-		_spec.SetField(ticket.FieldAttempts, field.TypeInt, value)
+	if _u.mutation.NotesAsOfCleared() {
+		_spec.ClearField(ticket.FieldNotesAsOf, field.TypeTime)
 	}
-	if value, ok := _u.mutation.AddedAttempts(); ok {
-		_spec.AddField(ticket.FieldAttempts, field.TypeInt, value)
+	if value, ok := _u.mutation.ExternalBoardID(); ok {
+		_spec.SetField(ticket.FieldExternalBoardID, field.TypeString, value)
 	}
-	if value, ok := _u.mutation.NextAttemptAt(); ok {
-		_spec.SetField(ticket.FieldNextAttemptAt, field.TypeTime, value)
+	if value, ok := _u.mutation.Doubled(); ok {
+		_spec.SetField(ticket.FieldDoubled, field.TypeBool, value)
 	}
-	if _u.mutation.NextAttemptAtCleared() {
-		_spec.ClearField(ticket.FieldNextAttemptAt, field.TypeTime)
+	if value, ok := _u.mutation.Merged(); ok {
+		_spec.SetField(ticket.FieldMerged, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.ClosedRevision(); ok {
+		_spec.SetField(ticket.FieldClosedRevision, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedClosedRevision(); ok {
+		_spec.AddField(ticket.FieldClosedRevision, field.TypeInt, value)
 	}
 	if value, ok := _u.mutation.LastError(); ok {
 		_spec.SetField(ticket.FieldLastError, field.TypeString, value)
@@ -1537,37 +1744,28 @@ func (_u *TicketUpdateOne) sqlSave(ctx context.Context) (_node *Ticket, err erro
 	if _u.mutation.LastErrorAtCleared() {
 		_spec.ClearField(ticket.FieldLastErrorAt, field.TypeTime)
 	}
-	if value, ok := _u.mutation.Claim(); ok {
-		_spec.SetField(ticket.FieldClaim, field.TypeString, value)
-	}
-	if value, ok := _u.mutation.ClaimedUntil(); ok {
-		_spec.SetField(ticket.FieldClaimedUntil, field.TypeTime, value)
-	}
-	if _u.mutation.ClaimedUntilCleared() {
-		_spec.ClearField(ticket.FieldClaimedUntil, field.TypeTime)
-	}
-	if _u.mutation.NotesCleared() {
+	if _u.mutation.StepsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
 			Inverse: false,
-			Table:   ticket.NotesTable,
-			Columns: []string{ticket.NotesColumn},
+			Table:   ticket.StepsTable,
+			Columns: []string{ticket.StepsColumn},
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(ticketnote.FieldID, field.TypeString),
+				IDSpec: sqlgraph.NewFieldSpec(ticketstep.FieldID, field.TypeString),
 			},
 		}
 		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
 	}
-	if nodes := _u.mutation.RemovedNotesIDs(); len(nodes) > 0 && !_u.mutation.NotesCleared() {
+	if nodes := _u.mutation.RemovedStepsIDs(); len(nodes) > 0 && !_u.mutation.StepsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
 			Inverse: false,
-			Table:   ticket.NotesTable,
-			Columns: []string{ticket.NotesColumn},
+			Table:   ticket.StepsTable,
+			Columns: []string{ticket.StepsColumn},
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(ticketnote.FieldID, field.TypeString),
+				IDSpec: sqlgraph.NewFieldSpec(ticketstep.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {
@@ -1575,15 +1773,15 @@ func (_u *TicketUpdateOne) sqlSave(ctx context.Context) (_node *Ticket, err erro
 		}
 		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
 	}
-	if nodes := _u.mutation.NotesIDs(); len(nodes) > 0 {
+	if nodes := _u.mutation.StepsIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
 			Inverse: false,
-			Table:   ticket.NotesTable,
-			Columns: []string{ticket.NotesColumn},
+			Table:   ticket.StepsTable,
+			Columns: []string{ticket.StepsColumn},
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(ticketnote.FieldID, field.TypeString),
+				IDSpec: sqlgraph.NewFieldSpec(ticketstep.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {

@@ -35,6 +35,8 @@ type TicketEvent struct {
 	By string `json:"by,omitempty"`
 	// Text holds the value of the "text" field.
 	Text string `json:"text,omitempty"`
+	// of the note in the PSA it repeats
+	ExternalID *string `json:"external_id,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the TicketEventQuery when eager-loading is set.
 	Edges        TicketEventEdges `json:"edges"`
@@ -81,7 +83,7 @@ func (*TicketEvent) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case ticketevent.FieldInPsa:
 			values[i] = new(sql.NullBool)
-		case ticketevent.FieldID, ticketevent.FieldOrganizationID, ticketevent.FieldTenantID, ticketevent.FieldTicketID, ticketevent.FieldKind, ticketevent.FieldBy, ticketevent.FieldText:
+		case ticketevent.FieldID, ticketevent.FieldOrganizationID, ticketevent.FieldTenantID, ticketevent.FieldTicketID, ticketevent.FieldKind, ticketevent.FieldBy, ticketevent.FieldText, ticketevent.FieldExternalID:
 			values[i] = new(sql.NullString)
 		case ticketevent.FieldAt:
 			values[i] = new(sql.NullTime)
@@ -154,6 +156,13 @@ func (_m *TicketEvent) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Text = value.String
 			}
+		case ticketevent.FieldExternalID:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field external_id", values[i])
+			} else if value.Valid {
+				_m.ExternalID = new(string)
+				*_m.ExternalID = value.String
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -223,6 +232,11 @@ func (_m *TicketEvent) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("text=")
 	builder.WriteString(_m.Text)
+	builder.WriteString(", ")
+	if v := _m.ExternalID; v != nil {
+		builder.WriteString("external_id=")
+		builder.WriteString(*v)
+	}
 	builder.WriteByte(')')
 	return builder.String()
 }

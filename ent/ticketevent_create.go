@@ -73,6 +73,20 @@ func (_c *TicketEventCreate) SetText(v string) *TicketEventCreate {
 	return _c
 }
 
+// SetExternalID sets the "external_id" field.
+func (_c *TicketEventCreate) SetExternalID(v string) *TicketEventCreate {
+	_c.mutation.SetExternalID(v)
+	return _c
+}
+
+// SetNillableExternalID sets the "external_id" field if the given value is not nil.
+func (_c *TicketEventCreate) SetNillableExternalID(v *string) *TicketEventCreate {
+	if v != nil {
+		_c.SetExternalID(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *TicketEventCreate) SetID(v string) *TicketEventCreate {
 	_c.mutation.SetID(v)
@@ -255,6 +269,10 @@ func (_c *TicketEventCreate) createSpec() (*TicketEvent, *sqlgraph.CreateSpec) {
 		_spec.SetField(ticketevent.FieldText, field.TypeString, value)
 		_node.Text = value
 	}
+	if value, ok := _c.mutation.ExternalID(); ok {
+		_spec.SetField(ticketevent.FieldExternalID, field.TypeString, value)
+		_node.ExternalID = &value
+	}
 	if nodes := _c.mutation.TenantIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.M2O,
@@ -381,6 +399,9 @@ func (u *TicketEventUpsertOne) UpdateNewValues() *TicketEventUpsertOne {
 		}
 		if _, exists := u.create.mutation.Text(); exists {
 			s.SetIgnore(ticketevent.FieldText)
+		}
+		if _, exists := u.create.mutation.ExternalID(); exists {
+			s.SetIgnore(ticketevent.FieldExternalID)
 		}
 	}))
 	return u
@@ -619,6 +640,9 @@ func (u *TicketEventUpsertBulk) UpdateNewValues() *TicketEventUpsertBulk {
 			}
 			if _, exists := b.mutation.Text(); exists {
 				s.SetIgnore(ticketevent.FieldText)
+			}
+			if _, exists := b.mutation.ExternalID(); exists {
+				s.SetIgnore(ticketevent.FieldExternalID)
 			}
 		}
 	}))

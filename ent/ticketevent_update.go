@@ -82,6 +82,9 @@ func (_u *TicketEventUpdate) sqlSave(ctx context.Context) (_node int, err error)
 			}
 		}
 	}
+	if _u.mutation.ExternalIDCleared() {
+		_spec.ClearField(ticketevent.FieldExternalID, field.TypeString)
+	}
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
 			err = &NotFoundError{ticketevent.Label}
@@ -186,6 +189,9 @@ func (_u *TicketEventUpdateOne) sqlSave(ctx context.Context) (_node *TicketEvent
 				ps[i](selector)
 			}
 		}
+	}
+	if _u.mutation.ExternalIDCleared() {
+		_spec.ClearField(ticketevent.FieldExternalID, field.TypeString)
 	}
 	_node = &TicketEvent{config: _u.config}
 	_spec.Assign = _node.assignValues

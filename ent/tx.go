@@ -54,8 +54,8 @@ type Tx struct {
 	Ticket *TicketClient
 	// TicketEvent is the client for interacting with the TicketEvent builders.
 	TicketEvent *TicketEventClient
-	// TicketNote is the client for interacting with the TicketNote builders.
-	TicketNote *TicketNoteClient
+	// TicketStep is the client for interacting with the TicketStep builders.
+	TicketStep *TicketStepClient
 
 	// lazily loaded.
 	client     *Client
@@ -207,7 +207,7 @@ func (tx *Tx) init() {
 	tx.Tenant = NewTenantClient(tx.config)
 	tx.Ticket = NewTicketClient(tx.config)
 	tx.TicketEvent = NewTicketEventClient(tx.config)
-	tx.TicketNote = NewTicketNoteClient(tx.config)
+	tx.TicketStep = NewTicketStepClient(tx.config)
 }
 
 // txDriver wraps the given dialect.Tx with a nop dialect.Driver implementation.

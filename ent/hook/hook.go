@@ -249,16 +249,16 @@ func (f TicketEventFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value,
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.TicketEventMutation", m)
 }
 
-// The TicketNoteFunc type is an adapter to allow the use of ordinary
-// function as TicketNote mutator.
-type TicketNoteFunc func(context.Context, *ent.TicketNoteMutation) (ent.Value, error)
+// The TicketStepFunc type is an adapter to allow the use of ordinary
+// function as TicketStep mutator.
+type TicketStepFunc func(context.Context, *ent.TicketStepMutation) (ent.Value, error)
 
 // Mutate calls f(ctx, m).
-func (f TicketNoteFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
-	if mv, ok := m.(*ent.TicketNoteMutation); ok {
+func (f TicketStepFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.TicketStepMutation); ok {
 		return f(ctx, mv)
 	}
-	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.TicketNoteMutation", m)
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.TicketStepMutation", m)
 }
 
 // Condition is a hook condition function.

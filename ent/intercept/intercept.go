@@ -29,7 +29,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/tenant"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 	"github.com/cairn-itdr/cairn/ent/ticketevent"
-	"github.com/cairn-itdr/cairn/ent/ticketnote"
+	"github.com/cairn-itdr/cairn/ent/ticketstep"
 )
 
 // The Query interface represents an operation that queries a graph.
@@ -628,31 +628,31 @@ func (f TraverseTicketEvent) Traverse(ctx context.Context, q ent.Query) error {
 	return fmt.Errorf("unexpected query type %T. expect *ent.TicketEventQuery", q)
 }
 
-// The TicketNoteFunc type is an adapter to allow the use of ordinary function as a Querier.
-type TicketNoteFunc func(context.Context, *ent.TicketNoteQuery) (ent.Value, error)
+// The TicketStepFunc type is an adapter to allow the use of ordinary function as a Querier.
+type TicketStepFunc func(context.Context, *ent.TicketStepQuery) (ent.Value, error)
 
 // Query calls f(ctx, q).
-func (f TicketNoteFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
-	if q, ok := q.(*ent.TicketNoteQuery); ok {
+func (f TicketStepFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.TicketStepQuery); ok {
 		return f(ctx, q)
 	}
-	return nil, fmt.Errorf("unexpected query type %T. expect *ent.TicketNoteQuery", q)
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.TicketStepQuery", q)
 }
 
-// The TraverseTicketNote type is an adapter to allow the use of ordinary function as Traverser.
-type TraverseTicketNote func(context.Context, *ent.TicketNoteQuery) error
+// The TraverseTicketStep type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseTicketStep func(context.Context, *ent.TicketStepQuery) error
 
 // Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
-func (f TraverseTicketNote) Intercept(next ent.Querier) ent.Querier {
+func (f TraverseTicketStep) Intercept(next ent.Querier) ent.Querier {
 	return next
 }
 
 // Traverse calls f(ctx, q).
-func (f TraverseTicketNote) Traverse(ctx context.Context, q ent.Query) error {
-	if q, ok := q.(*ent.TicketNoteQuery); ok {
+func (f TraverseTicketStep) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.TicketStepQuery); ok {
 		return f(ctx, q)
 	}
-	return fmt.Errorf("unexpected query type %T. expect *ent.TicketNoteQuery", q)
+	return fmt.Errorf("unexpected query type %T. expect *ent.TicketStepQuery", q)
 }
 
 // NewQuery returns the generic Query interface for the given typed query.
@@ -698,8 +698,8 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.TicketQuery, predicate.Ticket, ticket.OrderOption]{typ: ent.TypeTicket, tq: q}, nil
 	case *ent.TicketEventQuery:
 		return &query[*ent.TicketEventQuery, predicate.TicketEvent, ticketevent.OrderOption]{typ: ent.TypeTicketEvent, tq: q}, nil
-	case *ent.TicketNoteQuery:
-		return &query[*ent.TicketNoteQuery, predicate.TicketNote, ticketnote.OrderOption]{typ: ent.TypeTicketNote, tq: q}, nil
+	case *ent.TicketStepQuery:
+		return &query[*ent.TicketStepQuery, predicate.TicketStep, ticketstep.OrderOption]{typ: ent.TypeTicketStep, tq: q}, nil
 	default:
 		return nil, fmt.Errorf("unknown query type %T", q)
 	}

@@ -582,7 +582,14 @@ var (
 	PsaConnectionsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, Size: 64},
 		{Name: "organization_id", Type: field.TypeString, Size: 64},
+		{Name: "next_attempt_at", Type: field.TypeTime, Nullable: true},
+		{Name: "urgency", Type: field.TypeInt, Default: 0},
+		{Name: "attempts", Type: field.TypeInt, Default: 0},
+		{Name: "wakes", Type: field.TypeInt, Default: 0},
+		{Name: "fence", Type: field.TypeInt, Default: 0},
+		{Name: "claimed_until", Type: field.TypeTime, Nullable: true},
 		{Name: "kind", Type: field.TypeString},
+		{Name: "account", Type: field.TypeString},
 		{Name: "name", Type: field.TypeString, Size: 200},
 		{Name: "fields", Type: field.TypeJSON},
 		{Name: "credentials", Type: field.TypeBytes},
@@ -590,21 +597,19 @@ var (
 		{Name: "default_company_id", Type: field.TypeString, Default: ""},
 		{Name: "default_company_name", Type: field.TypeString, Default: ""},
 		{Name: "calls_per_minute", Type: field.TypeInt},
+		{Name: "public_notes", Type: field.TypeBool, Default: false},
+		{Name: "on_close", Type: field.TypeEnum, Enums: []string{"NOTHING", "ASK", "REMEDIATE"}, Default: "ASK"},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "updated_at", Type: field.TypeTime},
 		{Name: "disconnected_at", Type: field.TypeTime, Nullable: true},
-		{Name: "failures", Type: field.TypeInt, Default: 0},
-		{Name: "paused_until", Type: field.TypeTime, Nullable: true},
 		{Name: "last_error", Type: field.TypeString, Default: ""},
 		{Name: "last_error_reason", Type: field.TypeString, Default: ""},
 		{Name: "last_error_at", Type: field.TypeTime, Nullable: true},
 		{Name: "last_success_at", Type: field.TypeTime, Nullable: true},
-		{Name: "budget_at", Type: field.TypeTime, Nullable: true},
-		{Name: "minute", Type: field.TypeTime, Nullable: true},
-		{Name: "minute_calls", Type: field.TypeInt, Default: 0},
 		{Name: "changes_since", Type: field.TypeTime, Nullable: true},
-		{Name: "next_poll_at", Type: field.TypeTime, Nullable: true},
 		{Name: "next_probe_at", Type: field.TypeTime, Nullable: true},
+		{Name: "callback_secret", Type: field.TypeBytes, Nullable: true},
+		{Name: "callback_error", Type: field.TypeString, Default: ""},
 		{Name: "callbacks_at", Type: field.TypeTime, Nullable: true},
 	}
 	// PsaConnectionsTable holds the schema information for the "psa_connections" table.
@@ -614,9 +619,22 @@ var (
 		PrimaryKey: []*schema.Column{PsaConnectionsColumns[0]},
 		Indexes: []*schema.Index{
 			{
+				Name:    "psaconnection_claimed_until",
+				Unique:  false,
+				Columns: []*schema.Column{PsaConnectionsColumns[7]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "claimed_until IS NOT NULL",
+				},
+			},
+			{
 				Name:    "psaconnection_organization_id_created_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{PsaConnectionsColumns[1], PsaConnectionsColumns[10], PsaConnectionsColumns[0]},
+				Columns: []*schema.Column{PsaConnectionsColumns[1], PsaConnectionsColumns[19], PsaConnectionsColumns[0]},
+			},
+			{
+				Name:    "psaconnection_organization_id_kind_account",
+				Unique:  true,
+				Columns: []*schema.Column{PsaConnectionsColumns[1], PsaConnectionsColumns[8], PsaConnectionsColumns[9]},
 			},
 		},
 	}
@@ -727,14 +745,18 @@ var (
 	TicketsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, Size: 64},
 		{Name: "organization_id", Type: field.TypeString, Size: 64},
-		{Name: "state", Type: field.TypeEnum, Enums: []string{"PENDING", "WAITING", "RETRYING", "FAILED", "SYNCED", "DELETED"}, Default: "PENDING"},
+		{Name: "next_attempt_at", Type: field.TypeTime, Nullable: true},
+		{Name: "urgency", Type: field.TypeInt, Default: 0},
+		{Name: "attempts", Type: field.TypeInt, Default: 0},
+		{Name: "wakes", Type: field.TypeInt, Default: 0},
+		{Name: "fence", Type: field.TypeInt, Default: 0},
+		{Name: "claimed_until", Type: field.TypeTime, Nullable: true},
+		{Name: "state", Type: field.TypeEnum, Enums: []string{"PENDING", "WAITING", "RETRYING", "FAILED", "SYNCED", "DELETED", "CANCELLED"}, Default: "PENDING"},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "updated_at", Type: field.TypeTime},
 		{Name: "wanted_revision", Type: field.TypeInt},
 		{Name: "opened_revision", Type: field.TypeInt, Default: 0},
 		{Name: "synced_revision", Type: field.TypeInt, Default: 0},
-		{Name: "attempted_at", Type: field.TypeTime, Nullable: true},
-		{Name: "verify_at", Type: field.TypeTime, Nullable: true},
 		{Name: "pushed_closed", Type: field.TypeBool, Default: false},
 		{Name: "pushed_title", Type: field.TypeString, Default: ""},
 		{Name: "pushed_severity", Type: field.TypeString, Default: ""},
@@ -747,14 +769,14 @@ var (
 		{Name: "external_status_id", Type: field.TypeString, Default: ""},
 		{Name: "external_closed", Type: field.TypeBool, Default: false},
 		{Name: "seen_at", Type: field.TypeTime, Nullable: true},
-		{Name: "look", Type: field.TypeBool, Default: false},
-		{Name: "attempts", Type: field.TypeInt, Default: 0},
-		{Name: "next_attempt_at", Type: field.TypeTime, Nullable: true},
+		{Name: "notes_as_of", Type: field.TypeTime, Nullable: true},
+		{Name: "external_board_id", Type: field.TypeString, Default: ""},
+		{Name: "doubled", Type: field.TypeBool, Default: false},
+		{Name: "merged", Type: field.TypeBool, Default: false},
+		{Name: "closed_revision", Type: field.TypeInt, Default: 0},
 		{Name: "last_error", Type: field.TypeString, Default: ""},
 		{Name: "last_error_reason", Type: field.TypeString, Default: ""},
 		{Name: "last_error_at", Type: field.TypeTime, Nullable: true},
-		{Name: "claim", Type: field.TypeString, Default: ""},
-		{Name: "claimed_until", Type: field.TypeTime, Nullable: true},
 		{Name: "incident_id", Type: field.TypeString, Size: 64},
 		{Name: "connection_id", Type: field.TypeString, Size: 64},
 		{Name: "tenant_id", Type: field.TypeString, Size: 64},
@@ -767,38 +789,46 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "tickets_incidents_tickets",
-				Columns:    []*schema.Column{TicketsColumns[30]},
+				Columns:    []*schema.Column{TicketsColumns[34]},
 				RefColumns: []*schema.Column{IncidentsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "tickets_psa_connections_tickets",
-				Columns:    []*schema.Column{TicketsColumns[31]},
+				Columns:    []*schema.Column{TicketsColumns[35]},
 				RefColumns: []*schema.Column{PsaConnectionsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "tickets_tenants_tenant",
-				Columns:    []*schema.Column{TicketsColumns[32]},
+				Columns:    []*schema.Column{TicketsColumns[36]},
 				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 		},
 		Indexes: []*schema.Index{
 			{
+				Name:    "ticket_claimed_until",
+				Unique:  false,
+				Columns: []*schema.Column{TicketsColumns[7]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "claimed_until IS NOT NULL",
+				},
+			},
+			{
 				Name:    "ticket_incident_id_connection_id",
 				Unique:  true,
-				Columns: []*schema.Column{TicketsColumns[30], TicketsColumns[31]},
+				Columns: []*schema.Column{TicketsColumns[34], TicketsColumns[35]},
 			},
 			{
 				Name:    "ticket_connection_id_external_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketsColumns[31], TicketsColumns[13]},
+				Columns: []*schema.Column{TicketsColumns[35], TicketsColumns[17]},
 			},
 			{
-				Name:    "ticket_connection_id_created_at_id",
+				Name:    "ticket_connection_id_urgency_created_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketsColumns[31], TicketsColumns[3], TicketsColumns[0]},
+				Columns: []*schema.Column{TicketsColumns[35], TicketsColumns[3], TicketsColumns[9], TicketsColumns[0]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "next_attempt_at IS NOT NULL",
 				},
@@ -806,7 +836,7 @@ var (
 			{
 				Name:    "ticket_organization_id_created_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketsColumns[1], TicketsColumns[3], TicketsColumns[0]},
+				Columns: []*schema.Column{TicketsColumns[1], TicketsColumns[9], TicketsColumns[0]},
 			},
 		},
 	}
@@ -815,10 +845,11 @@ var (
 		{Name: "id", Type: field.TypeString, Size: 64},
 		{Name: "organization_id", Type: field.TypeString, Size: 64},
 		{Name: "at", Type: field.TypeTime},
-		{Name: "kind", Type: field.TypeEnum, Enums: []string{"REQUESTED", "WAITING", "CREATED", "FOUND", "NOTED", "UPDATED", "STATUS_CHANGED", "CLOSED", "REOPENED", "MERGED", "DELETED", "DUPLICATE_CLOSED", "FAILED", "RETRIED"}},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"REQUESTED", "WAITING", "CREATED", "FOUND", "NOTED", "UPDATED", "STATUS_CHANGED", "CLOSED", "REOPENED", "MERGED", "MOVED", "REPLIED", "CANCELLED", "DELETED", "DUPLICATE_CLOSED", "FAILED", "RETRIED"}},
 		{Name: "in_psa", Type: field.TypeBool},
 		{Name: "by", Type: field.TypeString},
 		{Name: "text", Type: field.TypeString, Size: 2147483647},
+		{Name: "external_id", Type: field.TypeString, Nullable: true},
 		{Name: "ticket_id", Type: field.TypeString, Size: 64},
 		{Name: "tenant_id", Type: field.TypeString, Size: 64},
 	}
@@ -830,13 +861,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "ticket_events_tickets_events",
-				Columns:    []*schema.Column{TicketEventsColumns[7]},
+				Columns:    []*schema.Column{TicketEventsColumns[8]},
 				RefColumns: []*schema.Column{TicketsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "ticket_events_tenants_tenant",
-				Columns:    []*schema.Column{TicketEventsColumns[8]},
+				Columns:    []*schema.Column{TicketEventsColumns[9]},
 				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -845,44 +876,56 @@ var (
 			{
 				Name:    "ticketevent_ticket_id_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketEventsColumns[7], TicketEventsColumns[2], TicketEventsColumns[0]},
+				Columns: []*schema.Column{TicketEventsColumns[8], TicketEventsColumns[2], TicketEventsColumns[0]},
+			},
+			{
+				Name:    "ticketevent_ticket_id_external_id",
+				Unique:  true,
+				Columns: []*schema.Column{TicketEventsColumns[8], TicketEventsColumns[7]},
 			},
 		},
 	}
-	// TicketNotesColumns holds the columns for the "ticket_notes" table.
-	TicketNotesColumns = []*schema.Column{
+	// TicketStepsColumns holds the columns for the "ticket_steps" table.
+	TicketStepsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, Size: 64},
 		{Name: "organization_id", Type: field.TypeString, Size: 64},
-		{Name: "sequence", Type: field.TypeInt},
-		{Name: "attempted_at", Type: field.TypeTime},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"CREATE", "NOTE", "UPDATE"}},
+		{Name: "fence", Type: field.TypeInt},
+		{Name: "began_at", Type: field.TypeTime},
+		{Name: "ended_at", Type: field.TypeTime, Nullable: true},
+		{Name: "outcome", Type: field.TypeEnum, Enums: []string{"BEGUN", "DONE", "NOT_DONE", "UNCLEAR", "SETTLED"}, Default: "BEGUN"},
 		{Name: "external_id", Type: field.TypeString, Default: ""},
+		{Name: "sequence", Type: field.TypeInt, Default: 0},
+		{Name: "title", Type: field.TypeString, Default: ""},
+		{Name: "severity", Type: field.TypeString, Default: ""},
+		{Name: "closed", Type: field.TypeBool, Default: false},
 		{Name: "ticket_id", Type: field.TypeString, Size: 64},
 		{Name: "tenant_id", Type: field.TypeString, Size: 64},
 	}
-	// TicketNotesTable holds the schema information for the "ticket_notes" table.
-	TicketNotesTable = &schema.Table{
-		Name:       "ticket_notes",
-		Columns:    TicketNotesColumns,
-		PrimaryKey: []*schema.Column{TicketNotesColumns[0]},
+	// TicketStepsTable holds the schema information for the "ticket_steps" table.
+	TicketStepsTable = &schema.Table{
+		Name:       "ticket_steps",
+		Columns:    TicketStepsColumns,
+		PrimaryKey: []*schema.Column{TicketStepsColumns[0]},
 		ForeignKeys: []*schema.ForeignKey{
 			{
-				Symbol:     "ticket_notes_tickets_notes",
-				Columns:    []*schema.Column{TicketNotesColumns[5]},
+				Symbol:     "ticket_steps_tickets_steps",
+				Columns:    []*schema.Column{TicketStepsColumns[12]},
 				RefColumns: []*schema.Column{TicketsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
-				Symbol:     "ticket_notes_tenants_tenant",
-				Columns:    []*schema.Column{TicketNotesColumns[6]},
+				Symbol:     "ticket_steps_tenants_tenant",
+				Columns:    []*schema.Column{TicketStepsColumns[13]},
 				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 		},
 		Indexes: []*schema.Index{
 			{
-				Name:    "ticketnote_ticket_id_sequence",
-				Unique:  true,
-				Columns: []*schema.Column{TicketNotesColumns[5], TicketNotesColumns[2]},
+				Name:    "ticketstep_ticket_id_kind_sequence",
+				Unique:  false,
+				Columns: []*schema.Column{TicketStepsColumns[12], TicketStepsColumns[2], TicketStepsColumns[8]},
 			},
 		},
 	}
@@ -908,7 +951,7 @@ var (
 		TenantsTable,
 		TicketsTable,
 		TicketEventsTable,
-		TicketNotesTable,
+		TicketStepsTable,
 	}
 )
 
@@ -992,9 +1035,9 @@ func init() {
 	TicketEventsTable.Annotation = &entsql.Annotation{
 		Table: "ticket_events",
 	}
-	TicketNotesTable.ForeignKeys[0].RefTable = TicketsTable
-	TicketNotesTable.ForeignKeys[1].RefTable = TenantsTable
-	TicketNotesTable.Annotation = &entsql.Annotation{
-		Table: "ticket_notes",
+	TicketStepsTable.ForeignKeys[0].RefTable = TicketsTable
+	TicketStepsTable.ForeignKeys[1].RefTable = TenantsTable
+	TicketStepsTable.Annotation = &entsql.Annotation{
+		Table: "ticket_steps",
 	}
 }

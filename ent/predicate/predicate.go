@@ -66,5 +66,5 @@ type Ticket func(*sql.Selector)
 // TicketEvent is the predicate function for ticketevent builders.
 type TicketEvent func(*sql.Selector)
 
-// TicketNote is the predicate function for ticketnote builders.
-type TicketNote func(*sql.Selector)
+// TicketStep is the predicate function for ticketstep builders.
+type TicketStep func(*sql.Selector)

@@ -3,6 +3,8 @@
 package psaconnection
 
 import (
+	"fmt"
+
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 )
@@ -14,8 +16,22 @@ const (
 	FieldID = "id"
 	// FieldOrganizationID holds the string denoting the organization_id field in the database.
 	FieldOrganizationID = "organization_id"
+	// FieldNextAttemptAt holds the string denoting the next_attempt_at field in the database.
+	FieldNextAttemptAt = "next_attempt_at"
+	// FieldUrgency holds the string denoting the urgency field in the database.
+	FieldUrgency = "urgency"
+	// FieldAttempts holds the string denoting the attempts field in the database.
+	FieldAttempts = "attempts"
+	// FieldWakes holds the string denoting the wakes field in the database.
+	FieldWakes = "wakes"
+	// FieldFence holds the string denoting the fence field in the database.
+	FieldFence = "fence"
+	// FieldClaimedUntil holds the string denoting the claimed_until field in the database.
+	FieldClaimedUntil = "claimed_until"
 	// FieldKind holds the string denoting the kind field in the database.
 	FieldKind = "kind"
+	// FieldAccount holds the string denoting the account field in the database.
+	FieldAccount = "account"
 	// FieldName holds the string denoting the name field in the database.
 	FieldName = "name"
 	// FieldFields holds the string denoting the fields field in the database.
@@ -30,16 +46,16 @@ const (
 	FieldDefaultCompanyName = "default_company_name"
 	// FieldCallsPerMinute holds the string denoting the calls_per_minute field in the database.
 	FieldCallsPerMinute = "calls_per_minute"
+	// FieldPublicNotes holds the string denoting the public_notes field in the database.
+	FieldPublicNotes = "public_notes"
+	// FieldOnClose holds the string denoting the on_close field in the database.
+	FieldOnClose = "on_close"
 	// FieldCreatedAt holds the string denoting the created_at field in the database.
 	FieldCreatedAt = "created_at"
 	// FieldUpdatedAt holds the string denoting the updated_at field in the database.
 	FieldUpdatedAt = "updated_at"
 	// FieldDisconnectedAt holds the string denoting the disconnected_at field in the database.
 	FieldDisconnectedAt = "disconnected_at"
-	// FieldFailures holds the string denoting the failures field in the database.
-	FieldFailures = "failures"
-	// FieldPausedUntil holds the string denoting the paused_until field in the database.
-	FieldPausedUntil = "paused_until"
 	// FieldLastError holds the string denoting the last_error field in the database.
 	FieldLastError = "last_error"
 	// FieldLastErrorReason holds the string denoting the last_error_reason field in the database.
@@ -48,18 +64,14 @@ const (
 	FieldLastErrorAt = "last_error_at"
 	// FieldLastSuccessAt holds the string denoting the last_success_at field in the database.
 	FieldLastSuccessAt = "last_success_at"
-	// FieldBudgetAt holds the string denoting the budget_at field in the database.
-	FieldBudgetAt = "budget_at"
-	// FieldMinute holds the string denoting the minute field in the database.
-	FieldMinute = "minute"
-	// FieldMinuteCalls holds the string denoting the minute_calls field in the database.
-	FieldMinuteCalls = "minute_calls"
 	// FieldChangesSince holds the string denoting the changes_since field in the database.
 	FieldChangesSince = "changes_since"
-	// FieldNextPollAt holds the string denoting the next_poll_at field in the database.
-	FieldNextPollAt = "next_poll_at"
 	// FieldNextProbeAt holds the string denoting the next_probe_at field in the database.
 	FieldNextProbeAt = "next_probe_at"
+	// FieldCallbackSecret holds the string denoting the callback_secret field in the database.
+	FieldCallbackSecret = "callback_secret"
+	// FieldCallbackError holds the string denoting the callback_error field in the database.
+	FieldCallbackError = "callback_error"
 	// FieldCallbacksAt holds the string denoting the callbacks_at field in the database.
 	FieldCallbacksAt = "callbacks_at"
 	// EdgeMappings holds the string denoting the mappings edge name in mutations.
@@ -88,7 +100,14 @@ const (
 var Columns = []string{
 	FieldID,
 	FieldOrganizationID,
+	FieldNextAttemptAt,
+	FieldUrgency,
+	FieldAttempts,
+	FieldWakes,
+	FieldFence,
+	FieldClaimedUntil,
 	FieldKind,
+	FieldAccount,
 	FieldName,
 	FieldFields,
 	FieldCredentials,
@@ -96,21 +115,19 @@ var Columns = []string{
 	FieldDefaultCompanyID,
 	FieldDefaultCompanyName,
 	FieldCallsPerMinute,
+	FieldPublicNotes,
+	FieldOnClose,
 	FieldCreatedAt,
 	FieldUpdatedAt,
 	FieldDisconnectedAt,
-	FieldFailures,
-	FieldPausedUntil,
 	FieldLastError,
 	FieldLastErrorReason,
 	FieldLastErrorAt,
 	FieldLastSuccessAt,
-	FieldBudgetAt,
-	FieldMinute,
-	FieldMinuteCalls,
 	FieldChangesSince,
-	FieldNextPollAt,
 	FieldNextProbeAt,
+	FieldCallbackSecret,
+	FieldCallbackError,
 	FieldCallbacksAt,
 }
 
@@ -127,8 +144,18 @@ func ValidColumn(column string) bool {
 var (
 	// OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
 	OrganizationIDValidator func(string) error
+	// DefaultUrgency holds the default value on creation for the "urgency" field.
+	DefaultUrgency int
+	// DefaultAttempts holds the default value on creation for the "attempts" field.
+	DefaultAttempts int
+	// DefaultWakes holds the default value on creation for the "wakes" field.
+	DefaultWakes int
+	// DefaultFence holds the default value on creation for the "fence" field.
+	DefaultFence int
 	// KindValidator is a validator for the "kind" field. It is called by the builders before save.
 	KindValidator func(string) error
+	// AccountValidator is a validator for the "account" field. It is called by the builders before save.
+	AccountValidator func(string) error
 	// NameValidator is a validator for the "name" field. It is called by the builders before save.
 	NameValidator func(string) error
 	// DefaultDefaultCompanyID holds the default value on creation for the "default_company_id" field.
@@ -137,19 +164,46 @@ var (
 	DefaultDefaultCompanyName string
 	// CallsPerMinuteValidator is a validator for the "calls_per_minute" field. It is called by the builders before save.
 	CallsPerMinuteValidator func(int) error
-	// DefaultFailures holds the default value on creation for the "failures" field.
-	DefaultFailures int
+	// DefaultPublicNotes holds the default value on creation for the "public_notes" field.
+	DefaultPublicNotes bool
 	// DefaultLastError holds the default value on creation for the "last_error" field.
 	DefaultLastError string
 	// DefaultLastErrorReason holds the default value on creation for the "last_error_reason" field.
 	DefaultLastErrorReason string
-	// DefaultMinuteCalls holds the default value on creation for the "minute_calls" field.
-	DefaultMinuteCalls int
+	// DefaultCallbackError holds the default value on creation for the "callback_error" field.
+	DefaultCallbackError string
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() string
 	// IDValidator is a validator for the "id" field. It is called by the builders before save.
 	IDValidator func(string) error
 )
+
+// OnClose defines the type for the "on_close" enum field.
+type OnClose string
+
+// OnCloseAsk is the default value of the OnClose enum.
+const DefaultOnClose = OnCloseAsk
+
+// OnClose values.
+const (
+	OnCloseNothing   OnClose = "NOTHING"
+	OnCloseAsk       OnClose = "ASK"
+	OnCloseRemediate OnClose = "REMEDIATE"
+)
+
+func (oc OnClose) String() string {
+	return string(oc)
+}
+
+// OnCloseValidator is a validator for the "on_close" field enum values. It is called by the builders before save.
+func OnCloseValidator(oc OnClose) error {
+	switch oc {
+	case OnCloseNothing, OnCloseAsk, OnCloseRemediate:
+		return nil
+	default:
+		return fmt.Errorf("psaconnection: invalid enum value for on_close field: %q", oc)
+	}
+}
 
 // OrderOption defines the ordering options for the PSAConnection queries.
 type OrderOption func(*sql.Selector)
@@ -164,9 +218,44 @@ func ByOrganizationID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldOrganizationID, opts...).ToFunc()
 }
 
+// ByNextAttemptAt orders the results by the next_attempt_at field.
+func ByNextAttemptAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldNextAttemptAt, opts...).ToFunc()
+}
+
+// ByUrgency orders the results by the urgency field.
+func ByUrgency(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldUrgency, opts...).ToFunc()
+}
+
+// ByAttempts orders the results by the attempts field.
+func ByAttempts(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAttempts, opts...).ToFunc()
+}
+
+// ByWakes orders the results by the wakes field.
+func ByWakes(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldWakes, opts...).ToFunc()
+}
+
+// ByFence orders the results by the fence field.
+func ByFence(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldFence, opts...).ToFunc()
+}
+
+// ByClaimedUntil orders the results by the claimed_until field.
+func ByClaimedUntil(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldClaimedUntil, opts...).ToFunc()
+}
+
 // ByKind orders the results by the kind field.
 func ByKind(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldKind, opts...).ToFunc()
+}
+
+// ByAccount orders the results by the account field.
+func ByAccount(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAccount, opts...).ToFunc()
 }
 
 // ByName orders the results by the name field.
@@ -189,6 +278,16 @@ func ByCallsPerMinute(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldCallsPerMinute, opts...).ToFunc()
 }
 
+// ByPublicNotes orders the results by the public_notes field.
+func ByPublicNotes(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPublicNotes, opts...).ToFunc()
+}
+
+// ByOnClose orders the results by the on_close field.
+func ByOnClose(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldOnClose, opts...).ToFunc()
+}
+
 // ByCreatedAt orders the results by the created_at field.
 func ByCreatedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldCreatedAt, opts...).ToFunc()
@@ -202,16 +301,6 @@ func ByUpdatedAt(opts ...sql.OrderTermOption) OrderOption {
 // ByDisconnectedAt orders the results by the disconnected_at field.
 func ByDisconnectedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldDisconnectedAt, opts...).ToFunc()
-}
-
-// ByFailures orders the results by the failures field.
-func ByFailures(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldFailures, opts...).ToFunc()
-}
-
-// ByPausedUntil orders the results by the paused_until field.
-func ByPausedUntil(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldPausedUntil, opts...).ToFunc()
 }
 
 // ByLastError orders the results by the last_error field.
@@ -234,34 +323,19 @@ func ByLastSuccessAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldLastSuccessAt, opts...).ToFunc()
 }
 
-// ByBudgetAt orders the results by the budget_at field.
-func ByBudgetAt(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldBudgetAt, opts...).ToFunc()
-}
-
-// ByMinute orders the results by the minute field.
-func ByMinute(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldMinute, opts...).ToFunc()
-}
-
-// ByMinuteCalls orders the results by the minute_calls field.
-func ByMinuteCalls(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldMinuteCalls, opts...).ToFunc()
-}
-
 // ByChangesSince orders the results by the changes_since field.
 func ByChangesSince(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldChangesSince, opts...).ToFunc()
 }
 
-// ByNextPollAt orders the results by the next_poll_at field.
-func ByNextPollAt(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldNextPollAt, opts...).ToFunc()
-}
-
 // ByNextProbeAt orders the results by the next_probe_at field.
 func ByNextProbeAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldNextProbeAt, opts...).ToFunc()
+}
+
+// ByCallbackError orders the results by the callback_error field.
+func ByCallbackError(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldCallbackError, opts...).ToFunc()
 }
 
 // ByCallbacksAt orders the results by the callbacks_at field.

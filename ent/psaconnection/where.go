@@ -70,9 +70,44 @@ func OrganizationID(v string) predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldEQ(FieldOrganizationID, v))
 }
 
+// NextAttemptAt applies equality check predicate on the "next_attempt_at" field. It's identical to NextAttemptAtEQ.
+func NextAttemptAt(v time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldNextAttemptAt, v))
+}
+
+// Urgency applies equality check predicate on the "urgency" field. It's identical to UrgencyEQ.
+func Urgency(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldUrgency, v))
+}
+
+// Attempts applies equality check predicate on the "attempts" field. It's identical to AttemptsEQ.
+func Attempts(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldAttempts, v))
+}
+
+// Wakes applies equality check predicate on the "wakes" field. It's identical to WakesEQ.
+func Wakes(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldWakes, v))
+}
+
+// Fence applies equality check predicate on the "fence" field. It's identical to FenceEQ.
+func Fence(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldFence, v))
+}
+
+// ClaimedUntil applies equality check predicate on the "claimed_until" field. It's identical to ClaimedUntilEQ.
+func ClaimedUntil(v time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldClaimedUntil, v))
+}
+
 // Kind applies equality check predicate on the "kind" field. It's identical to KindEQ.
 func Kind(v string) predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldEQ(FieldKind, v))
+}
+
+// Account applies equality check predicate on the "account" field. It's identical to AccountEQ.
+func Account(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldAccount, v))
 }
 
 // Name applies equality check predicate on the "name" field. It's identical to NameEQ.
@@ -100,6 +135,11 @@ func CallsPerMinute(v int) predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldEQ(FieldCallsPerMinute, v))
 }
 
+// PublicNotes applies equality check predicate on the "public_notes" field. It's identical to PublicNotesEQ.
+func PublicNotes(v bool) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldPublicNotes, v))
+}
+
 // CreatedAt applies equality check predicate on the "created_at" field. It's identical to CreatedAtEQ.
 func CreatedAt(v time.Time) predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldEQ(FieldCreatedAt, v))
@@ -113,16 +153,6 @@ func UpdatedAt(v time.Time) predicate.PSAConnection {
 // DisconnectedAt applies equality check predicate on the "disconnected_at" field. It's identical to DisconnectedAtEQ.
 func DisconnectedAt(v time.Time) predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldEQ(FieldDisconnectedAt, v))
-}
-
-// Failures applies equality check predicate on the "failures" field. It's identical to FailuresEQ.
-func Failures(v int) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldEQ(FieldFailures, v))
-}
-
-// PausedUntil applies equality check predicate on the "paused_until" field. It's identical to PausedUntilEQ.
-func PausedUntil(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldEQ(FieldPausedUntil, v))
 }
 
 // LastError applies equality check predicate on the "last_error" field. It's identical to LastErrorEQ.
@@ -145,34 +175,24 @@ func LastSuccessAt(v time.Time) predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldEQ(FieldLastSuccessAt, v))
 }
 
-// BudgetAt applies equality check predicate on the "budget_at" field. It's identical to BudgetAtEQ.
-func BudgetAt(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldEQ(FieldBudgetAt, v))
-}
-
-// Minute applies equality check predicate on the "minute" field. It's identical to MinuteEQ.
-func Minute(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldEQ(FieldMinute, v))
-}
-
-// MinuteCalls applies equality check predicate on the "minute_calls" field. It's identical to MinuteCallsEQ.
-func MinuteCalls(v int) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldEQ(FieldMinuteCalls, v))
-}
-
 // ChangesSince applies equality check predicate on the "changes_since" field. It's identical to ChangesSinceEQ.
 func ChangesSince(v time.Time) predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldEQ(FieldChangesSince, v))
 }
 
-// NextPollAt applies equality check predicate on the "next_poll_at" field. It's identical to NextPollAtEQ.
-func NextPollAt(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldEQ(FieldNextPollAt, v))
-}
-
 // NextProbeAt applies equality check predicate on the "next_probe_at" field. It's identical to NextProbeAtEQ.
 func NextProbeAt(v time.Time) predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldEQ(FieldNextProbeAt, v))
+}
+
+// CallbackSecret applies equality check predicate on the "callback_secret" field. It's identical to CallbackSecretEQ.
+func CallbackSecret(v []byte) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldCallbackSecret, v))
+}
+
+// CallbackError applies equality check predicate on the "callback_error" field. It's identical to CallbackErrorEQ.
+func CallbackError(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldCallbackError, v))
 }
 
 // CallbacksAt applies equality check predicate on the "callbacks_at" field. It's identical to CallbacksAtEQ.
@@ -245,6 +265,266 @@ func OrganizationIDContainsFold(v string) predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldContainsFold(FieldOrganizationID, v))
 }
 
+// NextAttemptAtEQ applies the EQ predicate on the "next_attempt_at" field.
+func NextAttemptAtEQ(v time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldNextAttemptAt, v))
+}
+
+// NextAttemptAtNEQ applies the NEQ predicate on the "next_attempt_at" field.
+func NextAttemptAtNEQ(v time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNEQ(FieldNextAttemptAt, v))
+}
+
+// NextAttemptAtIn applies the In predicate on the "next_attempt_at" field.
+func NextAttemptAtIn(vs ...time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldIn(FieldNextAttemptAt, vs...))
+}
+
+// NextAttemptAtNotIn applies the NotIn predicate on the "next_attempt_at" field.
+func NextAttemptAtNotIn(vs ...time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNotIn(FieldNextAttemptAt, vs...))
+}
+
+// NextAttemptAtGT applies the GT predicate on the "next_attempt_at" field.
+func NextAttemptAtGT(v time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGT(FieldNextAttemptAt, v))
+}
+
+// NextAttemptAtGTE applies the GTE predicate on the "next_attempt_at" field.
+func NextAttemptAtGTE(v time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGTE(FieldNextAttemptAt, v))
+}
+
+// NextAttemptAtLT applies the LT predicate on the "next_attempt_at" field.
+func NextAttemptAtLT(v time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLT(FieldNextAttemptAt, v))
+}
+
+// NextAttemptAtLTE applies the LTE predicate on the "next_attempt_at" field.
+func NextAttemptAtLTE(v time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLTE(FieldNextAttemptAt, v))
+}
+
+// NextAttemptAtIsNil applies the IsNil predicate on the "next_attempt_at" field.
+func NextAttemptAtIsNil() predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldIsNull(FieldNextAttemptAt))
+}
+
+// NextAttemptAtNotNil applies the NotNil predicate on the "next_attempt_at" field.
+func NextAttemptAtNotNil() predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNotNull(FieldNextAttemptAt))
+}
+
+// UrgencyEQ applies the EQ predicate on the "urgency" field.
+func UrgencyEQ(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldUrgency, v))
+}
+
+// UrgencyNEQ applies the NEQ predicate on the "urgency" field.
+func UrgencyNEQ(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNEQ(FieldUrgency, v))
+}
+
+// UrgencyIn applies the In predicate on the "urgency" field.
+func UrgencyIn(vs ...int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldIn(FieldUrgency, vs...))
+}
+
+// UrgencyNotIn applies the NotIn predicate on the "urgency" field.
+func UrgencyNotIn(vs ...int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNotIn(FieldUrgency, vs...))
+}
+
+// UrgencyGT applies the GT predicate on the "urgency" field.
+func UrgencyGT(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGT(FieldUrgency, v))
+}
+
+// UrgencyGTE applies the GTE predicate on the "urgency" field.
+func UrgencyGTE(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGTE(FieldUrgency, v))
+}
+
+// UrgencyLT applies the LT predicate on the "urgency" field.
+func UrgencyLT(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLT(FieldUrgency, v))
+}
+
+// UrgencyLTE applies the LTE predicate on the "urgency" field.
+func UrgencyLTE(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLTE(FieldUrgency, v))
+}
+
+// AttemptsEQ applies the EQ predicate on the "attempts" field.
+func AttemptsEQ(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldAttempts, v))
+}
+
+// AttemptsNEQ applies the NEQ predicate on the "attempts" field.
+func AttemptsNEQ(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNEQ(FieldAttempts, v))
+}
+
+// AttemptsIn applies the In predicate on the "attempts" field.
+func AttemptsIn(vs ...int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldIn(FieldAttempts, vs...))
+}
+
+// AttemptsNotIn applies the NotIn predicate on the "attempts" field.
+func AttemptsNotIn(vs ...int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNotIn(FieldAttempts, vs...))
+}
+
+// AttemptsGT applies the GT predicate on the "attempts" field.
+func AttemptsGT(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGT(FieldAttempts, v))
+}
+
+// AttemptsGTE applies the GTE predicate on the "attempts" field.
+func AttemptsGTE(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGTE(FieldAttempts, v))
+}
+
+// AttemptsLT applies the LT predicate on the "attempts" field.
+func AttemptsLT(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLT(FieldAttempts, v))
+}
+
+// AttemptsLTE applies the LTE predicate on the "attempts" field.
+func AttemptsLTE(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLTE(FieldAttempts, v))
+}
+
+// WakesEQ applies the EQ predicate on the "wakes" field.
+func WakesEQ(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldWakes, v))
+}
+
+// WakesNEQ applies the NEQ predicate on the "wakes" field.
+func WakesNEQ(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNEQ(FieldWakes, v))
+}
+
+// WakesIn applies the In predicate on the "wakes" field.
+func WakesIn(vs ...int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldIn(FieldWakes, vs...))
+}
+
+// WakesNotIn applies the NotIn predicate on the "wakes" field.
+func WakesNotIn(vs ...int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNotIn(FieldWakes, vs...))
+}
+
+// WakesGT applies the GT predicate on the "wakes" field.
+func WakesGT(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGT(FieldWakes, v))
+}
+
+// WakesGTE applies the GTE predicate on the "wakes" field.
+func WakesGTE(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGTE(FieldWakes, v))
+}
+
+// WakesLT applies the LT predicate on the "wakes" field.
+func WakesLT(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLT(FieldWakes, v))
+}
+
+// WakesLTE applies the LTE predicate on the "wakes" field.
+func WakesLTE(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLTE(FieldWakes, v))
+}
+
+// FenceEQ applies the EQ predicate on the "fence" field.
+func FenceEQ(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldFence, v))
+}
+
+// FenceNEQ applies the NEQ predicate on the "fence" field.
+func FenceNEQ(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNEQ(FieldFence, v))
+}
+
+// FenceIn applies the In predicate on the "fence" field.
+func FenceIn(vs ...int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldIn(FieldFence, vs...))
+}
+
+// FenceNotIn applies the NotIn predicate on the "fence" field.
+func FenceNotIn(vs ...int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNotIn(FieldFence, vs...))
+}
+
+// FenceGT applies the GT predicate on the "fence" field.
+func FenceGT(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGT(FieldFence, v))
+}
+
+// FenceGTE applies the GTE predicate on the "fence" field.
+func FenceGTE(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGTE(FieldFence, v))
+}
+
+// FenceLT applies the LT predicate on the "fence" field.
+func FenceLT(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLT(FieldFence, v))
+}
+
+// FenceLTE applies the LTE predicate on the "fence" field.
+func FenceLTE(v int) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLTE(FieldFence, v))
+}
+
+// ClaimedUntilEQ applies the EQ predicate on the "claimed_until" field.
+func ClaimedUntilEQ(v time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldClaimedUntil, v))
+}
+
+// ClaimedUntilNEQ applies the NEQ predicate on the "claimed_until" field.
+func ClaimedUntilNEQ(v time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNEQ(FieldClaimedUntil, v))
+}
+
+// ClaimedUntilIn applies the In predicate on the "claimed_until" field.
+func ClaimedUntilIn(vs ...time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldIn(FieldClaimedUntil, vs...))
+}
+
+// ClaimedUntilNotIn applies the NotIn predicate on the "claimed_until" field.
+func ClaimedUntilNotIn(vs ...time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNotIn(FieldClaimedUntil, vs...))
+}
+
+// ClaimedUntilGT applies the GT predicate on the "claimed_until" field.
+func ClaimedUntilGT(v time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGT(FieldClaimedUntil, v))
+}
+
+// ClaimedUntilGTE applies the GTE predicate on the "claimed_until" field.
+func ClaimedUntilGTE(v time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGTE(FieldClaimedUntil, v))
+}
+
+// ClaimedUntilLT applies the LT predicate on the "claimed_until" field.
+func ClaimedUntilLT(v time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLT(FieldClaimedUntil, v))
+}
+
+// ClaimedUntilLTE applies the LTE predicate on the "claimed_until" field.
+func ClaimedUntilLTE(v time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLTE(FieldClaimedUntil, v))
+}
+
+// ClaimedUntilIsNil applies the IsNil predicate on the "claimed_until" field.
+func ClaimedUntilIsNil() predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldIsNull(FieldClaimedUntil))
+}
+
+// ClaimedUntilNotNil applies the NotNil predicate on the "claimed_until" field.
+func ClaimedUntilNotNil() predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNotNull(FieldClaimedUntil))
+}
+
 // KindEQ applies the EQ predicate on the "kind" field.
 func KindEQ(v string) predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldEQ(FieldKind, v))
@@ -308,6 +588,71 @@ func KindEqualFold(v string) predicate.PSAConnection {
 // KindContainsFold applies the ContainsFold predicate on the "kind" field.
 func KindContainsFold(v string) predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldContainsFold(FieldKind, v))
+}
+
+// AccountEQ applies the EQ predicate on the "account" field.
+func AccountEQ(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldAccount, v))
+}
+
+// AccountNEQ applies the NEQ predicate on the "account" field.
+func AccountNEQ(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNEQ(FieldAccount, v))
+}
+
+// AccountIn applies the In predicate on the "account" field.
+func AccountIn(vs ...string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldIn(FieldAccount, vs...))
+}
+
+// AccountNotIn applies the NotIn predicate on the "account" field.
+func AccountNotIn(vs ...string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNotIn(FieldAccount, vs...))
+}
+
+// AccountGT applies the GT predicate on the "account" field.
+func AccountGT(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGT(FieldAccount, v))
+}
+
+// AccountGTE applies the GTE predicate on the "account" field.
+func AccountGTE(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGTE(FieldAccount, v))
+}
+
+// AccountLT applies the LT predicate on the "account" field.
+func AccountLT(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLT(FieldAccount, v))
+}
+
+// AccountLTE applies the LTE predicate on the "account" field.
+func AccountLTE(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLTE(FieldAccount, v))
+}
+
+// AccountContains applies the Contains predicate on the "account" field.
+func AccountContains(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldContains(FieldAccount, v))
+}
+
+// AccountHasPrefix applies the HasPrefix predicate on the "account" field.
+func AccountHasPrefix(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldHasPrefix(FieldAccount, v))
+}
+
+// AccountHasSuffix applies the HasSuffix predicate on the "account" field.
+func AccountHasSuffix(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldHasSuffix(FieldAccount, v))
+}
+
+// AccountEqualFold applies the EqualFold predicate on the "account" field.
+func AccountEqualFold(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEqualFold(FieldAccount, v))
+}
+
+// AccountContainsFold applies the ContainsFold predicate on the "account" field.
+func AccountContainsFold(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldContainsFold(FieldAccount, v))
 }
 
 // NameEQ applies the EQ predicate on the "name" field.
@@ -585,6 +930,36 @@ func CallsPerMinuteLTE(v int) predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldLTE(FieldCallsPerMinute, v))
 }
 
+// PublicNotesEQ applies the EQ predicate on the "public_notes" field.
+func PublicNotesEQ(v bool) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldPublicNotes, v))
+}
+
+// PublicNotesNEQ applies the NEQ predicate on the "public_notes" field.
+func PublicNotesNEQ(v bool) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNEQ(FieldPublicNotes, v))
+}
+
+// OnCloseEQ applies the EQ predicate on the "on_close" field.
+func OnCloseEQ(v OnClose) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldOnClose, v))
+}
+
+// OnCloseNEQ applies the NEQ predicate on the "on_close" field.
+func OnCloseNEQ(v OnClose) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNEQ(FieldOnClose, v))
+}
+
+// OnCloseIn applies the In predicate on the "on_close" field.
+func OnCloseIn(vs ...OnClose) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldIn(FieldOnClose, vs...))
+}
+
+// OnCloseNotIn applies the NotIn predicate on the "on_close" field.
+func OnCloseNotIn(vs ...OnClose) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNotIn(FieldOnClose, vs...))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldEQ(FieldCreatedAt, v))
@@ -713,96 +1088,6 @@ func DisconnectedAtIsNil() predicate.PSAConnection {
 // DisconnectedAtNotNil applies the NotNil predicate on the "disconnected_at" field.
 func DisconnectedAtNotNil() predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldNotNull(FieldDisconnectedAt))
-}
-
-// FailuresEQ applies the EQ predicate on the "failures" field.
-func FailuresEQ(v int) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldEQ(FieldFailures, v))
-}
-
-// FailuresNEQ applies the NEQ predicate on the "failures" field.
-func FailuresNEQ(v int) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldNEQ(FieldFailures, v))
-}
-
-// FailuresIn applies the In predicate on the "failures" field.
-func FailuresIn(vs ...int) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldIn(FieldFailures, vs...))
-}
-
-// FailuresNotIn applies the NotIn predicate on the "failures" field.
-func FailuresNotIn(vs ...int) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldNotIn(FieldFailures, vs...))
-}
-
-// FailuresGT applies the GT predicate on the "failures" field.
-func FailuresGT(v int) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldGT(FieldFailures, v))
-}
-
-// FailuresGTE applies the GTE predicate on the "failures" field.
-func FailuresGTE(v int) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldGTE(FieldFailures, v))
-}
-
-// FailuresLT applies the LT predicate on the "failures" field.
-func FailuresLT(v int) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldLT(FieldFailures, v))
-}
-
-// FailuresLTE applies the LTE predicate on the "failures" field.
-func FailuresLTE(v int) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldLTE(FieldFailures, v))
-}
-
-// PausedUntilEQ applies the EQ predicate on the "paused_until" field.
-func PausedUntilEQ(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldEQ(FieldPausedUntil, v))
-}
-
-// PausedUntilNEQ applies the NEQ predicate on the "paused_until" field.
-func PausedUntilNEQ(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldNEQ(FieldPausedUntil, v))
-}
-
-// PausedUntilIn applies the In predicate on the "paused_until" field.
-func PausedUntilIn(vs ...time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldIn(FieldPausedUntil, vs...))
-}
-
-// PausedUntilNotIn applies the NotIn predicate on the "paused_until" field.
-func PausedUntilNotIn(vs ...time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldNotIn(FieldPausedUntil, vs...))
-}
-
-// PausedUntilGT applies the GT predicate on the "paused_until" field.
-func PausedUntilGT(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldGT(FieldPausedUntil, v))
-}
-
-// PausedUntilGTE applies the GTE predicate on the "paused_until" field.
-func PausedUntilGTE(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldGTE(FieldPausedUntil, v))
-}
-
-// PausedUntilLT applies the LT predicate on the "paused_until" field.
-func PausedUntilLT(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldLT(FieldPausedUntil, v))
-}
-
-// PausedUntilLTE applies the LTE predicate on the "paused_until" field.
-func PausedUntilLTE(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldLTE(FieldPausedUntil, v))
-}
-
-// PausedUntilIsNil applies the IsNil predicate on the "paused_until" field.
-func PausedUntilIsNil() predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldIsNull(FieldPausedUntil))
-}
-
-// PausedUntilNotNil applies the NotNil predicate on the "paused_until" field.
-func PausedUntilNotNil() predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldNotNull(FieldPausedUntil))
 }
 
 // LastErrorEQ applies the EQ predicate on the "last_error" field.
@@ -1035,146 +1320,6 @@ func LastSuccessAtNotNil() predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldNotNull(FieldLastSuccessAt))
 }
 
-// BudgetAtEQ applies the EQ predicate on the "budget_at" field.
-func BudgetAtEQ(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldEQ(FieldBudgetAt, v))
-}
-
-// BudgetAtNEQ applies the NEQ predicate on the "budget_at" field.
-func BudgetAtNEQ(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldNEQ(FieldBudgetAt, v))
-}
-
-// BudgetAtIn applies the In predicate on the "budget_at" field.
-func BudgetAtIn(vs ...time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldIn(FieldBudgetAt, vs...))
-}
-
-// BudgetAtNotIn applies the NotIn predicate on the "budget_at" field.
-func BudgetAtNotIn(vs ...time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldNotIn(FieldBudgetAt, vs...))
-}
-
-// BudgetAtGT applies the GT predicate on the "budget_at" field.
-func BudgetAtGT(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldGT(FieldBudgetAt, v))
-}
-
-// BudgetAtGTE applies the GTE predicate on the "budget_at" field.
-func BudgetAtGTE(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldGTE(FieldBudgetAt, v))
-}
-
-// BudgetAtLT applies the LT predicate on the "budget_at" field.
-func BudgetAtLT(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldLT(FieldBudgetAt, v))
-}
-
-// BudgetAtLTE applies the LTE predicate on the "budget_at" field.
-func BudgetAtLTE(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldLTE(FieldBudgetAt, v))
-}
-
-// BudgetAtIsNil applies the IsNil predicate on the "budget_at" field.
-func BudgetAtIsNil() predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldIsNull(FieldBudgetAt))
-}
-
-// BudgetAtNotNil applies the NotNil predicate on the "budget_at" field.
-func BudgetAtNotNil() predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldNotNull(FieldBudgetAt))
-}
-
-// MinuteEQ applies the EQ predicate on the "minute" field.
-func MinuteEQ(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldEQ(FieldMinute, v))
-}
-
-// MinuteNEQ applies the NEQ predicate on the "minute" field.
-func MinuteNEQ(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldNEQ(FieldMinute, v))
-}
-
-// MinuteIn applies the In predicate on the "minute" field.
-func MinuteIn(vs ...time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldIn(FieldMinute, vs...))
-}
-
-// MinuteNotIn applies the NotIn predicate on the "minute" field.
-func MinuteNotIn(vs ...time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldNotIn(FieldMinute, vs...))
-}
-
-// MinuteGT applies the GT predicate on the "minute" field.
-func MinuteGT(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldGT(FieldMinute, v))
-}
-
-// MinuteGTE applies the GTE predicate on the "minute" field.
-func MinuteGTE(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldGTE(FieldMinute, v))
-}
-
-// MinuteLT applies the LT predicate on the "minute" field.
-func MinuteLT(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldLT(FieldMinute, v))
-}
-
-// MinuteLTE applies the LTE predicate on the "minute" field.
-func MinuteLTE(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldLTE(FieldMinute, v))
-}
-
-// MinuteIsNil applies the IsNil predicate on the "minute" field.
-func MinuteIsNil() predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldIsNull(FieldMinute))
-}
-
-// MinuteNotNil applies the NotNil predicate on the "minute" field.
-func MinuteNotNil() predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldNotNull(FieldMinute))
-}
-
-// MinuteCallsEQ applies the EQ predicate on the "minute_calls" field.
-func MinuteCallsEQ(v int) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldEQ(FieldMinuteCalls, v))
-}
-
-// MinuteCallsNEQ applies the NEQ predicate on the "minute_calls" field.
-func MinuteCallsNEQ(v int) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldNEQ(FieldMinuteCalls, v))
-}
-
-// MinuteCallsIn applies the In predicate on the "minute_calls" field.
-func MinuteCallsIn(vs ...int) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldIn(FieldMinuteCalls, vs...))
-}
-
-// MinuteCallsNotIn applies the NotIn predicate on the "minute_calls" field.
-func MinuteCallsNotIn(vs ...int) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldNotIn(FieldMinuteCalls, vs...))
-}
-
-// MinuteCallsGT applies the GT predicate on the "minute_calls" field.
-func MinuteCallsGT(v int) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldGT(FieldMinuteCalls, v))
-}
-
-// MinuteCallsGTE applies the GTE predicate on the "minute_calls" field.
-func MinuteCallsGTE(v int) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldGTE(FieldMinuteCalls, v))
-}
-
-// MinuteCallsLT applies the LT predicate on the "minute_calls" field.
-func MinuteCallsLT(v int) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldLT(FieldMinuteCalls, v))
-}
-
-// MinuteCallsLTE applies the LTE predicate on the "minute_calls" field.
-func MinuteCallsLTE(v int) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldLTE(FieldMinuteCalls, v))
-}
-
 // ChangesSinceEQ applies the EQ predicate on the "changes_since" field.
 func ChangesSinceEQ(v time.Time) predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldEQ(FieldChangesSince, v))
@@ -1225,56 +1370,6 @@ func ChangesSinceNotNil() predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldNotNull(FieldChangesSince))
 }
 
-// NextPollAtEQ applies the EQ predicate on the "next_poll_at" field.
-func NextPollAtEQ(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldEQ(FieldNextPollAt, v))
-}
-
-// NextPollAtNEQ applies the NEQ predicate on the "next_poll_at" field.
-func NextPollAtNEQ(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldNEQ(FieldNextPollAt, v))
-}
-
-// NextPollAtIn applies the In predicate on the "next_poll_at" field.
-func NextPollAtIn(vs ...time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldIn(FieldNextPollAt, vs...))
-}
-
-// NextPollAtNotIn applies the NotIn predicate on the "next_poll_at" field.
-func NextPollAtNotIn(vs ...time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldNotIn(FieldNextPollAt, vs...))
-}
-
-// NextPollAtGT applies the GT predicate on the "next_poll_at" field.
-func NextPollAtGT(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldGT(FieldNextPollAt, v))
-}
-
-// NextPollAtGTE applies the GTE predicate on the "next_poll_at" field.
-func NextPollAtGTE(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldGTE(FieldNextPollAt, v))
-}
-
-// NextPollAtLT applies the LT predicate on the "next_poll_at" field.
-func NextPollAtLT(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldLT(FieldNextPollAt, v))
-}
-
-// NextPollAtLTE applies the LTE predicate on the "next_poll_at" field.
-func NextPollAtLTE(v time.Time) predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldLTE(FieldNextPollAt, v))
-}
-
-// NextPollAtIsNil applies the IsNil predicate on the "next_poll_at" field.
-func NextPollAtIsNil() predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldIsNull(FieldNextPollAt))
-}
-
-// NextPollAtNotNil applies the NotNil predicate on the "next_poll_at" field.
-func NextPollAtNotNil() predicate.PSAConnection {
-	return predicate.PSAConnection(sql.FieldNotNull(FieldNextPollAt))
-}
-
 // NextProbeAtEQ applies the EQ predicate on the "next_probe_at" field.
 func NextProbeAtEQ(v time.Time) predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldEQ(FieldNextProbeAt, v))
@@ -1323,6 +1418,121 @@ func NextProbeAtIsNil() predicate.PSAConnection {
 // NextProbeAtNotNil applies the NotNil predicate on the "next_probe_at" field.
 func NextProbeAtNotNil() predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldNotNull(FieldNextProbeAt))
+}
+
+// CallbackSecretEQ applies the EQ predicate on the "callback_secret" field.
+func CallbackSecretEQ(v []byte) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldCallbackSecret, v))
+}
+
+// CallbackSecretNEQ applies the NEQ predicate on the "callback_secret" field.
+func CallbackSecretNEQ(v []byte) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNEQ(FieldCallbackSecret, v))
+}
+
+// CallbackSecretIn applies the In predicate on the "callback_secret" field.
+func CallbackSecretIn(vs ...[]byte) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldIn(FieldCallbackSecret, vs...))
+}
+
+// CallbackSecretNotIn applies the NotIn predicate on the "callback_secret" field.
+func CallbackSecretNotIn(vs ...[]byte) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNotIn(FieldCallbackSecret, vs...))
+}
+
+// CallbackSecretGT applies the GT predicate on the "callback_secret" field.
+func CallbackSecretGT(v []byte) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGT(FieldCallbackSecret, v))
+}
+
+// CallbackSecretGTE applies the GTE predicate on the "callback_secret" field.
+func CallbackSecretGTE(v []byte) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGTE(FieldCallbackSecret, v))
+}
+
+// CallbackSecretLT applies the LT predicate on the "callback_secret" field.
+func CallbackSecretLT(v []byte) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLT(FieldCallbackSecret, v))
+}
+
+// CallbackSecretLTE applies the LTE predicate on the "callback_secret" field.
+func CallbackSecretLTE(v []byte) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLTE(FieldCallbackSecret, v))
+}
+
+// CallbackSecretIsNil applies the IsNil predicate on the "callback_secret" field.
+func CallbackSecretIsNil() predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldIsNull(FieldCallbackSecret))
+}
+
+// CallbackSecretNotNil applies the NotNil predicate on the "callback_secret" field.
+func CallbackSecretNotNil() predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNotNull(FieldCallbackSecret))
+}
+
+// CallbackErrorEQ applies the EQ predicate on the "callback_error" field.
+func CallbackErrorEQ(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldCallbackError, v))
+}
+
+// CallbackErrorNEQ applies the NEQ predicate on the "callback_error" field.
+func CallbackErrorNEQ(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNEQ(FieldCallbackError, v))
+}
+
+// CallbackErrorIn applies the In predicate on the "callback_error" field.
+func CallbackErrorIn(vs ...string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldIn(FieldCallbackError, vs...))
+}
+
+// CallbackErrorNotIn applies the NotIn predicate on the "callback_error" field.
+func CallbackErrorNotIn(vs ...string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNotIn(FieldCallbackError, vs...))
+}
+
+// CallbackErrorGT applies the GT predicate on the "callback_error" field.
+func CallbackErrorGT(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGT(FieldCallbackError, v))
+}
+
+// CallbackErrorGTE applies the GTE predicate on the "callback_error" field.
+func CallbackErrorGTE(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGTE(FieldCallbackError, v))
+}
+
+// CallbackErrorLT applies the LT predicate on the "callback_error" field.
+func CallbackErrorLT(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLT(FieldCallbackError, v))
+}
+
+// CallbackErrorLTE applies the LTE predicate on the "callback_error" field.
+func CallbackErrorLTE(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLTE(FieldCallbackError, v))
+}
+
+// CallbackErrorContains applies the Contains predicate on the "callback_error" field.
+func CallbackErrorContains(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldContains(FieldCallbackError, v))
+}
+
+// CallbackErrorHasPrefix applies the HasPrefix predicate on the "callback_error" field.
+func CallbackErrorHasPrefix(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldHasPrefix(FieldCallbackError, v))
+}
+
+// CallbackErrorHasSuffix applies the HasSuffix predicate on the "callback_error" field.
+func CallbackErrorHasSuffix(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldHasSuffix(FieldCallbackError, v))
+}
+
+// CallbackErrorEqualFold applies the EqualFold predicate on the "callback_error" field.
+func CallbackErrorEqualFold(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEqualFold(FieldCallbackError, v))
+}
+
+// CallbackErrorContainsFold applies the ContainsFold predicate on the "callback_error" field.
+func CallbackErrorContainsFold(v string) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldContainsFold(FieldCallbackError, v))
 }
 
 // CallbacksAtEQ applies the EQ predicate on the "callbacks_at" field.

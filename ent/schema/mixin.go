@@ -11,6 +11,7 @@ import (
 	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
 	"entgo.io/ent/schema/mixin"
 
 	"github.com/cairn-itdr/cairn/internal/access"
@@ -67,4 +68,25 @@ func (tenantOwned) Fields() []ent.Field {
 // Edges of the mixin: the foreign key that keeps a row from naming a tenant that is not there.
 func (tenantOwned) Edges() []ent.Edge {
 	return []ent.Edge{edge.To("tenant", Tenant.Type).Field("tenant_id").Unique().Required().Immutable()}
+}
+
+// due marks rows that something is to be done about: package work claims them,
+// and it alone writes fence and claimed_until.
+type due struct{ mixin.Schema }
+
+// Fields of the mixin.
+func (due) Fields() []ent.Field {
+	return []ent.Field{
+		field.Time("next_attempt_at").Optional().Nillable().Comment("when there is something to do; empty where there is nothing, or a person has to do it"),
+		field.Int("urgency").Default(0).Comment("above 0 it goes before all others and has places of its own"),
+		field.Int("attempts").Default(0).Comment("failed ones in a row"),
+		field.Int("wakes").Default(0).Comment("rises with whatever calls for another look; one that comes during a run leads to another run"),
+		field.Int("fence").Default(0).Comment("fencing token: rises with each claim"),
+		field.Time("claimed_until").Optional().Nillable().Comment("the lease of who works on it"),
+	}
+}
+
+// Indexes of the mixin.
+func (due) Indexes() []ent.Index {
+	return []ent.Index{index.Fields("claimed_until").Annotations(entsql.IndexWhere("claimed_until IS NOT NULL"))}
 }

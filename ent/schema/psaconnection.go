@@ -20,13 +20,14 @@ func (PSAConnection) Annotations() []schema.Annotation {
 }
 
 // Mixin of the entity.
-func (PSAConnection) Mixin() []ent.Mixin { return []ent.Mixin{organizationOwned{}} }
+func (PSAConnection) Mixin() []ent.Mixin { return []ent.Mixin{organizationOwned{}, due{}} }
 
 // Fields of the entity.
 func (PSAConnection) Fields() []ent.Field {
 	return []ent.Field{
 		identified("psaconnection"),
 		field.String("kind").NotEmpty().Immutable().Comment("the adapter that speaks to it: CONNECTWISE"),
+		field.String("account").NotEmpty().Immutable().Comment("host and account, as the adapter names them: what is connected anew goes on with the tickets it has"),
 		field.String("name").NotEmpty().MaxRuneLen(200),
 		field.JSON("fields", map[string]string{}).Comment("what the adapter needs to reach it and may be shown"),
 		field.Bytes("credentials").Sensitive().Comment("what must not be shown, sealed (package secret)"),
@@ -34,25 +35,27 @@ func (PSAConnection) Fields() []ent.Field {
 		field.String("default_company_id").Default("").Comment("for tenants without a mapping; empty: they wait"),
 		field.String("default_company_name").Default(""),
 		field.Int("calls_per_minute").Positive().Comment("the budget of calls"),
+		field.Bool("public_notes").Default(false).Comment("notes of published incidents can be read by the company's people"),
+		field.Enum("on_close").NamedValues(
+			"Nothing", "NOTHING",
+			"Ask", "ASK",
+			"Remediate", "REMEDIATE",
+		).Default("ASK").Comment("what closing a ticket in the PSA does to its incident"),
 		field.Time("created_at").Immutable(),
 		field.Time("updated_at"),
 		field.Time("disconnected_at").Optional().Nillable(),
 
 		// How it answers.
-		field.Int("failures").Default(0).Comment("failed calls in a row that are the connection's and no ticket's"),
-		field.Time("paused_until").Optional().Nillable().Comment("the circuit is open: nobody calls before"),
 		field.String("last_error").Default(""),
 		field.String("last_error_reason").Default("").Comment("psa.Reason"),
 		field.Time("last_error_at").Optional().Nillable(),
 		field.Time("last_success_at").Optional().Nillable(),
-		field.Time("budget_at").Optional().Nillable().Comment("up to when the budget is spoken for"),
-		field.Time("minute").Optional().Nillable().Comment("the minute calls are counted for"),
-		field.Int("minute_calls").Default(0),
 
 		// How far it has been read.
 		field.Time("changes_since").Optional().Nillable().Comment("changes of tickets before it have been read, by the PSA's clock"),
-		field.Time("next_poll_at").Optional().Nillable(),
 		field.Time("next_probe_at").Optional().Nillable().Comment("when to ask next for tickets that no poll shows: deleted, moved"),
+		field.Bytes("callback_secret").Optional().Sensitive().Comment("what the PSA proves itself with when it calls, sealed"),
+		field.String("callback_error").Default("").Comment("why the PSA does not call, in words for people; polls do without"),
 		field.Time("callbacks_at").Optional().Nillable().Comment("when the PSA's callbacks were last seen in order"),
 	}
 }
@@ -67,5 +70,8 @@ func (PSAConnection) Edges() []ent.Edge {
 
 // Indexes of the entity.
 func (PSAConnection) Indexes() []ent.Index {
-	return []ent.Index{index.Fields("organization_id", "created_at", "id")}
+	return []ent.Index{
+		index.Fields("organization_id", "created_at", "id"),
+		index.Fields("organization_id", "kind", "account").Unique(),
+	}
 }

@@ -21,12 +21,12 @@ func (Ticket) Annotations() []schema.Annotation {
 }
 
 // Mixin of the entity.
-func (Ticket) Mixin() []ent.Mixin { return []ent.Mixin{tenantOwned{}} }
+func (Ticket) Mixin() []ent.Mixin { return []ent.Mixin{tenantOwned{}, due{}} }
 
 // Fields of the entity.
 func (Ticket) Fields() []ent.Field {
 	return []ent.Field{
-		identified("ticket"),
+		identified("ticket"), // derived of the incident and the PSA's account: it is the reference in the PSA
 		field.String("incident_id").MaxLen(64).Immutable(),
 		field.String("connection_id").MaxLen(64).Immutable(),
 		field.Enum("state").NamedValues(
@@ -36,6 +36,7 @@ func (Ticket) Fields() []ent.Field {
 			"Failed", "FAILED",
 			"Synced", "SYNCED",
 			"Deleted", "DELETED",
+			"Cancelled", "CANCELLED",
 		).Default("PENDING"),
 		field.Time("created_at").Immutable(),
 		field.Time("updated_at"),
@@ -44,8 +45,6 @@ func (Ticket) Fields() []ent.Field {
 		field.Int("wanted_revision").Comment("the incident's revision that is to be mirrored"),
 		field.Int("opened_revision").Default(0).Comment("what the ticket's first text tells; events above it are notes. Fixed before the first attempt to create it"),
 		field.Int("synced_revision").Default(0).Comment("mirrored up to here"),
-		field.Time("attempted_at").Optional().Nillable().Comment("an attempt to create it began then, and its outcome is not known: look before creating"),
-		field.Time("verify_at").Optional().Nillable().Comment("an attempt of unknown outcome may have been done late: look for a second ticket then"),
 		field.Bool("pushed_closed").Default(false).Comment("the last word to the PSA was that it is closed"),
 		field.String("pushed_title").Default(""),
 		field.String("pushed_severity").Default(""),
@@ -60,16 +59,16 @@ func (Ticket) Fields() []ent.Field {
 		field.String("external_status_id").Default(""),
 		field.Bool("external_closed").Default(false),
 		field.Time("seen_at").Optional().Nillable(),
-		field.Bool("look").Default(false).Comment("something was said to have changed in the PSA: read it"),
+		field.Time("notes_as_of").Optional().Nillable().Comment("people's notes have been read as of this change of the ticket, by the PSA's clock"),
+		field.String("external_board_id").Default(""),
+		field.Bool("doubled").Default(false).Comment("another ticket with its reference was seen: look which, and close it"),
+		field.Bool("merged").Default(false).Comment("it was merged into a ticket of somebody else's, to which Cairn adds notes and nothing else"),
+		field.Int("closed_revision").Default(0).Comment("the incident's revision when somebody closed it in the PSA: news above it open it again"),
 
 		// How the work goes.
-		field.Int("attempts").Default(0).Comment("failed ones in a row"),
-		field.Time("next_attempt_at").Optional().Nillable().Comment("when there is something to do; empty where there is nothing"),
 		field.String("last_error").Default(""),
 		field.String("last_error_reason").Default("").Comment("psa.Reason"),
 		field.Time("last_error_at").Optional().Nillable(),
-		field.String("claim").Default("").Comment("who works on it"),
-		field.Time("claimed_until").Optional().Nillable(),
 	}
 }
 
@@ -78,7 +77,7 @@ func (Ticket) Edges() []ent.Edge {
 	return []ent.Edge{
 		edge.From("incident", Incident.Type).Ref("tickets").Field("incident_id").Unique().Required().Immutable(),
 		edge.From("connection", PSAConnection.Type).Ref("tickets").Field("connection_id").Unique().Required().Immutable(),
-		edge.To("notes", TicketNote.Type),
+		edge.To("steps", TicketStep.Type),
 		edge.To("events", TicketEvent.Type),
 	}
 }
@@ -89,7 +88,7 @@ func (Ticket) Indexes() []ent.Index {
 		index.Fields("incident_id", "connection_id").Unique(),
 		index.Fields("connection_id", "external_id"),
 		// What is due, newest first.
-		index.Fields("connection_id", "created_at", "id").Annotations(entsql.IndexWhere("next_attempt_at IS NOT NULL")),
+		index.Fields("connection_id", "urgency", "created_at", "id").Annotations(entsql.IndexWhere("next_attempt_at IS NOT NULL")),
 		index.Fields("organization_id", "created_at", "id"),
 	}
 }

@@ -39,6 +39,9 @@ func (TicketEvent) Fields() []ent.Field {
 			"Closed", "CLOSED",
 			"Reopened", "REOPENED",
 			"Merged", "MERGED",
+			"Moved", "MOVED",
+			"Replied", "REPLIED",
+			"Cancelled", "CANCELLED",
 			"Deleted", "DELETED",
 			"DuplicateClosed", "DUPLICATE_CLOSED",
 			"Failed", "FAILED",
@@ -47,6 +50,7 @@ func (TicketEvent) Fields() []ent.Field {
 		field.Bool("in_psa").Immutable().Comment("somebody did it in the PSA"),
 		field.String("by").Immutable().Comment("who, as the PSA or Cairn names them; empty where unknown"),
 		field.Text("text").Immutable(),
+		field.String("external_id").Optional().Nillable().Immutable().Comment("of the note in the PSA it repeats"),
 	}
 }
 
@@ -59,5 +63,8 @@ func (TicketEvent) Edges() []ent.Edge {
 
 // Indexes of the entity.
 func (TicketEvent) Indexes() []ent.Index {
-	return []ent.Index{index.Fields("ticket_id", "at", "id")}
+	return []ent.Index{
+		index.Fields("ticket_id", "at", "id"),
+		index.Fields("ticket_id", "external_id").Unique(),
+	}
 }

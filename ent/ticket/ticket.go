@@ -18,6 +18,18 @@ const (
 	FieldOrganizationID = "organization_id"
 	// FieldTenantID holds the string denoting the tenant_id field in the database.
 	FieldTenantID = "tenant_id"
+	// FieldNextAttemptAt holds the string denoting the next_attempt_at field in the database.
+	FieldNextAttemptAt = "next_attempt_at"
+	// FieldUrgency holds the string denoting the urgency field in the database.
+	FieldUrgency = "urgency"
+	// FieldAttempts holds the string denoting the attempts field in the database.
+	FieldAttempts = "attempts"
+	// FieldWakes holds the string denoting the wakes field in the database.
+	FieldWakes = "wakes"
+	// FieldFence holds the string denoting the fence field in the database.
+	FieldFence = "fence"
+	// FieldClaimedUntil holds the string denoting the claimed_until field in the database.
+	FieldClaimedUntil = "claimed_until"
 	// FieldIncidentID holds the string denoting the incident_id field in the database.
 	FieldIncidentID = "incident_id"
 	// FieldConnectionID holds the string denoting the connection_id field in the database.
@@ -34,10 +46,6 @@ const (
 	FieldOpenedRevision = "opened_revision"
 	// FieldSyncedRevision holds the string denoting the synced_revision field in the database.
 	FieldSyncedRevision = "synced_revision"
-	// FieldAttemptedAt holds the string denoting the attempted_at field in the database.
-	FieldAttemptedAt = "attempted_at"
-	// FieldVerifyAt holds the string denoting the verify_at field in the database.
-	FieldVerifyAt = "verify_at"
 	// FieldPushedClosed holds the string denoting the pushed_closed field in the database.
 	FieldPushedClosed = "pushed_closed"
 	// FieldPushedTitle holds the string denoting the pushed_title field in the database.
@@ -62,30 +70,30 @@ const (
 	FieldExternalClosed = "external_closed"
 	// FieldSeenAt holds the string denoting the seen_at field in the database.
 	FieldSeenAt = "seen_at"
-	// FieldLook holds the string denoting the look field in the database.
-	FieldLook = "look"
-	// FieldAttempts holds the string denoting the attempts field in the database.
-	FieldAttempts = "attempts"
-	// FieldNextAttemptAt holds the string denoting the next_attempt_at field in the database.
-	FieldNextAttemptAt = "next_attempt_at"
+	// FieldNotesAsOf holds the string denoting the notes_as_of field in the database.
+	FieldNotesAsOf = "notes_as_of"
+	// FieldExternalBoardID holds the string denoting the external_board_id field in the database.
+	FieldExternalBoardID = "external_board_id"
+	// FieldDoubled holds the string denoting the doubled field in the database.
+	FieldDoubled = "doubled"
+	// FieldMerged holds the string denoting the merged field in the database.
+	FieldMerged = "merged"
+	// FieldClosedRevision holds the string denoting the closed_revision field in the database.
+	FieldClosedRevision = "closed_revision"
 	// FieldLastError holds the string denoting the last_error field in the database.
 	FieldLastError = "last_error"
 	// FieldLastErrorReason holds the string denoting the last_error_reason field in the database.
 	FieldLastErrorReason = "last_error_reason"
 	// FieldLastErrorAt holds the string denoting the last_error_at field in the database.
 	FieldLastErrorAt = "last_error_at"
-	// FieldClaim holds the string denoting the claim field in the database.
-	FieldClaim = "claim"
-	// FieldClaimedUntil holds the string denoting the claimed_until field in the database.
-	FieldClaimedUntil = "claimed_until"
 	// EdgeTenant holds the string denoting the tenant edge name in mutations.
 	EdgeTenant = "tenant"
 	// EdgeIncident holds the string denoting the incident edge name in mutations.
 	EdgeIncident = "incident"
 	// EdgeConnection holds the string denoting the connection edge name in mutations.
 	EdgeConnection = "connection"
-	// EdgeNotes holds the string denoting the notes edge name in mutations.
-	EdgeNotes = "notes"
+	// EdgeSteps holds the string denoting the steps edge name in mutations.
+	EdgeSteps = "steps"
 	// EdgeEvents holds the string denoting the events edge name in mutations.
 	EdgeEvents = "events"
 	// Table holds the table name of the ticket in the database.
@@ -111,13 +119,13 @@ const (
 	ConnectionInverseTable = "psa_connections"
 	// ConnectionColumn is the table column denoting the connection relation/edge.
 	ConnectionColumn = "connection_id"
-	// NotesTable is the table that holds the notes relation/edge.
-	NotesTable = "ticket_notes"
-	// NotesInverseTable is the table name for the TicketNote entity.
-	// It exists in this package in order to avoid circular dependency with the "ticketnote" package.
-	NotesInverseTable = "ticket_notes"
-	// NotesColumn is the table column denoting the notes relation/edge.
-	NotesColumn = "ticket_id"
+	// StepsTable is the table that holds the steps relation/edge.
+	StepsTable = "ticket_steps"
+	// StepsInverseTable is the table name for the TicketStep entity.
+	// It exists in this package in order to avoid circular dependency with the "ticketstep" package.
+	StepsInverseTable = "ticket_steps"
+	// StepsColumn is the table column denoting the steps relation/edge.
+	StepsColumn = "ticket_id"
 	// EventsTable is the table that holds the events relation/edge.
 	EventsTable = "ticket_events"
 	// EventsInverseTable is the table name for the TicketEvent entity.
@@ -132,6 +140,12 @@ var Columns = []string{
 	FieldID,
 	FieldOrganizationID,
 	FieldTenantID,
+	FieldNextAttemptAt,
+	FieldUrgency,
+	FieldAttempts,
+	FieldWakes,
+	FieldFence,
+	FieldClaimedUntil,
 	FieldIncidentID,
 	FieldConnectionID,
 	FieldState,
@@ -140,8 +154,6 @@ var Columns = []string{
 	FieldWantedRevision,
 	FieldOpenedRevision,
 	FieldSyncedRevision,
-	FieldAttemptedAt,
-	FieldVerifyAt,
 	FieldPushedClosed,
 	FieldPushedTitle,
 	FieldPushedSeverity,
@@ -154,14 +166,14 @@ var Columns = []string{
 	FieldExternalStatusID,
 	FieldExternalClosed,
 	FieldSeenAt,
-	FieldLook,
-	FieldAttempts,
-	FieldNextAttemptAt,
+	FieldNotesAsOf,
+	FieldExternalBoardID,
+	FieldDoubled,
+	FieldMerged,
+	FieldClosedRevision,
 	FieldLastError,
 	FieldLastErrorReason,
 	FieldLastErrorAt,
-	FieldClaim,
-	FieldClaimedUntil,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -179,6 +191,14 @@ var (
 	OrganizationIDValidator func(string) error
 	// TenantIDValidator is a validator for the "tenant_id" field. It is called by the builders before save.
 	TenantIDValidator func(string) error
+	// DefaultUrgency holds the default value on creation for the "urgency" field.
+	DefaultUrgency int
+	// DefaultAttempts holds the default value on creation for the "attempts" field.
+	DefaultAttempts int
+	// DefaultWakes holds the default value on creation for the "wakes" field.
+	DefaultWakes int
+	// DefaultFence holds the default value on creation for the "fence" field.
+	DefaultFence int
 	// IncidentIDValidator is a validator for the "incident_id" field. It is called by the builders before save.
 	IncidentIDValidator func(string) error
 	// ConnectionIDValidator is a validator for the "connection_id" field. It is called by the builders before save.
@@ -209,16 +229,18 @@ var (
 	DefaultExternalStatusID string
 	// DefaultExternalClosed holds the default value on creation for the "external_closed" field.
 	DefaultExternalClosed bool
-	// DefaultLook holds the default value on creation for the "look" field.
-	DefaultLook bool
-	// DefaultAttempts holds the default value on creation for the "attempts" field.
-	DefaultAttempts int
+	// DefaultExternalBoardID holds the default value on creation for the "external_board_id" field.
+	DefaultExternalBoardID string
+	// DefaultDoubled holds the default value on creation for the "doubled" field.
+	DefaultDoubled bool
+	// DefaultMerged holds the default value on creation for the "merged" field.
+	DefaultMerged bool
+	// DefaultClosedRevision holds the default value on creation for the "closed_revision" field.
+	DefaultClosedRevision int
 	// DefaultLastError holds the default value on creation for the "last_error" field.
 	DefaultLastError string
 	// DefaultLastErrorReason holds the default value on creation for the "last_error_reason" field.
 	DefaultLastErrorReason string
-	// DefaultClaim holds the default value on creation for the "claim" field.
-	DefaultClaim string
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() string
 	// IDValidator is a validator for the "id" field. It is called by the builders before save.
@@ -233,12 +255,13 @@ const DefaultState = StatePending
 
 // State values.
 const (
-	StatePending  State = "PENDING"
-	StateWaiting  State = "WAITING"
-	StateRetrying State = "RETRYING"
-	StateFailed   State = "FAILED"
-	StateSynced   State = "SYNCED"
-	StateDeleted  State = "DELETED"
+	StatePending   State = "PENDING"
+	StateWaiting   State = "WAITING"
+	StateRetrying  State = "RETRYING"
+	StateFailed    State = "FAILED"
+	StateSynced    State = "SYNCED"
+	StateDeleted   State = "DELETED"
+	StateCancelled State = "CANCELLED"
 )
 
 func (s State) String() string {
@@ -248,7 +271,7 @@ func (s State) String() string {
 // StateValidator is a validator for the "state" field enum values. It is called by the builders before save.
 func StateValidator(s State) error {
 	switch s {
-	case StatePending, StateWaiting, StateRetrying, StateFailed, StateSynced, StateDeleted:
+	case StatePending, StateWaiting, StateRetrying, StateFailed, StateSynced, StateDeleted, StateCancelled:
 		return nil
 	default:
 		return fmt.Errorf("ticket: invalid enum value for state field: %q", s)
@@ -271,6 +294,36 @@ func ByOrganizationID(opts ...sql.OrderTermOption) OrderOption {
 // ByTenantID orders the results by the tenant_id field.
 func ByTenantID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldTenantID, opts...).ToFunc()
+}
+
+// ByNextAttemptAt orders the results by the next_attempt_at field.
+func ByNextAttemptAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldNextAttemptAt, opts...).ToFunc()
+}
+
+// ByUrgency orders the results by the urgency field.
+func ByUrgency(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldUrgency, opts...).ToFunc()
+}
+
+// ByAttempts orders the results by the attempts field.
+func ByAttempts(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAttempts, opts...).ToFunc()
+}
+
+// ByWakes orders the results by the wakes field.
+func ByWakes(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldWakes, opts...).ToFunc()
+}
+
+// ByFence orders the results by the fence field.
+func ByFence(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldFence, opts...).ToFunc()
+}
+
+// ByClaimedUntil orders the results by the claimed_until field.
+func ByClaimedUntil(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldClaimedUntil, opts...).ToFunc()
 }
 
 // ByIncidentID orders the results by the incident_id field.
@@ -311,16 +364,6 @@ func ByOpenedRevision(opts ...sql.OrderTermOption) OrderOption {
 // BySyncedRevision orders the results by the synced_revision field.
 func BySyncedRevision(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldSyncedRevision, opts...).ToFunc()
-}
-
-// ByAttemptedAt orders the results by the attempted_at field.
-func ByAttemptedAt(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldAttemptedAt, opts...).ToFunc()
-}
-
-// ByVerifyAt orders the results by the verify_at field.
-func ByVerifyAt(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldVerifyAt, opts...).ToFunc()
 }
 
 // ByPushedClosed orders the results by the pushed_closed field.
@@ -383,19 +426,29 @@ func BySeenAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldSeenAt, opts...).ToFunc()
 }
 
-// ByLook orders the results by the look field.
-func ByLook(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldLook, opts...).ToFunc()
+// ByNotesAsOf orders the results by the notes_as_of field.
+func ByNotesAsOf(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldNotesAsOf, opts...).ToFunc()
 }
 
-// ByAttempts orders the results by the attempts field.
-func ByAttempts(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldAttempts, opts...).ToFunc()
+// ByExternalBoardID orders the results by the external_board_id field.
+func ByExternalBoardID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldExternalBoardID, opts...).ToFunc()
 }
 
-// ByNextAttemptAt orders the results by the next_attempt_at field.
-func ByNextAttemptAt(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldNextAttemptAt, opts...).ToFunc()
+// ByDoubled orders the results by the doubled field.
+func ByDoubled(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldDoubled, opts...).ToFunc()
+}
+
+// ByMerged orders the results by the merged field.
+func ByMerged(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMerged, opts...).ToFunc()
+}
+
+// ByClosedRevision orders the results by the closed_revision field.
+func ByClosedRevision(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldClosedRevision, opts...).ToFunc()
 }
 
 // ByLastError orders the results by the last_error field.
@@ -411,16 +464,6 @@ func ByLastErrorReason(opts ...sql.OrderTermOption) OrderOption {
 // ByLastErrorAt orders the results by the last_error_at field.
 func ByLastErrorAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldLastErrorAt, opts...).ToFunc()
-}
-
-// ByClaim orders the results by the claim field.
-func ByClaim(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldClaim, opts...).ToFunc()
-}
-
-// ByClaimedUntil orders the results by the claimed_until field.
-func ByClaimedUntil(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldClaimedUntil, opts...).ToFunc()
 }
 
 // ByTenantField orders the results by tenant field.
@@ -444,17 +487,17 @@ func ByConnectionField(field string, opts ...sql.OrderTermOption) OrderOption {
 	}
 }
 
-// ByNotesCount orders the results by notes count.
-func ByNotesCount(opts ...sql.OrderTermOption) OrderOption {
+// ByStepsCount orders the results by steps count.
+func ByStepsCount(opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
-		sqlgraph.OrderByNeighborsCount(s, newNotesStep(), opts...)
+		sqlgraph.OrderByNeighborsCount(s, newStepsStep(), opts...)
 	}
 }
 
-// ByNotes orders the results by notes terms.
-func ByNotes(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+// BySteps orders the results by steps terms.
+func BySteps(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
 	return func(s *sql.Selector) {
-		sqlgraph.OrderByNeighborTerms(s, newNotesStep(), append([]sql.OrderTerm{term}, terms...)...)
+		sqlgraph.OrderByNeighborTerms(s, newStepsStep(), append([]sql.OrderTerm{term}, terms...)...)
 	}
 }
 
@@ -492,11 +535,11 @@ func newConnectionStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.M2O, true, ConnectionTable, ConnectionColumn),
 	)
 }
-func newNotesStep() *sqlgraph.Step {
+func newStepsStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
-		sqlgraph.To(NotesInverseTable, FieldID),
-		sqlgraph.Edge(sqlgraph.O2M, false, NotesTable, NotesColumn),
+		sqlgraph.To(StepsInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, StepsTable, StepsColumn),
 	)
 }
 func newEventsStep() *sqlgraph.Step {

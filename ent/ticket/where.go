@@ -75,6 +75,36 @@ func TenantID(v string) predicate.Ticket {
 	return predicate.Ticket(sql.FieldEQ(FieldTenantID, v))
 }
 
+// NextAttemptAt applies equality check predicate on the "next_attempt_at" field. It's identical to NextAttemptAtEQ.
+func NextAttemptAt(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldNextAttemptAt, v))
+}
+
+// Urgency applies equality check predicate on the "urgency" field. It's identical to UrgencyEQ.
+func Urgency(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldUrgency, v))
+}
+
+// Attempts applies equality check predicate on the "attempts" field. It's identical to AttemptsEQ.
+func Attempts(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldAttempts, v))
+}
+
+// Wakes applies equality check predicate on the "wakes" field. It's identical to WakesEQ.
+func Wakes(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldWakes, v))
+}
+
+// Fence applies equality check predicate on the "fence" field. It's identical to FenceEQ.
+func Fence(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldFence, v))
+}
+
+// ClaimedUntil applies equality check predicate on the "claimed_until" field. It's identical to ClaimedUntilEQ.
+func ClaimedUntil(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldClaimedUntil, v))
+}
+
 // IncidentID applies equality check predicate on the "incident_id" field. It's identical to IncidentIDEQ.
 func IncidentID(v string) predicate.Ticket {
 	return predicate.Ticket(sql.FieldEQ(FieldIncidentID, v))
@@ -108,16 +138,6 @@ func OpenedRevision(v int) predicate.Ticket {
 // SyncedRevision applies equality check predicate on the "synced_revision" field. It's identical to SyncedRevisionEQ.
 func SyncedRevision(v int) predicate.Ticket {
 	return predicate.Ticket(sql.FieldEQ(FieldSyncedRevision, v))
-}
-
-// AttemptedAt applies equality check predicate on the "attempted_at" field. It's identical to AttemptedAtEQ.
-func AttemptedAt(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEQ(FieldAttemptedAt, v))
-}
-
-// VerifyAt applies equality check predicate on the "verify_at" field. It's identical to VerifyAtEQ.
-func VerifyAt(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEQ(FieldVerifyAt, v))
 }
 
 // PushedClosed applies equality check predicate on the "pushed_closed" field. It's identical to PushedClosedEQ.
@@ -180,19 +200,29 @@ func SeenAt(v time.Time) predicate.Ticket {
 	return predicate.Ticket(sql.FieldEQ(FieldSeenAt, v))
 }
 
-// Look applies equality check predicate on the "look" field. It's identical to LookEQ.
-func Look(v bool) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEQ(FieldLook, v))
+// NotesAsOf applies equality check predicate on the "notes_as_of" field. It's identical to NotesAsOfEQ.
+func NotesAsOf(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldNotesAsOf, v))
 }
 
-// Attempts applies equality check predicate on the "attempts" field. It's identical to AttemptsEQ.
-func Attempts(v int) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEQ(FieldAttempts, v))
+// ExternalBoardID applies equality check predicate on the "external_board_id" field. It's identical to ExternalBoardIDEQ.
+func ExternalBoardID(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldExternalBoardID, v))
 }
 
-// NextAttemptAt applies equality check predicate on the "next_attempt_at" field. It's identical to NextAttemptAtEQ.
-func NextAttemptAt(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEQ(FieldNextAttemptAt, v))
+// Doubled applies equality check predicate on the "doubled" field. It's identical to DoubledEQ.
+func Doubled(v bool) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldDoubled, v))
+}
+
+// Merged applies equality check predicate on the "merged" field. It's identical to MergedEQ.
+func Merged(v bool) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldMerged, v))
+}
+
+// ClosedRevision applies equality check predicate on the "closed_revision" field. It's identical to ClosedRevisionEQ.
+func ClosedRevision(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldClosedRevision, v))
 }
 
 // LastError applies equality check predicate on the "last_error" field. It's identical to LastErrorEQ.
@@ -208,16 +238,6 @@ func LastErrorReason(v string) predicate.Ticket {
 // LastErrorAt applies equality check predicate on the "last_error_at" field. It's identical to LastErrorAtEQ.
 func LastErrorAt(v time.Time) predicate.Ticket {
 	return predicate.Ticket(sql.FieldEQ(FieldLastErrorAt, v))
-}
-
-// Claim applies equality check predicate on the "claim" field. It's identical to ClaimEQ.
-func Claim(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEQ(FieldClaim, v))
-}
-
-// ClaimedUntil applies equality check predicate on the "claimed_until" field. It's identical to ClaimedUntilEQ.
-func ClaimedUntil(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEQ(FieldClaimedUntil, v))
 }
 
 // OrganizationIDEQ applies the EQ predicate on the "organization_id" field.
@@ -348,6 +368,266 @@ func TenantIDEqualFold(v string) predicate.Ticket {
 // TenantIDContainsFold applies the ContainsFold predicate on the "tenant_id" field.
 func TenantIDContainsFold(v string) predicate.Ticket {
 	return predicate.Ticket(sql.FieldContainsFold(FieldTenantID, v))
+}
+
+// NextAttemptAtEQ applies the EQ predicate on the "next_attempt_at" field.
+func NextAttemptAtEQ(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldNextAttemptAt, v))
+}
+
+// NextAttemptAtNEQ applies the NEQ predicate on the "next_attempt_at" field.
+func NextAttemptAtNEQ(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNEQ(FieldNextAttemptAt, v))
+}
+
+// NextAttemptAtIn applies the In predicate on the "next_attempt_at" field.
+func NextAttemptAtIn(vs ...time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldIn(FieldNextAttemptAt, vs...))
+}
+
+// NextAttemptAtNotIn applies the NotIn predicate on the "next_attempt_at" field.
+func NextAttemptAtNotIn(vs ...time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotIn(FieldNextAttemptAt, vs...))
+}
+
+// NextAttemptAtGT applies the GT predicate on the "next_attempt_at" field.
+func NextAttemptAtGT(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGT(FieldNextAttemptAt, v))
+}
+
+// NextAttemptAtGTE applies the GTE predicate on the "next_attempt_at" field.
+func NextAttemptAtGTE(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGTE(FieldNextAttemptAt, v))
+}
+
+// NextAttemptAtLT applies the LT predicate on the "next_attempt_at" field.
+func NextAttemptAtLT(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLT(FieldNextAttemptAt, v))
+}
+
+// NextAttemptAtLTE applies the LTE predicate on the "next_attempt_at" field.
+func NextAttemptAtLTE(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLTE(FieldNextAttemptAt, v))
+}
+
+// NextAttemptAtIsNil applies the IsNil predicate on the "next_attempt_at" field.
+func NextAttemptAtIsNil() predicate.Ticket {
+	return predicate.Ticket(sql.FieldIsNull(FieldNextAttemptAt))
+}
+
+// NextAttemptAtNotNil applies the NotNil predicate on the "next_attempt_at" field.
+func NextAttemptAtNotNil() predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotNull(FieldNextAttemptAt))
+}
+
+// UrgencyEQ applies the EQ predicate on the "urgency" field.
+func UrgencyEQ(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldUrgency, v))
+}
+
+// UrgencyNEQ applies the NEQ predicate on the "urgency" field.
+func UrgencyNEQ(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNEQ(FieldUrgency, v))
+}
+
+// UrgencyIn applies the In predicate on the "urgency" field.
+func UrgencyIn(vs ...int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldIn(FieldUrgency, vs...))
+}
+
+// UrgencyNotIn applies the NotIn predicate on the "urgency" field.
+func UrgencyNotIn(vs ...int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotIn(FieldUrgency, vs...))
+}
+
+// UrgencyGT applies the GT predicate on the "urgency" field.
+func UrgencyGT(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGT(FieldUrgency, v))
+}
+
+// UrgencyGTE applies the GTE predicate on the "urgency" field.
+func UrgencyGTE(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGTE(FieldUrgency, v))
+}
+
+// UrgencyLT applies the LT predicate on the "urgency" field.
+func UrgencyLT(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLT(FieldUrgency, v))
+}
+
+// UrgencyLTE applies the LTE predicate on the "urgency" field.
+func UrgencyLTE(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLTE(FieldUrgency, v))
+}
+
+// AttemptsEQ applies the EQ predicate on the "attempts" field.
+func AttemptsEQ(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldAttempts, v))
+}
+
+// AttemptsNEQ applies the NEQ predicate on the "attempts" field.
+func AttemptsNEQ(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNEQ(FieldAttempts, v))
+}
+
+// AttemptsIn applies the In predicate on the "attempts" field.
+func AttemptsIn(vs ...int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldIn(FieldAttempts, vs...))
+}
+
+// AttemptsNotIn applies the NotIn predicate on the "attempts" field.
+func AttemptsNotIn(vs ...int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotIn(FieldAttempts, vs...))
+}
+
+// AttemptsGT applies the GT predicate on the "attempts" field.
+func AttemptsGT(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGT(FieldAttempts, v))
+}
+
+// AttemptsGTE applies the GTE predicate on the "attempts" field.
+func AttemptsGTE(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGTE(FieldAttempts, v))
+}
+
+// AttemptsLT applies the LT predicate on the "attempts" field.
+func AttemptsLT(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLT(FieldAttempts, v))
+}
+
+// AttemptsLTE applies the LTE predicate on the "attempts" field.
+func AttemptsLTE(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLTE(FieldAttempts, v))
+}
+
+// WakesEQ applies the EQ predicate on the "wakes" field.
+func WakesEQ(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldWakes, v))
+}
+
+// WakesNEQ applies the NEQ predicate on the "wakes" field.
+func WakesNEQ(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNEQ(FieldWakes, v))
+}
+
+// WakesIn applies the In predicate on the "wakes" field.
+func WakesIn(vs ...int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldIn(FieldWakes, vs...))
+}
+
+// WakesNotIn applies the NotIn predicate on the "wakes" field.
+func WakesNotIn(vs ...int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotIn(FieldWakes, vs...))
+}
+
+// WakesGT applies the GT predicate on the "wakes" field.
+func WakesGT(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGT(FieldWakes, v))
+}
+
+// WakesGTE applies the GTE predicate on the "wakes" field.
+func WakesGTE(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGTE(FieldWakes, v))
+}
+
+// WakesLT applies the LT predicate on the "wakes" field.
+func WakesLT(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLT(FieldWakes, v))
+}
+
+// WakesLTE applies the LTE predicate on the "wakes" field.
+func WakesLTE(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLTE(FieldWakes, v))
+}
+
+// FenceEQ applies the EQ predicate on the "fence" field.
+func FenceEQ(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldFence, v))
+}
+
+// FenceNEQ applies the NEQ predicate on the "fence" field.
+func FenceNEQ(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNEQ(FieldFence, v))
+}
+
+// FenceIn applies the In predicate on the "fence" field.
+func FenceIn(vs ...int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldIn(FieldFence, vs...))
+}
+
+// FenceNotIn applies the NotIn predicate on the "fence" field.
+func FenceNotIn(vs ...int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotIn(FieldFence, vs...))
+}
+
+// FenceGT applies the GT predicate on the "fence" field.
+func FenceGT(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGT(FieldFence, v))
+}
+
+// FenceGTE applies the GTE predicate on the "fence" field.
+func FenceGTE(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGTE(FieldFence, v))
+}
+
+// FenceLT applies the LT predicate on the "fence" field.
+func FenceLT(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLT(FieldFence, v))
+}
+
+// FenceLTE applies the LTE predicate on the "fence" field.
+func FenceLTE(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLTE(FieldFence, v))
+}
+
+// ClaimedUntilEQ applies the EQ predicate on the "claimed_until" field.
+func ClaimedUntilEQ(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldClaimedUntil, v))
+}
+
+// ClaimedUntilNEQ applies the NEQ predicate on the "claimed_until" field.
+func ClaimedUntilNEQ(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNEQ(FieldClaimedUntil, v))
+}
+
+// ClaimedUntilIn applies the In predicate on the "claimed_until" field.
+func ClaimedUntilIn(vs ...time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldIn(FieldClaimedUntil, vs...))
+}
+
+// ClaimedUntilNotIn applies the NotIn predicate on the "claimed_until" field.
+func ClaimedUntilNotIn(vs ...time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotIn(FieldClaimedUntil, vs...))
+}
+
+// ClaimedUntilGT applies the GT predicate on the "claimed_until" field.
+func ClaimedUntilGT(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGT(FieldClaimedUntil, v))
+}
+
+// ClaimedUntilGTE applies the GTE predicate on the "claimed_until" field.
+func ClaimedUntilGTE(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGTE(FieldClaimedUntil, v))
+}
+
+// ClaimedUntilLT applies the LT predicate on the "claimed_until" field.
+func ClaimedUntilLT(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLT(FieldClaimedUntil, v))
+}
+
+// ClaimedUntilLTE applies the LTE predicate on the "claimed_until" field.
+func ClaimedUntilLTE(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLTE(FieldClaimedUntil, v))
+}
+
+// ClaimedUntilIsNil applies the IsNil predicate on the "claimed_until" field.
+func ClaimedUntilIsNil() predicate.Ticket {
+	return predicate.Ticket(sql.FieldIsNull(FieldClaimedUntil))
+}
+
+// ClaimedUntilNotNil applies the NotNil predicate on the "claimed_until" field.
+func ClaimedUntilNotNil() predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotNull(FieldClaimedUntil))
 }
 
 // IncidentIDEQ applies the EQ predicate on the "incident_id" field.
@@ -698,106 +978,6 @@ func SyncedRevisionLT(v int) predicate.Ticket {
 // SyncedRevisionLTE applies the LTE predicate on the "synced_revision" field.
 func SyncedRevisionLTE(v int) predicate.Ticket {
 	return predicate.Ticket(sql.FieldLTE(FieldSyncedRevision, v))
-}
-
-// AttemptedAtEQ applies the EQ predicate on the "attempted_at" field.
-func AttemptedAtEQ(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEQ(FieldAttemptedAt, v))
-}
-
-// AttemptedAtNEQ applies the NEQ predicate on the "attempted_at" field.
-func AttemptedAtNEQ(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldNEQ(FieldAttemptedAt, v))
-}
-
-// AttemptedAtIn applies the In predicate on the "attempted_at" field.
-func AttemptedAtIn(vs ...time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldIn(FieldAttemptedAt, vs...))
-}
-
-// AttemptedAtNotIn applies the NotIn predicate on the "attempted_at" field.
-func AttemptedAtNotIn(vs ...time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldNotIn(FieldAttemptedAt, vs...))
-}
-
-// AttemptedAtGT applies the GT predicate on the "attempted_at" field.
-func AttemptedAtGT(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldGT(FieldAttemptedAt, v))
-}
-
-// AttemptedAtGTE applies the GTE predicate on the "attempted_at" field.
-func AttemptedAtGTE(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldGTE(FieldAttemptedAt, v))
-}
-
-// AttemptedAtLT applies the LT predicate on the "attempted_at" field.
-func AttemptedAtLT(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldLT(FieldAttemptedAt, v))
-}
-
-// AttemptedAtLTE applies the LTE predicate on the "attempted_at" field.
-func AttemptedAtLTE(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldLTE(FieldAttemptedAt, v))
-}
-
-// AttemptedAtIsNil applies the IsNil predicate on the "attempted_at" field.
-func AttemptedAtIsNil() predicate.Ticket {
-	return predicate.Ticket(sql.FieldIsNull(FieldAttemptedAt))
-}
-
-// AttemptedAtNotNil applies the NotNil predicate on the "attempted_at" field.
-func AttemptedAtNotNil() predicate.Ticket {
-	return predicate.Ticket(sql.FieldNotNull(FieldAttemptedAt))
-}
-
-// VerifyAtEQ applies the EQ predicate on the "verify_at" field.
-func VerifyAtEQ(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEQ(FieldVerifyAt, v))
-}
-
-// VerifyAtNEQ applies the NEQ predicate on the "verify_at" field.
-func VerifyAtNEQ(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldNEQ(FieldVerifyAt, v))
-}
-
-// VerifyAtIn applies the In predicate on the "verify_at" field.
-func VerifyAtIn(vs ...time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldIn(FieldVerifyAt, vs...))
-}
-
-// VerifyAtNotIn applies the NotIn predicate on the "verify_at" field.
-func VerifyAtNotIn(vs ...time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldNotIn(FieldVerifyAt, vs...))
-}
-
-// VerifyAtGT applies the GT predicate on the "verify_at" field.
-func VerifyAtGT(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldGT(FieldVerifyAt, v))
-}
-
-// VerifyAtGTE applies the GTE predicate on the "verify_at" field.
-func VerifyAtGTE(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldGTE(FieldVerifyAt, v))
-}
-
-// VerifyAtLT applies the LT predicate on the "verify_at" field.
-func VerifyAtLT(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldLT(FieldVerifyAt, v))
-}
-
-// VerifyAtLTE applies the LTE predicate on the "verify_at" field.
-func VerifyAtLTE(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldLTE(FieldVerifyAt, v))
-}
-
-// VerifyAtIsNil applies the IsNil predicate on the "verify_at" field.
-func VerifyAtIsNil() predicate.Ticket {
-	return predicate.Ticket(sql.FieldIsNull(FieldVerifyAt))
-}
-
-// VerifyAtNotNil applies the NotNil predicate on the "verify_at" field.
-func VerifyAtNotNil() predicate.Ticket {
-	return predicate.Ticket(sql.FieldNotNull(FieldVerifyAt))
 }
 
 // PushedClosedEQ applies the EQ predicate on the "pushed_closed" field.
@@ -1455,104 +1635,179 @@ func SeenAtNotNil() predicate.Ticket {
 	return predicate.Ticket(sql.FieldNotNull(FieldSeenAt))
 }
 
-// LookEQ applies the EQ predicate on the "look" field.
-func LookEQ(v bool) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEQ(FieldLook, v))
+// NotesAsOfEQ applies the EQ predicate on the "notes_as_of" field.
+func NotesAsOfEQ(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldNotesAsOf, v))
 }
 
-// LookNEQ applies the NEQ predicate on the "look" field.
-func LookNEQ(v bool) predicate.Ticket {
-	return predicate.Ticket(sql.FieldNEQ(FieldLook, v))
+// NotesAsOfNEQ applies the NEQ predicate on the "notes_as_of" field.
+func NotesAsOfNEQ(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNEQ(FieldNotesAsOf, v))
 }
 
-// AttemptsEQ applies the EQ predicate on the "attempts" field.
-func AttemptsEQ(v int) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEQ(FieldAttempts, v))
+// NotesAsOfIn applies the In predicate on the "notes_as_of" field.
+func NotesAsOfIn(vs ...time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldIn(FieldNotesAsOf, vs...))
 }
 
-// AttemptsNEQ applies the NEQ predicate on the "attempts" field.
-func AttemptsNEQ(v int) predicate.Ticket {
-	return predicate.Ticket(sql.FieldNEQ(FieldAttempts, v))
+// NotesAsOfNotIn applies the NotIn predicate on the "notes_as_of" field.
+func NotesAsOfNotIn(vs ...time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotIn(FieldNotesAsOf, vs...))
 }
 
-// AttemptsIn applies the In predicate on the "attempts" field.
-func AttemptsIn(vs ...int) predicate.Ticket {
-	return predicate.Ticket(sql.FieldIn(FieldAttempts, vs...))
+// NotesAsOfGT applies the GT predicate on the "notes_as_of" field.
+func NotesAsOfGT(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGT(FieldNotesAsOf, v))
 }
 
-// AttemptsNotIn applies the NotIn predicate on the "attempts" field.
-func AttemptsNotIn(vs ...int) predicate.Ticket {
-	return predicate.Ticket(sql.FieldNotIn(FieldAttempts, vs...))
+// NotesAsOfGTE applies the GTE predicate on the "notes_as_of" field.
+func NotesAsOfGTE(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGTE(FieldNotesAsOf, v))
 }
 
-// AttemptsGT applies the GT predicate on the "attempts" field.
-func AttemptsGT(v int) predicate.Ticket {
-	return predicate.Ticket(sql.FieldGT(FieldAttempts, v))
+// NotesAsOfLT applies the LT predicate on the "notes_as_of" field.
+func NotesAsOfLT(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLT(FieldNotesAsOf, v))
 }
 
-// AttemptsGTE applies the GTE predicate on the "attempts" field.
-func AttemptsGTE(v int) predicate.Ticket {
-	return predicate.Ticket(sql.FieldGTE(FieldAttempts, v))
+// NotesAsOfLTE applies the LTE predicate on the "notes_as_of" field.
+func NotesAsOfLTE(v time.Time) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLTE(FieldNotesAsOf, v))
 }
 
-// AttemptsLT applies the LT predicate on the "attempts" field.
-func AttemptsLT(v int) predicate.Ticket {
-	return predicate.Ticket(sql.FieldLT(FieldAttempts, v))
+// NotesAsOfIsNil applies the IsNil predicate on the "notes_as_of" field.
+func NotesAsOfIsNil() predicate.Ticket {
+	return predicate.Ticket(sql.FieldIsNull(FieldNotesAsOf))
 }
 
-// AttemptsLTE applies the LTE predicate on the "attempts" field.
-func AttemptsLTE(v int) predicate.Ticket {
-	return predicate.Ticket(sql.FieldLTE(FieldAttempts, v))
+// NotesAsOfNotNil applies the NotNil predicate on the "notes_as_of" field.
+func NotesAsOfNotNil() predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotNull(FieldNotesAsOf))
 }
 
-// NextAttemptAtEQ applies the EQ predicate on the "next_attempt_at" field.
-func NextAttemptAtEQ(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEQ(FieldNextAttemptAt, v))
+// ExternalBoardIDEQ applies the EQ predicate on the "external_board_id" field.
+func ExternalBoardIDEQ(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldExternalBoardID, v))
 }
 
-// NextAttemptAtNEQ applies the NEQ predicate on the "next_attempt_at" field.
-func NextAttemptAtNEQ(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldNEQ(FieldNextAttemptAt, v))
+// ExternalBoardIDNEQ applies the NEQ predicate on the "external_board_id" field.
+func ExternalBoardIDNEQ(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNEQ(FieldExternalBoardID, v))
 }
 
-// NextAttemptAtIn applies the In predicate on the "next_attempt_at" field.
-func NextAttemptAtIn(vs ...time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldIn(FieldNextAttemptAt, vs...))
+// ExternalBoardIDIn applies the In predicate on the "external_board_id" field.
+func ExternalBoardIDIn(vs ...string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldIn(FieldExternalBoardID, vs...))
 }
 
-// NextAttemptAtNotIn applies the NotIn predicate on the "next_attempt_at" field.
-func NextAttemptAtNotIn(vs ...time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldNotIn(FieldNextAttemptAt, vs...))
+// ExternalBoardIDNotIn applies the NotIn predicate on the "external_board_id" field.
+func ExternalBoardIDNotIn(vs ...string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotIn(FieldExternalBoardID, vs...))
 }
 
-// NextAttemptAtGT applies the GT predicate on the "next_attempt_at" field.
-func NextAttemptAtGT(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldGT(FieldNextAttemptAt, v))
+// ExternalBoardIDGT applies the GT predicate on the "external_board_id" field.
+func ExternalBoardIDGT(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGT(FieldExternalBoardID, v))
 }
 
-// NextAttemptAtGTE applies the GTE predicate on the "next_attempt_at" field.
-func NextAttemptAtGTE(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldGTE(FieldNextAttemptAt, v))
+// ExternalBoardIDGTE applies the GTE predicate on the "external_board_id" field.
+func ExternalBoardIDGTE(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGTE(FieldExternalBoardID, v))
 }
 
-// NextAttemptAtLT applies the LT predicate on the "next_attempt_at" field.
-func NextAttemptAtLT(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldLT(FieldNextAttemptAt, v))
+// ExternalBoardIDLT applies the LT predicate on the "external_board_id" field.
+func ExternalBoardIDLT(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLT(FieldExternalBoardID, v))
 }
 
-// NextAttemptAtLTE applies the LTE predicate on the "next_attempt_at" field.
-func NextAttemptAtLTE(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldLTE(FieldNextAttemptAt, v))
+// ExternalBoardIDLTE applies the LTE predicate on the "external_board_id" field.
+func ExternalBoardIDLTE(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLTE(FieldExternalBoardID, v))
 }
 
-// NextAttemptAtIsNil applies the IsNil predicate on the "next_attempt_at" field.
-func NextAttemptAtIsNil() predicate.Ticket {
-	return predicate.Ticket(sql.FieldIsNull(FieldNextAttemptAt))
+// ExternalBoardIDContains applies the Contains predicate on the "external_board_id" field.
+func ExternalBoardIDContains(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldContains(FieldExternalBoardID, v))
 }
 
-// NextAttemptAtNotNil applies the NotNil predicate on the "next_attempt_at" field.
-func NextAttemptAtNotNil() predicate.Ticket {
-	return predicate.Ticket(sql.FieldNotNull(FieldNextAttemptAt))
+// ExternalBoardIDHasPrefix applies the HasPrefix predicate on the "external_board_id" field.
+func ExternalBoardIDHasPrefix(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldHasPrefix(FieldExternalBoardID, v))
+}
+
+// ExternalBoardIDHasSuffix applies the HasSuffix predicate on the "external_board_id" field.
+func ExternalBoardIDHasSuffix(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldHasSuffix(FieldExternalBoardID, v))
+}
+
+// ExternalBoardIDEqualFold applies the EqualFold predicate on the "external_board_id" field.
+func ExternalBoardIDEqualFold(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEqualFold(FieldExternalBoardID, v))
+}
+
+// ExternalBoardIDContainsFold applies the ContainsFold predicate on the "external_board_id" field.
+func ExternalBoardIDContainsFold(v string) predicate.Ticket {
+	return predicate.Ticket(sql.FieldContainsFold(FieldExternalBoardID, v))
+}
+
+// DoubledEQ applies the EQ predicate on the "doubled" field.
+func DoubledEQ(v bool) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldDoubled, v))
+}
+
+// DoubledNEQ applies the NEQ predicate on the "doubled" field.
+func DoubledNEQ(v bool) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNEQ(FieldDoubled, v))
+}
+
+// MergedEQ applies the EQ predicate on the "merged" field.
+func MergedEQ(v bool) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldMerged, v))
+}
+
+// MergedNEQ applies the NEQ predicate on the "merged" field.
+func MergedNEQ(v bool) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNEQ(FieldMerged, v))
+}
+
+// ClosedRevisionEQ applies the EQ predicate on the "closed_revision" field.
+func ClosedRevisionEQ(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldEQ(FieldClosedRevision, v))
+}
+
+// ClosedRevisionNEQ applies the NEQ predicate on the "closed_revision" field.
+func ClosedRevisionNEQ(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNEQ(FieldClosedRevision, v))
+}
+
+// ClosedRevisionIn applies the In predicate on the "closed_revision" field.
+func ClosedRevisionIn(vs ...int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldIn(FieldClosedRevision, vs...))
+}
+
+// ClosedRevisionNotIn applies the NotIn predicate on the "closed_revision" field.
+func ClosedRevisionNotIn(vs ...int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldNotIn(FieldClosedRevision, vs...))
+}
+
+// ClosedRevisionGT applies the GT predicate on the "closed_revision" field.
+func ClosedRevisionGT(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGT(FieldClosedRevision, v))
+}
+
+// ClosedRevisionGTE applies the GTE predicate on the "closed_revision" field.
+func ClosedRevisionGTE(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldGTE(FieldClosedRevision, v))
+}
+
+// ClosedRevisionLT applies the LT predicate on the "closed_revision" field.
+func ClosedRevisionLT(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLT(FieldClosedRevision, v))
+}
+
+// ClosedRevisionLTE applies the LTE predicate on the "closed_revision" field.
+func ClosedRevisionLTE(v int) predicate.Ticket {
+	return predicate.Ticket(sql.FieldLTE(FieldClosedRevision, v))
 }
 
 // LastErrorEQ applies the EQ predicate on the "last_error" field.
@@ -1735,121 +1990,6 @@ func LastErrorAtNotNil() predicate.Ticket {
 	return predicate.Ticket(sql.FieldNotNull(FieldLastErrorAt))
 }
 
-// ClaimEQ applies the EQ predicate on the "claim" field.
-func ClaimEQ(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEQ(FieldClaim, v))
-}
-
-// ClaimNEQ applies the NEQ predicate on the "claim" field.
-func ClaimNEQ(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldNEQ(FieldClaim, v))
-}
-
-// ClaimIn applies the In predicate on the "claim" field.
-func ClaimIn(vs ...string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldIn(FieldClaim, vs...))
-}
-
-// ClaimNotIn applies the NotIn predicate on the "claim" field.
-func ClaimNotIn(vs ...string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldNotIn(FieldClaim, vs...))
-}
-
-// ClaimGT applies the GT predicate on the "claim" field.
-func ClaimGT(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldGT(FieldClaim, v))
-}
-
-// ClaimGTE applies the GTE predicate on the "claim" field.
-func ClaimGTE(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldGTE(FieldClaim, v))
-}
-
-// ClaimLT applies the LT predicate on the "claim" field.
-func ClaimLT(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldLT(FieldClaim, v))
-}
-
-// ClaimLTE applies the LTE predicate on the "claim" field.
-func ClaimLTE(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldLTE(FieldClaim, v))
-}
-
-// ClaimContains applies the Contains predicate on the "claim" field.
-func ClaimContains(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldContains(FieldClaim, v))
-}
-
-// ClaimHasPrefix applies the HasPrefix predicate on the "claim" field.
-func ClaimHasPrefix(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldHasPrefix(FieldClaim, v))
-}
-
-// ClaimHasSuffix applies the HasSuffix predicate on the "claim" field.
-func ClaimHasSuffix(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldHasSuffix(FieldClaim, v))
-}
-
-// ClaimEqualFold applies the EqualFold predicate on the "claim" field.
-func ClaimEqualFold(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEqualFold(FieldClaim, v))
-}
-
-// ClaimContainsFold applies the ContainsFold predicate on the "claim" field.
-func ClaimContainsFold(v string) predicate.Ticket {
-	return predicate.Ticket(sql.FieldContainsFold(FieldClaim, v))
-}
-
-// ClaimedUntilEQ applies the EQ predicate on the "claimed_until" field.
-func ClaimedUntilEQ(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldEQ(FieldClaimedUntil, v))
-}
-
-// ClaimedUntilNEQ applies the NEQ predicate on the "claimed_until" field.
-func ClaimedUntilNEQ(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldNEQ(FieldClaimedUntil, v))
-}
-
-// ClaimedUntilIn applies the In predicate on the "claimed_until" field.
-func ClaimedUntilIn(vs ...time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldIn(FieldClaimedUntil, vs...))
-}
-
-// ClaimedUntilNotIn applies the NotIn predicate on the "claimed_until" field.
-func ClaimedUntilNotIn(vs ...time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldNotIn(FieldClaimedUntil, vs...))
-}
-
-// ClaimedUntilGT applies the GT predicate on the "claimed_until" field.
-func ClaimedUntilGT(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldGT(FieldClaimedUntil, v))
-}
-
-// ClaimedUntilGTE applies the GTE predicate on the "claimed_until" field.
-func ClaimedUntilGTE(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldGTE(FieldClaimedUntil, v))
-}
-
-// ClaimedUntilLT applies the LT predicate on the "claimed_until" field.
-func ClaimedUntilLT(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldLT(FieldClaimedUntil, v))
-}
-
-// ClaimedUntilLTE applies the LTE predicate on the "claimed_until" field.
-func ClaimedUntilLTE(v time.Time) predicate.Ticket {
-	return predicate.Ticket(sql.FieldLTE(FieldClaimedUntil, v))
-}
-
-// ClaimedUntilIsNil applies the IsNil predicate on the "claimed_until" field.
-func ClaimedUntilIsNil() predicate.Ticket {
-	return predicate.Ticket(sql.FieldIsNull(FieldClaimedUntil))
-}
-
-// ClaimedUntilNotNil applies the NotNil predicate on the "claimed_until" field.
-func ClaimedUntilNotNil() predicate.Ticket {
-	return predicate.Ticket(sql.FieldNotNull(FieldClaimedUntil))
-}
-
 // HasTenant applies the HasEdge predicate on the "tenant" edge.
 func HasTenant() predicate.Ticket {
 	return predicate.Ticket(func(s *sql.Selector) {
@@ -1919,21 +2059,21 @@ func HasConnectionWith(preds ...predicate.PSAConnection) predicate.Ticket {
 	})
 }
 
-// HasNotes applies the HasEdge predicate on the "notes" edge.
-func HasNotes() predicate.Ticket {
+// HasSteps applies the HasEdge predicate on the "steps" edge.
+func HasSteps() predicate.Ticket {
 	return predicate.Ticket(func(s *sql.Selector) {
 		step := sqlgraph.NewStep(
 			sqlgraph.From(Table, FieldID),
-			sqlgraph.Edge(sqlgraph.O2M, false, NotesTable, NotesColumn),
+			sqlgraph.Edge(sqlgraph.O2M, false, StepsTable, StepsColumn),
 		)
 		sqlgraph.HasNeighbors(s, step)
 	})
 }
 
-// HasNotesWith applies the HasEdge predicate on the "notes" edge with a given conditions (other predicates).
-func HasNotesWith(preds ...predicate.TicketNote) predicate.Ticket {
+// HasStepsWith applies the HasEdge predicate on the "steps" edge with a given conditions (other predicates).
+func HasStepsWith(preds ...predicate.TicketStep) predicate.Ticket {
 	return predicate.Ticket(func(s *sql.Selector) {
-		step := newNotesStep()
+		step := newStepsStep()
 		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
 			for _, p := range preds {
 				p(s)

@@ -30,6 +30,8 @@ const (
 	FieldBy = "by"
 	// FieldText holds the string denoting the text field in the database.
 	FieldText = "text"
+	// FieldExternalID holds the string denoting the external_id field in the database.
+	FieldExternalID = "external_id"
 	// EdgeTenant holds the string denoting the tenant edge name in mutations.
 	EdgeTenant = "tenant"
 	// EdgeTicket holds the string denoting the ticket edge name in mutations.
@@ -63,6 +65,7 @@ var Columns = []string{
 	FieldInPsa,
 	FieldBy,
 	FieldText,
+	FieldExternalID,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -103,6 +106,9 @@ const (
 	KindClosed          Kind = "CLOSED"
 	KindReopened        Kind = "REOPENED"
 	KindMerged          Kind = "MERGED"
+	KindMoved           Kind = "MOVED"
+	KindReplied         Kind = "REPLIED"
+	KindCancelled       Kind = "CANCELLED"
 	KindDeleted         Kind = "DELETED"
 	KindDuplicateClosed Kind = "DUPLICATE_CLOSED"
 	KindFailed          Kind = "FAILED"
@@ -116,7 +122,7 @@ func (k Kind) String() string {
 // KindValidator is a validator for the "kind" field enum values. It is called by the builders before save.
 func KindValidator(k Kind) error {
 	switch k {
-	case KindRequested, KindWaiting, KindCreated, KindFound, KindNoted, KindUpdated, KindStatusChanged, KindClosed, KindReopened, KindMerged, KindDeleted, KindDuplicateClosed, KindFailed, KindRetried:
+	case KindRequested, KindWaiting, KindCreated, KindFound, KindNoted, KindUpdated, KindStatusChanged, KindClosed, KindReopened, KindMerged, KindMoved, KindReplied, KindCancelled, KindDeleted, KindDuplicateClosed, KindFailed, KindRetried:
 		return nil
 	default:
 		return fmt.Errorf("ticketevent: invalid enum value for kind field: %q", k)
@@ -169,6 +175,11 @@ func ByBy(opts ...sql.OrderTermOption) OrderOption {
 // ByText orders the results by the text field.
 func ByText(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldText, opts...).ToFunc()
+}
+
+// ByExternalID orders the results by the external_id field.
+func ByExternalID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldExternalID, opts...).ToFunc()
 }
 
 // ByTenantField orders the results by tenant field.

@@ -75,3 +75,9 @@ func Retry(err error) (retryable bool, after time.Duration, reason Reason) {
 	}
 	return true, 0, ReasonUnavailable
 }
+
+// Is says whether a call failed for this reason.
+func Is(err error, reason Reason) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Reason == reason
+}

@@ -11,8 +11,30 @@ package psa
 
 import (
 	"context"
+	"net/http"
 	"time"
 )
+
+// Vendor is a PSA before anybody is connected to it: what it takes, and how an
+// adapter is made of that. Every adapter's package has one.
+type Vendor struct {
+	Kind   string // of a connection, e.g. CONNECTWISE
+	Name   string // as its vendor writes it
+	Fields []Field
+	// New makes an adapter and calls nobody. The fields are by their names, with
+	// the secrets among them; a *Error of ReasonInvalid names the one that can't
+	// be right.
+	New func(fields map[string]string, client *http.Client, now func() time.Time) (Adapter, error)
+}
+
+// Field is one thing a person enters to connect a PSA.
+type Field struct {
+	Name     string // e.g. privateKey
+	Label    string // e.g. Private key
+	Help     string // where in the PSA it is found
+	Secret   bool   // sealed, and never shown again
+	Optional bool
+}
 
 // Adapter is what every PSA can do. Its methods may be called from many
 // goroutines. Errors are *Error.
@@ -20,33 +42,46 @@ type Adapter interface {
 	// Describe tells what the PSA is and what its texts may hold. It calls nobody.
 	Describe() Description
 
+	// Identify asks which instance the credentials belong to. It stays the same
+	// for as long as the MSP keeps its PSA, whatever happens to connections.
+	Identify(ctx context.Context) (Instance, error)
+
 	// Verify asks with the configured credentials for everything Cairn will
-	// need, and returns each right with whether it is there. An error means
-	// that not even that could be found out.
+	// need, and returns each right with what was found. An error means that not
+	// even that could be found out.
 	Verify(ctx context.Context) ([]Right, error)
 
 	Directory
-	Desk
+	Tickets
+}
+
+// Instance is a PSA as one MSP has it. References of tickets are made of it, so
+// that one who disconnects and connects again finds the tickets there are.
+type Instance struct {
+	Host    string // the vendor's, e.g. na.myconnectwise.net
+	Account string // the MSP's there
 }
 
 // Directory is what a PSA knows before there is a ticket: whom it can be for and
 // what can be set on it.
 type Directory interface {
 	// Companies lists companies whose name holds the text, all where it is
-	// empty, in the order of their names; after is where the page before ended
-	// ("" for the first), next where this one did ("" at the end).
+	// empty, in an order that stays; after is where the page before ended ("" for
+	// the first), next where this one did ("" at the end).
 	Companies(ctx context.Context, text, after string) (page []Company, next string, err error)
 	// Company returns the company with this id. ReasonNotFound where there is none.
 	Company(ctx context.Context, id string) (Company, error)
 
-	// Choices lists what the PSA offers for a setting of tickets, read live.
-	// Within is the choice it depends on (the board of a status), "" where it
-	// depends on none.
+	// Choices lists what the PSA offers for a setting, read live. Within is the
+	// choice it depends on (the board of a status), "" where it depends on none.
 	Choices(ctx context.Context, setting Setting, within string) ([]Choice, error)
+	// MandatoryFields returns the fields of this instance's own that a ticket
+	// with these settings must have, beyond those of the Description.
+	MandatoryFields(ctx context.Context, chosen map[Setting]string) ([]SettingDescription, error)
 }
 
-// Desk is the tickets of a PSA and their notes.
-type Desk interface {
+// Tickets are the tickets of a PSA and their notes.
+type Tickets interface {
 	// CreateTicket makes a ticket. No PSA knows idempotency keys: after an
 	// error with MaybeDone the ticket may be there; the caller looks with
 	// FindTickets before it creates again.
@@ -54,40 +89,34 @@ type Desk interface {
 	// UpdateTicket sets what the change names and leaves the rest. Repeating it
 	// is safe.
 	UpdateTicket(ctx context.Context, id string, c Change) (Ticket, error)
+
 	// FindTickets returns every ticket that carries the reference, oldest first.
 	FindTickets(ctx context.Context, reference string) ([]Ticket, error)
-	// Tickets returns those of the tickets that are there; what is missing has
-	// been deleted.
-	Tickets(ctx context.Context, ids []string) ([]Ticket, error)
+	// ReadTickets returns those of the tickets that are shown, in any order. One
+	// that is missing may be gone, or hidden: ask for it with ReadTicket.
+	ReadTickets(ctx context.Context, ids []string) ([]Ticket, error)
+	// ReadTicket returns a ticket. ReasonNotFound is for one that the PSA says is
+	// not there, ReasonPermission for one that is not shown, or of which the PSA
+	// does not tell the two apart. Rights may have been taken away in a way that
+	// looks like absence: believe it where another ticket is still shown.
+	ReadTicket(ctx context.Context, id string) (Ticket, error)
 
 	// AddNote adds a note. As with CreateTicket, after MaybeDone the caller
 	// looks with Notes for its marker before it adds it again.
-	AddNote(ctx context.Context, ticketID string, n Note) (Note, error)
-	// Notes returns all notes of a ticket, oldest first.
+	AddNote(ctx context.Context, ticketID string, n NewNote) (Note, error)
+	// Notes returns all notes of a ticket, oldest first, those among them that
+	// the PSA keeps as entries of working time.
 	Notes(ctx context.Context, ticketID string) ([]Note, error)
 }
 
 // ChangeLister is an adapter whose PSA can list what changed, which costs fewer
 // calls than asking for every ticket that is followed.
 type ChangeLister interface {
-	// ChangedTickets returns the tickets of a board that changed at or after
-	// since, by the PSA's clock, oldest change first. It may return a ticket
-	// that did not; what was deleted is not among them.
+	// ChangedTickets returns the tickets of a board ("" for any) that changed at
+	// or after since, by the PSA's clock, oldest change first. It may return a
+	// ticket that did not; what was deleted, or moved to another board, may not
+	// be among them.
 	ChangedTickets(ctx context.Context, board string, since time.Time) ([]Ticket, error)
-}
-
-// CallbackReceiver is an adapter whose PSA can call back when a ticket changes.
-type CallbackReceiver interface {
-	// EnsureCallbacks makes the PSA call url (which ends in a secret path) for
-	// tickets of the board, and removes what else it finds of ours: after it
-	// there is exactly one active callback. It reports whether it changed anything.
-	EnsureCallbacks(ctx context.Context, board, url string) (changed bool, err error)
-	// RemoveCallbacks ends the calls to url.
-	RemoveCallbacks(ctx context.Context, url string) error
-	// ReadCallback checks that a call comes from the PSA and returns the id of
-	// the ticket it is about. A forged one is ReasonForged. What it says beside
-	// the id is a hint: the caller reads the ticket.
-	ReadCallback(ctx context.Context, header map[string][]string, body []byte) (ticketID string, err error)
 }
 
 // Capability mirrors an optional interface in Cairn's API.
@@ -114,111 +143,68 @@ func Capabilities(a Adapter) []Capability {
 // Description tells what a PSA is, and its limits.
 type Description struct {
 	Name string // as its vendor writes it
-	// Limits are in characters (Unicode code points); 0 is no limit.
+	// Limits of texts are in characters (Unicode code points); 0 is no limit.
 	TitleLimit, ReferenceLimit, NoteLimit, DescriptionLimit int
-	// Parallel is how many calls may be under way at once.
-	Parallel int
+	// Limits bind all processes together.
+	Limits Limits
 	// Markup says how notes and descriptions are shown.
 	Markup Markup
-	// Settings are those a ticket of this PSA has, in the order a person
-	// chooses them.
+	// PublicDescription says that a ticket's description can't be hidden from
+	// the company's people: what they must not read belongs in an internal note.
+	PublicDescription bool
+	// Settings are those a ticket and a note of this PSA have, in the order a
+	// person chooses them.
 	Settings []SettingDescription
 }
 
-// SettingDescription says what Choices needs for a setting.
-type SettingDescription struct {
-	Setting  Setting
-	Within   Setting // the setting whose choice it depends on, "" for none
-	Required bool    // no ticket without it
+// Limits are how many HTTP calls an instance bears from us, over all processes.
+type Limits struct {
+	Parallel        int // under way at once
+	ParallelCreates int // of CreateTicket; 0: as Parallel
+	PerMinute       int // that the connection has where nobody says otherwise
+	PerHour         int // 0: none of its own
 }
 
-// Markup is how a PSA shows a text.
+// Markup is how a PSA shows a text. HTML is no kind of it: an adapter whose PSA
+// renders HTML escapes what it is given.
 type Markup string
 
 // The kinds of markup.
 const (
 	MarkupPlain    Markup = "PLAIN"
-	MarkupMarkdown Markup = "MARKDOWN" // may be rendered: what is hostile in Markdown must be escaped
-	MarkupHTML     Markup = "HTML"
+	MarkupMarkdown Markup = "MARKDOWN" // may be rendered: the caller escapes what is hostile in Markdown
+)
+
+// RightState is what was found out about a right.
+type RightState string
+
+// The states of rights.
+const (
+	RightGranted RightState = "GRANTED"
+	RightMissing RightState = "MISSING"
+	RightUnknown RightState = "UNKNOWN" // it shows only when it is used, or could not be asked for
 )
 
 // Right is something the credentials may or may not do.
 type Right struct {
-	Name    string // what Cairn needs it for
-	Granted bool
+	Name  string // what Cairn needs it for
+	State RightState
 	// Grant says where in the PSA a person gives it.
 	Grant string
+	// Detail is what the PSA said, "" where nothing.
+	Detail string
 	// Optional rights are needed by some features only.
 	Optional bool
 }
 
-// Company is one of the MSP's customers, as the PSA calls them.
+// Company is whom the MSP works for, as the PSA calls them.
 type Company struct {
 	ID         string
 	Name       string
 	Identifier string // a short name, where the PSA has one
 	Active     bool   // tickets can be opened for it
 	Domains    []string
-}
-
-// Setting is a property of tickets whose values the MSP defines in its PSA.
-type Setting string
-
-// The settings.
-const (
-	SettingBoard    Setting = "BOARD" // where tickets land: a board, team or queue
-	SettingStatus   Setting = "STATUS"
-	SettingPriority Setting = "PRIORITY"
-	SettingType     Setting = "TYPE"
-	SettingSource   Setting = "SOURCE"
-)
-
-// Choice is one value of a setting.
-type Choice struct {
-	ID, Name string
-	Default  bool
-	Inactive bool
-	Closed   bool // of a status: tickets with it are closed
-}
-
-// NewTicket is a ticket to be made. Texts are plain; the adapter cuts none:
-// what is longer than the Description's limits is an error.
-type NewTicket struct {
-	Reference   string // ours, to find it by
-	Title       string
-	Description string
-	CompanyID   string
-	Settings    map[Setting]string // chosen ids
-}
-
-// Change is what is to be set on a ticket; what is empty stays as it is.
-type Change struct {
-	Title     string
-	Settings  map[Setting]string
-	Reference string
-}
-
-// Ticket is a ticket as the PSA has it.
-type Ticket struct {
-	ID        string
-	Number    string // as people see it, where it differs from the id
-	Reference string
-	Title     string
-	CompanyID string
-	Settings  map[Setting]Choice
-	Closed    bool
-	MergedIn  string // the ticket it was merged into, "" where it was not
-	ChangedAt time.Time
-	ChangedBy string
-	URL       string // where a person reads it, "" where unknown
-}
-
-// Note is one entry of a ticket's conversation.
-type Note struct {
-	ID        string
-	Text      string
-	Internal  bool // the company's people do not see it
-	CreatedAt time.Time
-	CreatedBy string
-	Ours      bool // made by the credentials' own member, where the PSA tells
+	// MicrosoftTenants are the ids of Microsoft tenants that the PSA knows the
+	// company by.
+	MicrosoftTenants []string
 }

@@ -200,6 +200,32 @@ func (db *DB) Client() *ent.Client { return db.client }
 // themselves; only packages that own a table outside ent use it.
 func (db *DB) Reader() *sql.DB { return db.read }
 
+// Listen calls heard with the payload of every notification on a channel until
+// ctx ends or the connection is lost, and ready once it hears. PostgreSQL only.
+func (db *DB) Listen(ctx context.Context, channel string, ready func(), heard func(payload string)) error {
+	if db.dialect != Postgres {
+		return fmt.Errorf("LISTEN needs PostgreSQL, not %s", db.dialect)
+	}
+	// A connection of its own: it waits all its life, and out of a pool it would
+	// be one that nobody else can have.
+	conn, err := pgx.ConnectConfig(ctx, db.pools[0].Config().ConnConfig)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	ready()
+	for {
+		n, err := conn.WaitForNotification(ctx)
+		if err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
+		heard(n.Payload)
+	}
+}
+
 // Dialect says which kind of database this is.
 func (db *DB) Dialect() Dialect { return db.dialect }
 

@@ -27,6 +27,10 @@ type Tx struct {
 	conn    *sql.Conn
 	writes  *writes
 	failed  error // of a part that joined it
+
+	before []func(ctx context.Context) error
+	after  []func()
+	kept   map[any]any
 }
 
 // txKey finds the transaction on a database that a context is in.
@@ -34,6 +38,30 @@ type txKey struct{ db *DB }
 
 // Dialect says which kind of database the transaction runs on.
 func (tx *Tx) Dialect() Dialect { return tx.dialect }
+
+// BeforeCommit has do called when all else of the transaction is done, just
+// before it commits; its error undoes the transaction. It is for what holds a
+// lock that everybody wants: so it is held for the length of a commit.
+func (tx *Tx) BeforeCommit(do func(ctx context.Context) error) { tx.before = append(tx.before, do) }
+
+// AfterCommit has do called once the transaction has committed, and never where
+// it did not. A process that ends in between does not call it: it may wake
+// somebody, and nothing may rest on it.
+func (tx *Tx) AfterCommit(do func()) { tx.after = append(tx.after, do) }
+
+// Keep returns what a package keeps with a transaction under its own key, fresh
+// the first time it is asked for.
+func Keep[T any](tx *Tx, key any, fresh func() T) T {
+	if kept, ok := tx.kept[key].(T); ok {
+		return kept
+	}
+	if tx.kept == nil {
+		tx.kept = map[any]any{}
+	}
+	kept := fresh()
+	tx.kept[key] = kept
+	return kept
+}
 
 // InTx runs do in a transaction and commits when it returns nil. A panic or
 // error rolls back. Ent mutations outside InTx are refused.
@@ -68,8 +96,14 @@ func (db *DB) InTx(ctx context.Context, do func(ctx context.Context, tx *Tx) err
 	drv := entsql.NewDriver(string(db.dialect), entsql.Conn{ExecQuerier: sqlTx})
 	client, writes := newClient(txDriver{drv})
 	tx := &Tx{Client: client, writes: writes, SQL: sqlTx, dialect: db.dialect, staged: db.staged, conn: conn}
-	if err := do(context.WithValue(ctx, txKey{db}, tx), tx); err != nil {
+	within := context.WithValue(ctx, txKey{db}, tx)
+	if err := do(within, tx); err != nil {
 		return err
+	}
+	for i := 0; i < len(tx.before) && tx.failed == nil; i++ { // it may add to itself
+		if err := tx.before[i](within); err != nil {
+			return err
+		}
 	}
 	if tx.failed != nil {
 		return fmt.Errorf("part of the transaction failed: %w", tx.failed)
@@ -78,6 +112,9 @@ func (db *DB) InTx(ctx context.Context, do func(ctx context.Context, tx *Tx) err
 		return fmt.Errorf("commit: %w", err)
 	}
 	committed = true
+	for _, do := range tx.after {
+		do()
+	}
 	return nil
 }
 

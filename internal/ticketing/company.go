@@ -3,6 +3,7 @@ package ticketing
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cairn-itdr/cairn/ent"
@@ -16,11 +17,11 @@ import (
 	"github.com/cairn-itdr/cairn/internal/refusal"
 )
 
-// MapTenant says which company of the PSA a tenant is, and has its waiting
+// MapTenantToCompany says which company of the PSA a tenant is, and has its waiting
 // tickets made. Tickets that are there stay where they are. An empty company
 // takes the mapping away. Refusals: no such connection or tenant (NOT_FOUND), a
 // company that is not there or takes no tickets (INVALID).
-func (s *Service) MapTenant(ctx context.Context, connectionID, tenantID, companyID string) (*ent.PSAConnection, error) {
+func (s *Service) MapTenantToCompany(ctx context.Context, connectionID, tenantID, companyID string) (*ent.PSAConnection, error) {
 	scope, err := access.From(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("map a tenant: %w", err)
@@ -60,8 +61,9 @@ func (s *Service) MapTenant(ctx context.Context, connectionID, tenantID, company
 				return fmt.Errorf("map tenant %s: %w", t.ID, err)
 			}
 		}
-		err := s.dueIn(ctx, tx, c, func(u *ent.TicketUpdate) { u.SetState(ticket.StatePending).SetAttempts(0) },
-			ticket.ConnectionID(c.ID), ticket.TenantID(t.ID), ticket.StateIn(ticket.StateWaiting, ticket.StateFailed))
+		// Also those that somebody works on: whoever does may have read before this.
+		err := s.restart(ctx, tx, ticket.ConnectionID(c.ID), ticket.TenantID(t.ID),
+			ticket.StateNotIn(ticket.StateSynced, ticket.StateDeleted, ticket.StateCancelled))
 		if err != nil {
 			return err
 		}
@@ -72,7 +74,7 @@ func (s *Service) MapTenant(ctx context.Context, connectionID, tenantID, company
 // usable returns a company that tickets can be made for.
 func usable(ctx context.Context, c *ent.PSAConnection, adapter psa.Adapter, id, field string) (psa.Company, error) {
 	company, err := adapter.Company(ctx, id)
-	if is(err, psa.ReasonNotFound) {
+	if psa.Is(err, psa.ReasonNotFound) {
 		return psa.Company{}, refusal.New(refusal.Invalid, []string{field}, "%s has no company with the id %q", c.Name, id)
 	}
 	if err != nil {
@@ -94,8 +96,9 @@ type Suggestion struct {
 // maxCompanies is how many companies suggestions are looked for among.
 const maxCompanies = 5000
 
-// Suggest returns companies for the tenants that have none: those of the same
-// name, and those whose name or domain begins the tenant's. A person decides.
+// Suggest returns companies for the tenants that have none: those the PSA knows
+// by the tenant's Microsoft id, else those of the same name or of a domain of
+// that name. A person decides.
 func (s *Service) Suggest(ctx context.Context, c *ent.PSAConnection) ([]Suggestion, error) {
 	adapter, err := s.Adapter(c)
 	if err != nil {
@@ -119,19 +122,24 @@ func (s *Service) Suggest(ctx context.Context, c *ent.PSAConnection) ([]Suggesti
 	}
 	var out []Suggestion
 	for _, t := range tenants {
-		if company, why, ok := match(t.Name, companies); ok {
+		if company, why, ok := match(t, companies); ok {
 			out = append(out, Suggestion{Tenant: t, Company: company, Why: why})
 		}
 	}
 	return out, nil
 }
 
-// match finds the one active company a name can mean.
-func match(name string, companies []psa.Company) (found psa.Company, why string, ok bool) {
+// match finds the one active company a tenant can be.
+func match(t *ent.Tenant, companies []psa.Company) (found psa.Company, why string, ok bool) {
+	name := t.Name
 	for _, rule := range []struct {
 		why string
 		fit func(psa.Company) bool
 	}{
+		{"the same Microsoft tenant", func(c psa.Company) bool {
+			return t.MicrosoftTenantID != nil &&
+				slices.ContainsFunc(c.MicrosoftTenants, func(id string) bool { return strings.EqualFold(id, *t.MicrosoftTenantID) })
+		}},
 		{"the same name", func(c psa.Company) bool { return strings.EqualFold(strings.TrimSpace(c.Name), strings.TrimSpace(name)) }},
 		{"the same name but for its legal form", func(c psa.Company) bool { return plain(c.Name) == plain(name) }},
 		{"the same short name", func(c psa.Company) bool { return c.Identifier != "" && plain(c.Identifier) == plain(name) }},

@@ -2,12 +2,12 @@ package ticketing
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
-	"strings"
+	"time"
 
 	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/ent/psaconnection"
@@ -15,67 +15,144 @@ import (
 	"github.com/cairn-itdr/cairn/integrations/psa"
 	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/audit"
+	"github.com/cairn-itdr/cairn/internal/change"
 	"github.com/cairn-itdr/cairn/internal/database"
 	"github.com/cairn-itdr/cairn/internal/naming"
 	"github.com/cairn-itdr/cairn/internal/refusal"
+	"github.com/cairn-itdr/cairn/internal/secret"
 	"github.com/cairn-itdr/cairn/internal/typeid"
+	"github.com/cairn-itdr/cairn/internal/work"
 )
 
 // ConnectionPrefix is the type prefix of the ids of PSA connections.
 const ConnectionPrefix = "psaconnection"
 
-const (
-	// standardCalls is the budget where nobody says another: ConnectWise names
-	// no limit, and its edge is known to answer 429.
-	standardCalls = 300
-	maxCalls      = 60_000
-)
+const maxCalls = 60_000 // a minute
 
 // Connect is what a PSA is connected with.
 type Connect struct {
 	Kind           string
 	Name           string
-	Fields         map[string]string // by Vendor.Fields, secrets among them
+	Fields         map[string]string // by psa.Vendor.Fields, secrets among them
 	Settings       map[Setting]string
 	DefaultCompany string // id; empty for none
-	CallsPerMinute int    // 0 for the standard
+	CallsPerMinute int    // 0 for the vendor's own
+	PublicNotes    bool
+	OnClose        psaconnection.OnClose // "" for ASK
 }
 
-// Connect connects a PSA once it has answered with these credentials. Refusals:
-// a field or setting that can't be right, credentials the PSA does not take, a
-// PSA that can't be reached (INVALID, with what it said).
+// Connect connects a PSA once it has answered with these credentials, and has
+// tickets made for incidents that are live. An account that was connected before
+// goes on where it was left, with its tickets. Refusals: a field or setting that
+// can't be right, credentials the PSA does not take, a PSA that can't be reached
+// (INVALID, with what it said); an account that is connected (TAKEN); no master
+// key (CONFLICT).
 func (s *Service) Connect(ctx context.Context, in Connect) (*ent.PSAConnection, error) {
 	scope, err := access.From(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connect a PSA: %w", err)
 	}
-	name, err := naming.Check("name", in.Name)
+	name, err := checkName(in.Name)
 	if err != nil {
 		return nil, err
 	}
-	calls, err := checkCalls(in.CallsPerMinute)
+	if in.OnClose == "" {
+		in.OnClose = psaconnection.DefaultOnClose
+	}
+	c := &ent.PSAConnection{
+		ID: typeid.New(ConnectionPrefix), OrganizationID: scope.OrganizationID, Kind: in.Kind, Name: name, PublicNotes: in.PublicNotes, OnClose: in.OnClose,
+	}
+	// Before the PSA is asked anything: nobody's secret is sent for nothing.
+	if _, err := s.Secrets.Seal(row(c, credentialColumn), nil); err != nil {
+		return nil, err
+	}
+	adapter, err := s.fill(ctx, c, in.Fields, in.Settings, &in.DefaultCompany)
 	if err != nil {
 		return nil, err
 	}
-	c := &ent.PSAConnection{ID: typeid.New(ConnectionPrefix), OrganizationID: scope.OrganizationID, Kind: in.Kind, Name: name, CallsPerMinute: calls}
-	if err := s.fill(ctx, c, in.Fields, in.Settings, &in.DefaultCompany); err != nil {
-		return nil, err
-	}
-	sealed, err := s.seal(c, in.Fields)
-	if err != nil {
+	if c.CallsPerMinute, err = callsOf(in.CallsPerMinute, adapter); err != nil {
 		return nil, err
 	}
 	err = s.DB.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
-		now := s.Now()
-		c, err = tx.Client.PSAConnection.Create().SetID(c.ID).SetOrganizationID(scope.OrganizationID).SetKind(c.Kind).SetName(c.Name).
-			SetFields(c.Fields).SetCredentials(sealed).SetSettings(c.Settings).SetDefaultCompanyID(c.DefaultCompanyID).
-			SetDefaultCompanyName(c.DefaultCompanyName).SetCallsPerMinute(calls).SetCreatedAt(now).SetUpdatedAt(now).SetLastSuccessAt(now).Save(ctx)
-		if err != nil {
-			return fmt.Errorf("store the PSA connection: %w", err)
+		before, err := tx.Client.PSAConnection.Query().Where(psaconnection.Kind(c.Kind), psaconnection.Account(c.Account)).Only(ctx)
+		switch {
+		case err == nil && before.DisconnectedAt == nil:
+			return refusal.New(refusal.Taken, []string{"credentials"}, "this account is connected as %q: change that connection", before.Name)
+		case err == nil:
+			c.ID = before.ID
+		case !ent.IsNotFound(err):
+			return fmt.Errorf("look for the account: %w", err)
 		}
-		return audit.Write(ctx, tx, now, audit.Entry{Action: "connectPsa", ObjectID: c.ID, Result: "OK", Detail: c.Kind + " " + c.Name})
+		if before != nil {
+			if err := s.resume(ctx, tx, c); err != nil {
+				return err
+			}
+		}
+		if err := s.store(ctx, tx, c, in.Fields, before); err != nil {
+			return err
+		}
+		if err := s.limit(ctx, tx, c, adapter); err != nil {
+			return err
+		}
+		s.connectionChanged(tx, c)
+		return audit.Write(ctx, tx, s.Now(), audit.Entry{Action: "connectPsa", ObjectID: c.ID, Result: "OK", Detail: c.Kind + " " + c.Name})
 	})
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	return s.find(ctx, c.ID)
+}
+
+// store writes a connection that is new, or connected again.
+func (s *Service) store(ctx context.Context, tx *database.Tx, c *ent.PSAConnection, fields map[string]string, before *ent.PSAConnection) error {
+	sealed, err := s.sealFields(c, fields)
+	if err != nil {
+		return err
+	}
+	own, err := s.seal(c, callbackColumn, []byte(rand.Text()))
+	if err != nil {
+		return err
+	}
+	now := s.Now()
+	if before == nil {
+		err = tx.Client.PSAConnection.Create().SetID(c.ID).SetOrganizationID(c.OrganizationID).SetKind(c.Kind).SetAccount(c.Account).SetName(c.Name).
+			SetFields(c.Fields).SetCredentials(sealed).SetCallbackSecret(own).SetSettings(c.Settings).SetDefaultCompanyID(c.DefaultCompanyID).
+			SetDefaultCompanyName(c.DefaultCompanyName).SetCallsPerMinute(c.CallsPerMinute).SetPublicNotes(c.PublicNotes).SetOnClose(c.OnClose).
+			SetCreatedAt(now).SetUpdatedAt(now).SetLastSuccessAt(now).
+			SetUrgency(1). // a pass is short and rare: tickets never keep it waiting
+			SetNextAttemptAt(now).Exec(ctx)
+	} else {
+		err = tx.Client.PSAConnection.UpdateOneID(c.ID).SetName(c.Name).SetFields(c.Fields).SetCredentials(sealed).SetCallbackSecret(own).
+			SetSettings(c.Settings).SetDefaultCompanyID(c.DefaultCompanyID).SetDefaultCompanyName(c.DefaultCompanyName).
+			SetCallsPerMinute(c.CallsPerMinute).SetPublicNotes(c.PublicNotes).SetOnClose(c.OnClose).SetUpdatedAt(now).SetLastSuccessAt(now).
+			SetLastError("").SetLastErrorReason("").ClearLastErrorAt().ClearDisconnectedAt().ClearNextProbeAt().ClearCallbacksAt().
+			SetAttempts(0).AddWakes(1).SetNextAttemptAt(now).Exec(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("store the PSA connection: %w", err)
+	}
+	return nil
+}
+
+// limit tells the work runner what the PSA bears.
+func (s *Service) limit(ctx context.Context, tx *database.Tx, c *ent.PSAConnection, adapter psa.Adapter) error {
+	limits := adapter.Describe().Limits
+	perMinute := c.CallsPerMinute
+	if limits.PerHour > 0 {
+		perMinute = max(1, min(perMinute, limits.PerHour/60))
+	}
+	return s.Work.SetLimit(ctx, tx, connectionLimit, c.ID, c.OrganizationID, limits.Parallel, perMinute)
+}
+
+// resume has the tickets of a connection that was ended go on: those that were
+// not in step, and those whose incident changed meanwhile.
+func (s *Service) resume(ctx context.Context, tx *database.Tx, c *ent.PSAConnection) error {
+	return s.restart(ctx, tx, ticket.ConnectionID(c.ID), ticket.StateNotIn(ticket.StateDeleted, ticket.StateCancelled),
+		ticket.Or(ticket.StateNEQ(ticket.StateSynced), behindIncident))
+}
+
+func (s *Service) connectionChanged(tx *database.Tx, c *ent.PSAConnection) {
+	s.Feed.Note(tx, change.Change{OrganizationID: c.OrganizationID, What: change.PSAConnection, ObjectID: c.ID})
 }
 
 // Update is what is to change of a connection; nil stays as it is.
@@ -85,59 +162,79 @@ type Update struct {
 	Settings       map[Setting]string
 	DefaultCompany *string
 	CallsPerMinute *int
+	PublicNotes    *bool
+	OnClose        *psaconnection.OnClose
 }
 
-// Update changes a connection once its PSA has answered with what is new, and
-// has its waiting and failed tickets tried again.
-func (s *Service) Update(ctx context.Context, id string, in Update) (*ent.PSAConnection, error) {
+// UpdateConnection changes a connection once its PSA has answered with what is
+// new, and has its waiting and failed tickets tried again. Refusals: as
+// Connect's; credentials of another account (CONFLICT).
+func (s *Service) UpdateConnection(ctx context.Context, id string, in Update) (*ent.PSAConnection, error) {
 	c, err := s.find(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	if in.Name != nil {
-		if c.Name, err = naming.Check("name", *in.Name); err != nil {
+		if c.Name, err = checkName(*in.Name); err != nil {
 			return nil, err
 		}
 	}
-	if in.CallsPerMinute != nil {
-		if c.CallsPerMinute, err = checkCalls(*in.CallsPerMinute); err != nil {
-			return nil, err
-		}
+	if in.PublicNotes != nil {
+		c.PublicNotes = *in.PublicNotes
+	}
+	if in.OnClose != nil {
+		c.OnClose = *in.OnClose
 	}
 	fields, err := s.fieldsOf(c)
 	if err != nil {
 		return nil, err
 	}
 	maps.Copy(fields, in.Fields)
+	adapter, err := s.Adapter(c)
+	if err != nil {
+		return nil, err
+	}
 	if in.Fields != nil || in.Settings != nil || in.DefaultCompany != nil {
-		if err := s.fill(ctx, c, fields, in.Settings, in.DefaultCompany); err != nil {
+		if adapter, err = s.fill(ctx, c, fields, in.Settings, in.DefaultCompany); err != nil {
 			return nil, err
 		}
 	}
-	sealed, err := s.seal(c, fields)
+	if in.CallsPerMinute != nil {
+		if c.CallsPerMinute, err = callsOf(*in.CallsPerMinute, adapter); err != nil {
+			return nil, err
+		}
+	}
+	sealed, err := s.sealFields(c, fields)
 	if err != nil {
 		return nil, err
 	}
 	err = s.DB.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
 		now := s.Now()
-		if err := s.retryAll(ctx, tx, c); err != nil {
+		err := s.restart(ctx, tx, ticket.ConnectionID(id), ticket.StateNotIn(ticket.StateDeleted, ticket.StateCancelled, ticket.StateSynced))
+		if err != nil {
 			return err
 		}
-		c, err = tx.Client.PSAConnection.UpdateOneID(c.ID).SetName(c.Name).SetFields(c.Fields).SetCredentials(sealed).SetSettings(c.Settings).
+		n, err := tx.Client.PSAConnection.Update().Where(psaconnection.ID(id), psaconnection.DisconnectedAtIsNil()).
+			SetName(c.Name).SetFields(c.Fields).SetCredentials(sealed).SetSettings(c.Settings).
 			SetDefaultCompanyID(c.DefaultCompanyID).SetDefaultCompanyName(c.DefaultCompanyName).SetCallsPerMinute(c.CallsPerMinute).
-			SetUpdatedAt(now).SetFailures(0).ClearPausedUntil().ClearBudgetAt().ClearNextPollAt().ClearCallbacksAt().Save(ctx)
+			SetPublicNotes(c.PublicNotes).SetOnClose(c.OnClose).SetUpdatedAt(now).ClearCallbacksAt().
+			SetAttempts(0).AddWakes(1).SetNextAttemptAt(now).Save(ctx)
 		if err != nil {
 			return fmt.Errorf("store PSA connection %s: %w", id, err)
 		}
+		if n == 0 {
+			return errNoConnection()
+		}
+		if err := s.limit(ctx, tx, c, adapter); err != nil {
+			return err
+		}
+		s.connectionChanged(tx, c)
 		return audit.Write(ctx, tx, now, audit.Entry{Action: "updatePsaConnection", ObjectID: id, Result: "OK", Detail: c.Name})
 	})
-	return c, err
-}
-
-// retryAll has the tickets that wait for a person tried again.
-func (s *Service) retryAll(ctx context.Context, tx *database.Tx, c *ent.PSAConnection) error {
-	return s.dueIn(ctx, tx, c, func(u *ent.TicketUpdate) { u.SetState(ticket.StatePending).SetAttempts(0) },
-		ticket.ConnectionID(c.ID), ticket.StateIn(ticket.StateWaiting, ticket.StateFailed, ticket.StateRetrying))
+	if err != nil {
+		return nil, err
+	}
+	return s.find(ctx, id)
 }
 
 // Disconnect ends a connection. Its tickets stay as they are, in the PSA and
@@ -150,23 +247,37 @@ func (s *Service) Disconnect(ctx context.Context, id string) (*ent.PSAConnection
 	s.removeCallbacks(ctx, c)
 	err = s.DB.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
 		now := s.Now()
-		if err := tx.Client.Ticket.Update().Where(ticket.ConnectionID(id)).ClearNextAttemptAt().Exec(ctx); err != nil {
+		err := tx.Client.Ticket.Update().Where(ticket.ConnectionID(id), ticket.NextAttemptAtNotNil()).ClearNextAttemptAt().Exec(ctx)
+		if err != nil {
 			return fmt.Errorf("end the work on tickets: %w", err)
 		}
-		c, err = tx.Client.PSAConnection.UpdateOneID(id).SetDisconnectedAt(now).SetUpdatedAt(now).SetCredentials([]byte{}).Save(ctx)
+		c, err = tx.Client.PSAConnection.UpdateOneID(id).SetDisconnectedAt(now).SetUpdatedAt(now).SetCredentials([]byte{}).ClearCallbackSecret().
+			ClearNextAttemptAt().Save(ctx)
 		if err != nil {
 			return fmt.Errorf("disconnect PSA connection %s: %w", id, err)
 		}
+		s.connectionChanged(tx, c)
 		return audit.Write(ctx, tx, now, audit.Entry{Action: "disconnectPsa", ObjectID: id, Result: "OK", Detail: c.Name})
 	})
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	delete(s.adapters, id)
+	s.mu.Unlock()
+	return c, nil
 }
+
+// removeWithin is how long disconnecting waits for the PSA.
+const removeWithin = 10 * time.Second
 
 func (s *Service) removeCallbacks(ctx context.Context, c *ent.PSAConnection) {
 	if s.PublicURL == nil || c.CallbacksAt == nil {
 		return
 	}
-	_, adapter, err := s.adapter(c)
+	ctx, cancel := context.WithTimeout(ctx, removeWithin)
+	defer cancel()
+	adapter, err := s.Adapter(c)
 	if err == nil {
 		if receiver, ok := adapter.(psa.CallbackReceiver); ok {
 			err = receiver.RemoveCallbacks(ctx, s.callbackURL(c.ID).String())
@@ -177,13 +288,14 @@ func (s *Service) removeCallbacks(ctx context.Context, c *ent.PSAConnection) {
 	}
 }
 
-// Verify asks the PSA for every right Cairn needs.
+// Verify asks the PSA for every right Cairn needs. Where none is missing, tickets
+// that failed are tried again.
 func (s *Service) Verify(ctx context.Context, id string) (*ent.PSAConnection, []psa.Right, error) {
 	c, err := s.find(ctx, id)
 	if err != nil {
 		return nil, nil, err
 	}
-	_, adapter, err := s.adapter(c)
+	adapter, err := s.Adapter(c)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -191,19 +303,29 @@ func (s *Service) Verify(ctx context.Context, id string) (*ent.PSAConnection, []
 	if err != nil {
 		return nil, nil, refuse([]string{"id"}, c, err)
 	}
-	return c, rights, s.answered(ctx, c.ID)
+	for _, r := range rights {
+		if r.State == psa.RightMissing && !r.Optional {
+			return c, rights, nil
+		}
+	}
+	err = s.DB.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
+		return s.restart(ctx, tx, ticket.ConnectionID(id), ticket.StateIn(ticket.StateFailed, ticket.StateRetrying))
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, rights, s.answered(ctx, c)
 }
 
-// Adapter returns the adapter of a connection, for reading what can be chosen.
-func (s *Service) Adapter(c *ent.PSAConnection) (psa.Adapter, error) {
-	_, adapter, err := s.adapter(c)
-	return adapter, err
+// Health is how a connection answers, and what of its budget is used.
+func (s *Service) Health(ctx context.Context, c *ent.PSAConnection) (work.LimitState, error) {
+	return s.Work.LimitState(ctx, connectionLimit, c.ID)
 }
 
 func (s *Service) find(ctx context.Context, id string) (*ent.PSAConnection, error) {
 	c, err := s.DB.Client().PSAConnection.Query().Where(psaconnection.ID(id), psaconnection.DisconnectedAtIsNil()).Only(ctx)
 	if ent.IsNotFound(err) {
-		return nil, refusal.New(refusal.NotFound, []string{"id"}, "no PSA connection has this id")
+		return nil, errNoConnection()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read PSA connection %s: %w", id, err)
@@ -211,15 +333,41 @@ func (s *Service) find(ctx context.Context, id string) (*ent.PSAConnection, erro
 	return c, nil
 }
 
+func errNoConnection() error {
+	return refusal.New(refusal.NotFound, []string{"id"}, "no PSA connection has this id")
+}
+
+const (
+	credentialColumn = "credentials"
+	callbackColumn   = "callback_secret"
+)
+
+// row is where a secret of a connection belongs.
+func row(c *ent.PSAConnection, column string) secret.Row {
+	return secret.Row{OrganizationID: c.OrganizationID, Table: connections, ID: c.ID, Column: column}
+}
+
+func (s *Service) seal(c *ent.PSAConnection, column string, plain []byte) ([]byte, error) {
+	return s.Secrets.Seal(row(c, column), plain)
+}
+
+// open opens a secret of a connection; nil where there is none.
+func (s *Service) open(c *ent.PSAConnection, column string, sealed []byte) ([]byte, error) {
+	if len(sealed) == 0 {
+		return nil, nil
+	}
+	plain, err := s.Secrets.Open(row(c, column), sealed)
+	if err != nil {
+		return nil, fmt.Errorf("PSA connection %q: %w", c.Name, err)
+	}
+	return plain, nil
+}
+
 // fieldsOf returns what a connection was made with, secrets among it.
 func (s *Service) fieldsOf(c *ent.PSAConnection) (map[string]string, error) {
-	keeper, err := s.Secrets()
+	plain, err := s.open(c, credentialColumn, c.Credentials)
 	if err != nil {
 		return nil, err
-	}
-	plain, err := keeper.Open(c.OrganizationID, c.ID, c.Credentials)
-	if err != nil {
-		return nil, fmt.Errorf("open the credentials of PSA connection %q: %w", c.Name, err)
 	}
 	fields := map[string]string{}
 	if err := json.Unmarshal(plain, &fields); err != nil {
@@ -229,14 +377,11 @@ func (s *Service) fieldsOf(c *ent.PSAConnection) (map[string]string, error) {
 	return fields, nil
 }
 
-// seal seals what of the fields must not be shown.
-func (s *Service) seal(c *ent.PSAConnection, fields map[string]string) ([]byte, error) {
-	keeper, err := s.Secrets()
-	if err != nil {
-		return nil, err
-	}
+// sealFields seals what of the fields must not be shown.
+func (s *Service) sealFields(c *ent.PSAConnection, fields map[string]string) ([]byte, error) {
+	vendor, _ := s.vendor(c.Kind)
 	secrets := map[string]string{}
-	for _, f := range s.Vendors[c.Kind].Fields {
+	for _, f := range vendor.Fields {
 		if f.Secret {
 			secrets[f.Name] = fields[f.Name]
 		}
@@ -245,22 +390,34 @@ func (s *Service) seal(c *ent.PSAConnection, fields map[string]string) ([]byte, 
 	if err != nil {
 		return nil, fmt.Errorf("seal credentials: %w", err)
 	}
-	return keeper.Seal(c.OrganizationID, c.ID, plain)
+	return s.seal(c, credentialColumn, plain)
 }
 
 // fill checks fields, settings and default company with the PSA itself, and
 // puts what may be shown into the connection.
-func (s *Service) fill(ctx context.Context, c *ent.PSAConnection, fields map[string]string, settings map[Setting]string, company *string) error {
-	vendor, ok := s.Vendors[c.Kind]
+func (s *Service) fill(
+	ctx context.Context, c *ent.PSAConnection, fields map[string]string, settings map[Setting]string, company *string,
+) (psa.Adapter, error) {
+	vendor, ok := s.vendor(c.Kind)
 	if !ok {
-		return refusal.New(refusal.Invalid, []string{"kind"}, "there is no adapter for PSAs of kind %s", c.Kind)
+		return nil, refusal.New(refusal.Invalid, []string{"kind"}, "there is no adapter for PSAs of kind %s", c.Kind)
 	}
-	adapter, err := vendor.New(fields, s.Client)
+	adapter, err := vendor.New(fields, s.Client, s.Now)
 	if err != nil {
-		return refuse([]string{"credentials"}, c, err)
+		return nil, refuse([]string{"credentials"}, c, err)
 	}
+	instance, err := adapter.Identify(ctx)
+	if err != nil {
+		return nil, refuse([]string{"credentials"}, c, err)
+	}
+	account := instance.Host + "/" + instance.Account
+	if c.Account != "" && c.Account != account {
+		return nil, refusal.New(refusal.Conflict, []string{"credentials"},
+			"these are the credentials of %s, and the connection's tickets are in %s: connect the other one beside it", account, c.Account)
+	}
+	c.Account = account
 	if _, err := adapter.Verify(ctx); err != nil {
-		return refuse([]string{"credentials"}, c, err)
+		return nil, refuse([]string{"credentials"}, c, err)
 	}
 	c.Fields = map[string]string{}
 	for _, f := range vendor.Fields {
@@ -268,145 +425,37 @@ func (s *Service) fill(ctx context.Context, c *ent.PSAConnection, fields map[str
 			c.Fields[f.Name] = fields[f.Name]
 		}
 	}
+	if c.Settings == nil {
+		c.Settings = map[string]string{}
+	}
 	if err := choose(ctx, c, adapter, settings); err != nil {
-		return err
+		return nil, err
 	}
-	if company == nil {
-		return nil
-	}
-	if *company == "" {
+	switch {
+	case company == nil:
+	case *company == "":
 		c.DefaultCompanyID, c.DefaultCompanyName = "", ""
-		return nil
+	default:
+		there, err := usable(ctx, c, adapter, *company, "defaultCompanyId")
+		if err != nil {
+			return nil, err
+		}
+		c.DefaultCompanyID, c.DefaultCompanyName = there.ID, there.Name
 	}
-	there, err := usable(ctx, c, adapter, *company, "defaultCompanyId")
-	if err != nil {
-		return err
-	}
-	c.DefaultCompanyID, c.DefaultCompanyName = there.ID, there.Name
-	return nil
+	return adapter, nil
 }
 
-// choose takes settings over, each checked against what the PSA offers. Where a
-// board is chosen without statuses it takes the board's own: the first that
-// closes, and the default for opening again.
-func choose(ctx context.Context, c *ent.PSAConnection, adapter psa.Adapter, settings map[Setting]string) error {
-	next := map[string]string{}
-	maps.Copy(next, c.Settings)
-	if board, ok := settings[Board]; ok && board != next[string(Board)] {
-		for _, s := range []Setting{Type, StatusNew, StatusClosed, StatusReopened} { // a board has its own
-			delete(next, string(s))
-		}
+func checkName(name string) (string, error) {
+	name, err := naming.Check("a PSA connection", name)
+	if err == nil && name == "" {
+		return "", refusal.New(refusal.Invalid, []string{"name"}, "a PSA connection has a name")
 	}
-	for s, id := range settings {
-		if id == "" {
-			delete(next, string(s))
-		} else {
-			next[string(s)] = id
-		}
-	}
-	c.Settings = next
-	if len(settings) == 0 {
-		return nil
-	}
-	offered := map[psa.Setting][]psa.Choice{}
-	for _, s := range orderedSettings() {
-		id := next[string(s)]
-		kind := settingKinds[s]
-		needsStatus := kind == psa.SettingStatus && s != StatusNew && next[string(Board)] != ""
-		if id == "" && !needsStatus {
-			continue
-		}
-		if _, asked := offered[kind]; !asked {
-			all, err := adapter.Choices(ctx, kind, within(adapter, kind, next[string(Board)]))
-			if err != nil {
-				return refuse([]string{"settings"}, c, err)
-			}
-			offered[kind] = all
-		}
-		if id == "" {
-			id = proposed(s, offered[kind])
-			if id != "" {
-				next[string(s)] = id
-			}
-			continue
-		}
-		if err := check(c, s, id, offered[kind]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return name, err
 }
 
-// orderedSettings has the board first: the others depend on it.
-func orderedSettings() []Setting {
-	return []Setting{
-		Board, Type, Source, StatusNew, StatusClosed, StatusReopened,
-		PriorityCritical, PriorityHigh, PriorityMedium, PriorityLow,
-	}
-}
-
-// within is the choice a setting's choices depend on.
-func within(adapter psa.Adapter, kind psa.Setting, board string) string {
-	for _, d := range adapter.Describe().Settings {
-		if d.Setting == kind && d.Within == psa.SettingBoard {
-			return board
-		}
-	}
-	return ""
-}
-
-func proposed(s Setting, offered []psa.Choice) string {
-	for _, c := range offered {
-		if !c.Inactive && (s == StatusClosed && c.Closed || s == StatusReopened && c.Default && !c.Closed) {
-			return c.ID
-		}
-	}
-	if s == StatusReopened {
-		for _, c := range offered {
-			if !c.Inactive && !c.Closed {
-				return c.ID
-			}
-		}
-	}
-	return ""
-}
-
-func check(c *ent.PSAConnection, s Setting, id string, offered []psa.Choice) error {
-	field := []string{"settings", string(s)}
-	i := slices.IndexFunc(offered, func(x psa.Choice) bool { return x.ID == id })
-	if i < 0 {
-		return refusal.New(refusal.Invalid, field, "%s offers no choice %q for %s here; it offers: %s", c.Name, id, s, names(offered))
-	}
-	switch x := offered[i]; {
-	case x.Inactive:
-		return refusal.New(refusal.Invalid, field, "%q is inactive in %s", x.Name, c.Name)
-	case s == StatusClosed && !x.Closed:
-		return refusal.New(refusal.Invalid, field, "tickets with status %q are not closed in %s", x.Name, c.Name)
-	case (s == StatusNew || s == StatusReopened) && x.Closed:
-		return refusal.New(refusal.Invalid, field, "tickets with status %q are closed in %s", x.Name, c.Name)
-	}
-	return nil
-}
-
-// shownNames is how many choices an error repeats.
-const shownNames = 20
-
-func names(offered []psa.Choice) string {
-	var out []string
-	for _, x := range offered {
-		if !x.Inactive {
-			out = append(out, fmt.Sprintf("%s (%s)", x.Name, x.ID))
-		}
-	}
-	if more := len(out) - shownNames; more > 0 {
-		out = append(out[:shownNames], fmt.Sprintf("and %d more", more))
-	}
-	return strings.Join(out, ", ")
-}
-
-func checkCalls(n int) (int, error) {
+func callsOf(n int, adapter psa.Adapter) (int, error) {
 	if n == 0 {
-		return standardCalls, nil
+		n = adapter.Describe().Limits.PerMinute
 	}
 	if n < 1 || n > maxCalls {
 		return 0, refusal.New(refusal.Invalid, []string{"callsPerMinute"}, "a budget is from 1 to %d calls a minute", maxCalls)
@@ -423,5 +472,5 @@ func refuse(field []string, c *ent.PSAConnection, err error) error {
 	if e.Field != "" {
 		field = append(field, e.Field)
 	}
-	return refusal.New(refusal.Invalid, field, "%s", explain(c, nil, "", err))
+	return refusal.New(refusal.Invalid, field, "%s", explain(c, "", err))
 }

@@ -8,41 +8,22 @@ import (
 	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/ent/ticketevent"
-	"github.com/cairn-itdr/cairn/ent/ticketnote"
+	"github.com/cairn-itdr/cairn/ent/ticketstep"
 	"github.com/cairn-itdr/cairn/integrations/psa"
 	"github.com/cairn-itdr/cairn/internal/database"
 )
 
-// note tells the ticket what has happened to the incident since its first
-// text, an event a note, in order. It returns which kinds it told.
-func (v *visit) note(ctx context.Context) (told map[incidentevent.Kind]bool, err error) {
-	events, err := v.DB.Client().IncidentEvent.Query().Where(
-		incidentevent.IncidentID(v.incident.ID), incidentevent.SequenceGT(v.ticket.OpenedRevision),
-		incidentevent.SequenceLTE(v.incident.Revision), incidentevent.KindNEQ(incidentevent.KindOpened),
-	).Order(incidentevent.BySequence()).All(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read the events of incident %s: %w", v.incident.ID, err)
+// noteTexts are the notes that the ticket is to hold: an event of the incident
+// each, and before them what a description that can't be hidden left out.
+func (v *visit) noteTexts(d psa.Description) []noteText {
+	var out []noteText
+	if d.PublicDescription {
+		out = append(out, noteText{sequence: 0, kind: incidentevent.KindOpened, marker: v.marker(0)})
 	}
-	rows, err := v.DB.Client().TicketNote.Query().Where(ticketnote.TicketID(v.ticket.ID)).All(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read the notes of ticket %s: %w", v.ticket.ID, err)
+	for _, e := range v.events {
+		out = append(out, noteText{sequence: e.Sequence, kind: e.Kind, marker: v.marker(e.Sequence)})
 	}
-	have := make(map[int]*ent.TicketNote, len(rows))
-	for _, row := range rows {
-		have[row.Sequence] = row
-	}
-	told = map[incidentevent.Kind]bool{}
-	for _, e := range events {
-		row := have[e.Sequence]
-		if row != nil && row.ExternalID != "" {
-			continue
-		}
-		if err := v.addNote(ctx, e, row); err != nil {
-			return nil, err
-		}
-		told[e.Kind] = true
-	}
-	return told, nil
+	return out
 }
 
 // marker is what a note is found by.
@@ -50,78 +31,85 @@ func (v *visit) marker(sequence int) string {
 	return fmt.Sprintf("[cairn %s/%d]", v.ticket.ID, sequence)
 }
 
-func (v *visit) addNote(ctx context.Context, e *ent.IncidentEvent, row *ent.TicketNote) error {
-	marker := v.marker(e.Sequence)
-	if row != nil { // begun, and not known how it ended
-		notes, err := v.adapter.Notes(ctx, v.ticket.ExternalID)
-		if err != nil {
-			return err
-		}
-		for _, n := range notes {
-			if strings.Contains(n.Text, marker) {
-				return v.noted(ctx, e, n)
-			}
-		}
-		if until := row.AttemptedAt.Add(v.Pace.Settle); v.Now().Before(until) {
-			return later{until}
-		}
-	}
-	if err := v.beginNote(ctx, e, row); err != nil {
-		return err
-	}
-	n, err := v.adapter.AddNote(ctx, v.ticket.ExternalID, psa.Note{Text: noteOf(e, marker, v.adapter.Describe()), Internal: true})
-	if err != nil {
-		if !maybeDone(err) && row == nil {
-			if err := v.forgetNote(ctx, e); err != nil {
-				return err
-			}
-		}
-		return v.goneOr(ctx, err)
-	}
-	return v.noted(ctx, e, n)
-}
+// public says whether the company's people may read what Cairn writes.
+func (v *visit) public() bool { return v.connection.PublicNotes && v.incident.Published }
 
-// beginNote says that the note may be there from now on.
-func (v *visit) beginNote(ctx context.Context, e *ent.IncidentEvent, row *ent.TicketNote) error {
-	err := v.DB.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
-		if err := v.stillMine(ctx, tx); err != nil {
-			return err
+func (v *visit) eventAt(sequence int) *ent.IncidentEvent {
+	for _, e := range v.events {
+		if e.Sequence == sequence {
+			return e
 		}
-		if row != nil {
-			return tx.Client.TicketNote.UpdateOne(row).SetAttemptedAt(v.Now()).Exec(ctx)
-		}
-		return tx.Client.TicketNote.Create().SetOrganizationID(v.ticket.OrganizationID).SetTenantID(v.ticket.TenantID).
-			SetTicketID(v.ticket.ID).SetSequence(e.Sequence).SetAttemptedAt(v.Now()).Exec(ctx)
-	})
-	if err != nil {
-		return fmt.Errorf("begin note %d of ticket %s: %w", e.Sequence, v.ticket.ID, err)
 	}
 	return nil
 }
 
-// forgetNote takes back that a note was begun: it certainly is not there.
-func (v *visit) forgetNote(ctx context.Context, e *ent.IncidentEvent) error {
-	return v.DB.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
-		if err := v.stillMine(ctx, tx); err != nil {
+// addNote tells the ticket of one thing that has happened to the incident.
+func (v *visit) addNote(ctx context.Context, n noteText) error {
+	d := v.adapter.Describe()
+	text, told := v.details(d, n.marker), "all that was known"
+	if e := v.eventAt(n.sequence); e != nil {
+		text, told = noteOf(e, n.marker, d), e.Text
+	}
+	s, err := v.begin(ctx, ticketstep.KindNote, n.sequence, "", nil)
+	if err != nil {
+		return err
+	}
+	v.at("note begun")
+	internal := !v.public()
+	made, err := v.adapter.AddNote(ctx, v.ticket.ExternalID, psa.NewNote{Text: text, Internal: internal, Settings: noteSettings(v.connection, internal)})
+	v.at("note called")
+	if err != nil {
+		return v.callFailed(ctx, s, err)
+	}
+	return v.save(ctx, s, made.ID, func(*ent.TicketUpdateOne) {}, event{kind: ticketevent.KindNoted, text: "Noted on the ticket: " + told})
+}
+
+// noted writes that a note is there which a call whose answer was lost had added.
+func (v *visit) noted(ctx context.Context, st step) error {
+	steps := facts{steps: v.steps}.openNotes(st.note.sequence)
+	told := "all that was known"
+	if e := v.eventAt(st.note.sequence); e != nil {
+		told = e.Text
+	}
+	return v.claim.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
+		if err := settleSteps(ctx, tx, steps); err != nil {
 			return err
 		}
-		_, err := tx.Client.TicketNote.Delete().Where(ticketnote.TicketID(v.ticket.ID), ticketnote.Sequence(e.Sequence), ticketnote.ExternalID("")).Exec(ctx)
-		return err
+		return v.write(ctx, tx, nil, "", func(*ent.TicketUpdateOne) {}, event{kind: ticketevent.KindNoted, text: "Noted on the ticket: " + told})
 	})
 }
 
-func (v *visit) noted(ctx context.Context, e *ent.IncidentEvent, n psa.Note) error {
-	return v.DB.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
-		if err := v.Changed(ctx, tx, v.ticket.TenantID, v.ticket.IncidentID); err != nil {
-			return err
+// replyLimit is as much of a person's note as is repeated, in characters.
+const replyLimit = 8000
+
+// replies tells what people have written on the ticket, each note once.
+func (v *visit) replies(ctx context.Context) error {
+	known, err := v.DB.Client().TicketEvent.Query().Where(ticketevent.TicketID(v.ticket.ID), ticketevent.ExternalIDNotNil()).All(ctx)
+	if err != nil {
+		return fmt.Errorf("read the notes of ticket %s: %w", v.ticket.ID, err)
+	}
+	have := map[string]bool{}
+	for _, e := range known {
+		have[*e.ExternalID] = true
+	}
+	return v.claim.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
+		for _, n := range v.seen.notes {
+			id := v.ticket.ExternalID + "/" + n.ID
+			if have[id] || n.By.Kind == psa.AuthorOurs || strings.Contains(n.Text, "[cairn "+v.ticket.ID) {
+				continue
+			}
+			have[id] = true
+			at := n.CreatedAt
+			if at.IsZero() {
+				at = v.Now()
+			}
+			err := tx.Client.TicketEvent.Create().SetOrganizationID(v.ticket.OrganizationID).SetTenantID(v.ticket.TenantID).SetTicketID(v.ticket.ID).
+				SetAt(at.UTC()).SetKind(ticketevent.KindReplied).SetInPsa(true).SetBy(literal(n.By.Name)).
+				SetText(cut(literal(n.Text), replyLimit)).SetExternalID(id).Exec(ctx)
+			if err != nil {
+				return err
+			}
 		}
-		if err := v.stillMine(ctx, tx); err != nil {
-			return err
-		}
-		err := tx.Client.TicketNote.Update().Where(ticketnote.TicketID(v.ticket.ID), ticketnote.Sequence(e.Sequence)).SetExternalID(n.ID).Exec(ctx)
-		if err != nil {
-			return fmt.Errorf("store note %d of ticket %s: %w", e.Sequence, v.ticket.ID, err)
-		}
-		return v.tell(ctx, tx, v.ticket, event{kind: ticketevent.KindNoted, text: "Noted on the ticket: " + e.Text})
+		return v.write(ctx, tx, nil, "", func(u *ent.TicketUpdateOne) { u.SetNotesAsOf(v.seen.ticket.ChangedAt) })
 	})
 }

@@ -2,11 +2,9 @@ package ticketing
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/url"
-	"slices"
-	"time"
+
+	entsql "entgo.io/ent/dialect/sql"
 
 	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/ent/psaconnection"
@@ -16,307 +14,155 @@ import (
 	"github.com/cairn-itdr/cairn/internal/database"
 )
 
-// seen keeps what the PSA says of a ticket. What Cairn set itself comes back in
-// the PSA's answer and is kept in the same transaction, so that it is no news
-// when the poll or a callback brings it again.
-func seen(u *ent.TicketUpdateOne, there psa.Ticket, now time.Time) {
-	status := there.Settings[psa.SettingStatus]
-	u.SetExternalNumber(there.Number).SetExternalURL(there.URL).
-		SetExternalStatus(status.Name).SetExternalStatusID(status.ID).SetExternalClosed(there.Closed).SetSeenAt(now)
-}
-
-// news says whether the PSA tells other than the row.
-func news(t *ent.Ticket, there psa.Ticket) bool {
-	return there.MergedIn != "" || there.Closed != t.ExternalClosed || there.Settings[psa.SettingStatus].ID != t.ExternalStatusID
-}
-
-// look reads the ticket, which this worker holds, and tells what people did.
+// look reads the ticket.
 func (v *visit) look(ctx context.Context) error {
-	id := v.ticket.ExternalID
-	for range maxMerges {
-		found, err := v.adapter.Tickets(ctx, []string{id})
-		if err != nil {
-			return err
-		}
-		if len(found) == 0 {
-			return v.gone(ctx)
-		}
-		there := found[0]
-		if there.MergedIn == "" {
-			return v.saw(ctx, there)
-		}
-		into := there.MergedIn
-		err = v.save(ctx, func(u *ent.TicketUpdateOne) { u.SetExternalID(into) }, event{
-			kind: ticketevent.KindMerged, inPSA: true, by: there.ChangedBy,
-			text: fmt.Sprintf("Ticket %s was merged into #%s, which Cairn follows from here on.", numberOf(there), into),
-		})
-		if err != nil {
-			return err
-		}
-		id = into
-	}
-	return &psa.Error{Reason: psa.ReasonProtocol, Doing: "follow merged ticket", Message: "the tickets are merged into one another without end"}
-}
-
-// maxMerges is how many merges in a row are followed.
-const maxMerges = 10
-
-func (v *visit) saw(ctx context.Context, there psa.Ticket) error {
-	if !news(v.ticket, there) {
-		return v.save(ctx, func(u *ent.TicketUpdateOne) { seen(u, there, v.Now()) })
-	}
-	status := there.Settings[psa.SettingStatus].Name
-	e := event{kind: ticketevent.KindStatusChanged, inPSA: true, by: there.ChangedBy, text: fmt.Sprintf("Status of ticket %s: %s.", numberOf(there), status)}
-	switch {
-	case there.Closed && !v.ticket.ExternalClosed:
-		e.kind, e.text = ticketevent.KindClosed, fmt.Sprintf("Ticket %s was closed (%s). The incident stays as it is.", numberOf(there), status)
-	case !there.Closed && v.ticket.ExternalClosed:
-		e.kind, e.text = ticketevent.KindReopened, fmt.Sprintf("Ticket %s was opened again (%s).", numberOf(there), status)
-	}
-	return v.save(ctx, func(u *ent.TicketUpdateOne) { seen(u, there, v.Now()) }, e)
-}
-
-// Reconcile does what time asks of a connection: it reads what changed, probes
-// what no list of changes shows, and keeps the PSA's callbacks in order. It runs
-// within the scope of the organization; two at once do no harm.
-func (s *Service) Reconcile(ctx context.Context, connectionID string) error {
-	c, err := s.take(ctx, connectionID)
-	if err != nil || c == nil {
-		return err
-	}
-	_, adapter, err := s.adapter(c)
-	if err != nil {
-		return s.strike(ctx, c.ID, err, true)
-	}
-	err = errors.Join(s.poll(ctx, c, adapter), s.probe(ctx, c, adapter), s.callbacks(ctx, c, adapter))
-	if _, isPSA := errors.AsType[*psa.Error](err); isPSA {
-		s.Logger.WarnContext(ctx, "the tickets of a PSA connection could not be compared; the next pass tries again",
-			"connection", c.ID, "organization", c.OrganizationID, "error", err)
-		return s.strike(ctx, c.ID, err, true)
+	x, err := v.adapter.ReadTicket(ctx, v.ticket.ExternalID)
+	if psa.Is(err, psa.ReasonNotFound) {
+		return v.missing(ctx)
 	}
 	if err != nil {
 		return err
 	}
-	return s.answered(ctx, c.ID)
-}
-
-// take gives the next poll of a connection to this worker; nil where it is not due.
-func (s *Service) take(ctx context.Context, connectionID string) (c *ent.PSAConnection, err error) {
-	err = s.DB.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
-		now := s.Now()
-		c, err = tx.Client.PSAConnection.Query().Where(psaconnection.ID(connectionID), psaconnection.DisconnectedAtIsNil(), locked).Only(ctx)
-		if ent.IsNotFound(err) {
-			c = nil
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		resting := c.PausedUntil != nil && c.PausedUntil.After(now)
-		if early := c.NextPollAt != nil && c.NextPollAt.After(now); early || resting || chosen(c, Board) == "" {
-			c = nil
-			return nil
-		}
-		return tx.Client.PSAConnection.UpdateOneID(c.ID).SetNextPollAt(now.Add(s.Pace.Poll)).Exec(ctx)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("take the poll of PSA connection %s: %w", connectionID, err)
-	}
-	return c, nil
-}
-
-// poll asks for the tickets that changed since the last poll, some time over,
-// and has those looked at that tell other than their rows.
-func (s *Service) poll(ctx context.Context, c *ent.PSAConnection, adapter psa.Adapter) error {
-	lister, ok := adapter.(psa.ChangeLister)
-	if !ok {
-		return nil
-	}
-	since := c.CreatedAt
-	if c.ChangesSince != nil {
-		since = *c.ChangesSince
-	}
-	changed, err := lister.ChangedTickets(ctx, chosen(c, Board), since.Add(-s.Pace.Overlap))
-	if err != nil {
-		return err
-	}
-	if err := s.compare(ctx, c, changed); err != nil {
-		return err
-	}
-	newest := since
-	for _, x := range changed {
-		if x.ChangedAt.After(newest) {
-			newest = x.ChangedAt
-		}
-	}
-	return s.DB.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
-		return tx.Client.PSAConnection.UpdateOneID(c.ID).SetChangesSince(newest).Exec(ctx)
-	})
-}
-
-// probeChunk is how many tickets are asked for at once.
-const probeChunk = 100
-
-// probe asks for every ticket that is not closed: deleting and moving one shows
-// in no list of changes.
-func (s *Service) probe(ctx context.Context, c *ent.PSAConnection, adapter psa.Adapter) error {
-	if c.NextProbeAt != nil && c.NextProbeAt.After(s.Now()) {
-		return nil
-	}
-	behind := ""
-	for {
-		rows, err := s.DB.Client().Ticket.Query().Where(
-			ticket.ConnectionID(c.ID), ticket.ExternalIDNEQ(""), ticket.ExternalClosed(false), ticket.StateNEQ(ticket.StateDeleted), ticket.IDGT(behind),
-		).Order(ticket.ByID()).Limit(probeChunk).All(ctx)
-		if err != nil {
-			return fmt.Errorf("read the tickets of PSA connection %s: %w", c.ID, err)
-		}
-		if len(rows) == 0 {
-			break
-		}
-		behind = rows[len(rows)-1].ID
-		ids := make([]string, len(rows))
-		for i, row := range rows {
-			ids[i] = row.ExternalID
-		}
-		there, err := adapter.Tickets(ctx, ids)
-		if err != nil {
-			return err
-		}
-		if err := s.compare(ctx, c, there); err != nil {
-			return err
-		}
-		var missing []string
-		for _, id := range ids {
-			if !slices.ContainsFunc(there, func(x psa.Ticket) bool { return x.ID == id }) {
-				missing = append(missing, id)
-			}
-		}
-		if err := s.lookAt(ctx, c, missing); err != nil {
-			return err
-		}
-	}
-	return s.DB.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
-		return tx.Client.PSAConnection.UpdateOneID(c.ID).SetNextProbeAt(s.Now().Add(s.Pace.Probe)).Exec(ctx)
-	})
-}
-
-// compare finds the tickets that tell other than their rows, or that carry the
-// reference of a row which knows another, and has them looked at. It decides
-// nothing itself: what it has read may be older than the row.
-func (s *Service) compare(ctx context.Context, c *ent.PSAConnection, there []psa.Ticket) error {
-	for part := range slices.Chunk(there, followChunk) {
-		byID, byReference := map[string]psa.Ticket{}, map[string]psa.Ticket{}
-		var ids, references []string
-		for _, x := range part {
-			byID[x.ID] = x
-			ids = append(ids, x.ID)
-			if x.Reference != "" {
-				byReference[x.Reference] = x
-				references = append(references, x.Reference)
-			}
-		}
-		rows, err := s.DB.Client().Ticket.Query().Where(ticket.ConnectionID(c.ID), ticket.StateNEQ(ticket.StateDeleted),
-			ticket.Or(ticket.ExternalIDIn(ids...), ticket.IDIn(references...))).All(ctx)
-		if err != nil {
-			return fmt.Errorf("read the tickets of PSA connection %s: %w", c.ID, err)
-		}
-		var changed, doubled []string
-		for _, row := range rows {
-			if x, ok := byID[row.ExternalID]; ok && news(row, x) {
-				changed = append(changed, row.ExternalID)
-			}
-			if x, ok := byReference[row.ID]; ok && row.ExternalID != "" && x.ID != row.ExternalID && x.MergedIn == "" && !x.Closed {
-				doubled = append(doubled, row.ID)
-			}
-		}
-		if err := s.lookAt(ctx, c, changed); err != nil {
-			return err
-		}
-		if err := s.verify(ctx, c, doubled); err != nil {
-			return err
-		}
-	}
+	v.seen.ticket, v.seen.at = &x, v.Now()
 	return nil
 }
 
-// lookAt has tickets read by whoever claims them next.
-func (s *Service) lookAt(ctx context.Context, c *ent.PSAConnection, externalIDs []string) error {
-	if len(externalIDs) == 0 {
-		return nil
-	}
-	return s.due(ctx, c, func(u *ent.TicketUpdate) { u.SetLook(true) },
-		ticketOf(c, ticket.ExternalIDIn(externalIDs...))...)
-}
+// compared is how many other tickets are asked for where one is missing.
+const compared = 3
 
-// verify has tickets searched for duplicates by whoever claims them next.
-func (s *Service) verify(ctx context.Context, c *ent.PSAConnection, ids []string) error {
-	if len(ids) == 0 {
-		return nil
-	}
-	return s.due(ctx, c, func(u *ent.TicketUpdate) { u.SetVerifyAt(s.Now()) }, ticketOf(c, ticket.IDIn(ids...))...)
-}
-
-// callbacks has the PSA call when tickets of the board change.
-func (s *Service) callbacks(ctx context.Context, c *ent.PSAConnection, adapter psa.Adapter) error {
-	receiver, ok := adapter.(psa.CallbackReceiver)
-	if !ok || s.PublicURL == nil || s.PublicURL.Scheme != "https" || c.CallbacksAt != nil && c.CallbacksAt.Add(s.Pace.Callbacks).After(s.Now()) {
-		return nil
-	}
-	changed, err := receiver.EnsureCallbacks(ctx, chosen(c, Board), s.callbackURL(c.ID).String())
+// missing finds out whether a ticket that the PSA does not know is gone: it is
+// where another one is still shown. A narrowed role hides tickets in the same words.
+func (v *visit) missing(ctx context.Context) error {
+	others, err := v.DB.Client().Ticket.Query().Where(
+		ticket.ConnectionID(v.connection.ID), ticket.ExternalIDNEQ(""), ticket.ExternalIDNEQ(v.ticket.ExternalID), ticket.StateNEQ(ticket.StateDeleted),
+	).Order(ticket.BySeenAt(entsql.OrderDesc()), ticket.ByID()).Limit(compared).All(ctx)
 	if err != nil {
+		return fmt.Errorf("read other tickets of PSA connection %s: %w", v.connection.ID, err)
+	}
+	hidden := &psa.Error{Reason: psa.ReasonPermission, Doing: "read ticket " + numberOfRow(v.ticket), Retryable: true}
+	if len(others) == 0 {
+		hidden.Message = "it is not shown any more, and there is no other ticket to tell whether it was deleted or the role was narrowed"
+		return hidden
+	}
+	ids := make([]string, len(others))
+	for i, t := range others {
+		ids[i] = t.ExternalID
+	}
+	shown, err := v.adapter.ReadTickets(ctx, ids)
+	if err != nil && !psa.Is(err, psa.ReasonNotFound) {
 		return err
 	}
-	if changed {
-		s.Logger.InfoContext(ctx, "the PSA calls back when tickets change", "connection", c.ID)
+	if len(shown) == 0 {
+		hidden.Message = "neither it nor any other ticket of Cairn's is shown any more: was the role of the credentials narrowed?"
+		return hidden
 	}
-	return s.DB.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
-		return tx.Client.PSAConnection.UpdateOneID(c.ID).SetCallbacksAt(s.Now()).Exec(ctx)
+	v.seen.gone = true
+	return nil
+}
+
+// gone marks the ticket deleted.
+func (v *visit) gone(ctx context.Context) error {
+	return v.save(ctx, nil, "", func(u *ent.TicketUpdateOne) { u.SetState(ticket.StateDeleted) }, event{
+		kind: ticketevent.KindDeleted, inPSA: true,
+		text: fmt.Sprintf("Ticket %s is not in %s any more. Cairn makes no other by itself: createTicket does.", numberOfRow(v.ticket), v.connection.Name),
 	})
 }
 
-// CallbackPath is where PSAs call, followed by the connection's id.
-const CallbackPath = "/webhooks/psa/"
-
-func (s *Service) callbackURL(connectionID string) *url.URL {
-	return s.PublicURL.JoinPath(CallbackPath, connectionID)
-}
-
-// Callback takes a call of the PSA in: the ticket it names is looked at soon.
-// What else it says is not believed. A *psa.Error FORGED is for a call that the
-// PSA did not make; a connection that does not exist is the same to the caller.
-func (s *Service) Callback(ctx context.Context, connectionID string, header map[string][]string, body []byte) error {
-	c, err := s.DB.Client().PSAConnection.Query().Where(psaconnection.ID(connectionID), psaconnection.DisconnectedAtIsNil()).Only(ctx)
-	if ent.IsNotFound(err) {
-		return &psa.Error{Reason: psa.ReasonForged, Doing: "take a callback", Message: "no such connection"}
-	}
-	if err != nil {
-		return fmt.Errorf("read PSA connection %s: %w", connectionID, err)
-	}
-	_, adapter, err := s.adapter(c)
+// follow goes on with the ticket that ours was merged into. It is somebody
+// else's: Cairn adds notes there, and leaves title, priority and status alone.
+func (v *visit) follow(ctx context.Context, merged psa.Ticket) error {
+	x, err := v.adapter.ReadTicket(ctx, merged.MergedIn)
 	if err != nil {
 		return err
 	}
-	receiver, ok := adapter.(psa.CallbackReceiver)
-	if !ok {
-		return &psa.Error{Reason: psa.ReasonForged, Doing: "take a callback", Message: "this PSA makes none"}
-	}
-	id, err := receiver.ReadCallback(ctx, header, body)
-	if err != nil {
-		return err
-	}
-	return s.lookAt(ctx, c, []string{id})
+	text := fmt.Sprintf("Ticket %s was merged into %s. From here on Cairn adds its notes there, and sets nothing.", numberOf(merged), numberOf(x))
+	return v.save(ctx, nil, "", func(u *ent.TicketUpdateOne) {
+		v.known(u, x)
+		u.SetMerged(true)
+	}, event{kind: ticketevent.KindMerged, inPSA: true, by: merged.ChangedBy.Name, text: text})
 }
 
-// OrganizationOf returns the organization a connection belongs to, for callers
-// that come with nothing but its id; ctx reaches across organizations.
-func (s *Service) OrganizationOf(ctx context.Context, connectionID string) (string, error) {
-	c, err := s.DB.Client().PSAConnection.Query().Where(psaconnection.ID(connectionID)).Only(ctx)
-	if ent.IsNotFound(err) {
-		return "", nil
+// observe writes down what is seen of the ticket, and what people did to it.
+func (v *visit) observe(ctx context.Context, st step) error {
+	x, t := st.ticket, v.ticket
+	status := literal(x.Settings[psa.SettingStatus].Name)
+	e := event{kind: ticketevent.KindStatusChanged, inPSA: true, by: x.ChangedBy.Name}
+	var events []event
+	remediated, closed := "", x.Closed && !t.ExternalClosed
+	switch {
+	case closed && st.ours:
+		events = append(events, event{kind: ticketevent.KindUpdated, text: "The ticket is closed: the call whose answer was lost had closed it."})
+	case closed:
+		e.kind, e.by, e.text, remediated = v.closing(x)
+		events = append(events, e)
+	case !x.Closed && t.ExternalClosed && st.ours:
+		events = append(events, event{kind: ticketevent.KindUpdated, text: "The ticket is open: the call whose answer was lost had opened it."})
+	case !x.Closed && t.ExternalClosed:
+		e.kind, e.text = ticketevent.KindReopened, fmt.Sprintf("Ticket %s was opened again (%s).", numberOf(x), status)
+		events = append(events, e)
+	case x.Settings[psa.SettingStatus].ID != t.ExternalStatusID:
+		e.text = fmt.Sprintf("Status of ticket %s: %s.", numberOf(x), status)
+		events = append(events, e)
 	}
+	companyName := t.CompanyName
+	if x.CompanyID != "" && t.CompanyID != "" && x.CompanyID != t.CompanyID {
+		companyName = v.companyName(ctx, x.CompanyID)
+		events = append(events, event{
+			kind: ticketevent.KindMoved, inPSA: true, by: x.ChangedBy.Name,
+			text: fmt.Sprintf("Ticket %s was moved to company %s.", numberOf(x), companyName),
+		})
+	}
+	if board := x.Settings[psa.SettingBoard]; t.ExternalBoardID != "" && board.ID != t.ExternalBoardID {
+		events = append(events, event{
+			kind: ticketevent.KindMoved, inPSA: true, by: x.ChangedBy.Name, text: fmt.Sprintf("Ticket %s was moved to %s.", numberOf(x), literal(board.Name)),
+		})
+	}
+	v.at("observed")
+	return v.DB.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
+		if remediated != "" { // locks the incident, and so it comes first
+			if err := v.Remediate(ctx, t.IncidentID, remediated); err != nil {
+				return err
+			}
+		}
+		if err := v.claim.Check(ctx, tx); err != nil {
+			return err
+		}
+		return v.write(ctx, tx, nil, "", func(u *ent.TicketUpdateOne) {
+			v.known(u, x)
+			u.SetCompanyName(companyName)
+			if closed && !st.ours {
+				u.SetClosedRevision(t.SyncedRevision)
+			}
+		}, events...)
+	})
+}
+
+// closing says what a ticket's being closed by somebody means. Staff's word
+// counts, by the connection's setting; a rule's or the company's does not.
+func (v *visit) closing(x psa.Ticket) (kind ticketevent.Kind, by, text, remediated string) {
+	who := x.ClosedBy
+	if who.Kind == psa.AuthorUnknown {
+		who = x.ChangedBy
+	}
+	text = fmt.Sprintf("Ticket %s was closed (%s).", numberOf(x), literal(x.Settings[psa.SettingStatus].Name))
+	switch {
+	case over(v.incident):
+	case v.ticket.Merged || who.Kind != psa.AuthorStaff || v.connection.OnClose == psaconnection.OnCloseNothing:
+		text += " The incident stays as it is."
+	case v.connection.OnClose == psaconnection.OnCloseRemediate:
+		text += " The incident is remediated, as the connection's setting has it."
+		remediated = fmt.Sprintf("%s closed its ticket %s in %s.", literal(who.Name), numberOf(x), v.connection.Name)
+	default:
+		text += " Is the incident dealt with? Then mark it remediated (updateIncident); else open the ticket again."
+	}
+	return ticketevent.KindClosed, who.Name, text, remediated
+}
+
+// companyName is the name of a company, or its id where it can't be had now.
+func (v *visit) companyName(ctx context.Context, id string) string {
+	company, err := v.adapter.Company(ctx, id)
 	if err != nil {
-		return "", fmt.Errorf("read PSA connection %s: %w", connectionID, err)
+		return id
 	}
-	return c.OrganizationID, nil
+	return literal(company.Name)
 }

@@ -2,7 +2,6 @@ package ticketing
 
 import (
 	"fmt"
-	"html"
 	"regexp"
 	"strings"
 	"time"
@@ -23,8 +22,24 @@ func titleOf(i *ent.Incident, d psa.Description) string {
 	return cut(title, d.TitleLimit)
 }
 
-// description is a new ticket's first text: all that is known by now.
+// description is a new ticket's first text: all that is known by now, or, where
+// the company's people can't be kept from reading it, that there is something.
 func (v *visit) description(d psa.Description) string {
+	tail := fmt.Sprintf("Incident id: %s\n[cairn %s]", v.incident.ID, v.ticket.ID)
+	if d.PublicDescription && !v.public() {
+		text := fmt.Sprintf("Security incident #%d. What is known stands in an internal note.\n", v.incident.Number)
+		return fit(text, tail, d.DescriptionLimit)
+	}
+	return fit(marked(v.wholeStory(), d.Markup), tail, d.DescriptionLimit)
+}
+
+// details is the note that holds what a description can't hide.
+func (v *visit) details(d psa.Description, marker string) string {
+	return fit(marked(v.wholeStory(), d.Markup), marker, d.NoteLimit)
+}
+
+// wholeStory is all that is known of the incident by now.
+func (v *visit) wholeStory() string {
 	i := v.incident
 	var b strings.Builder
 	line := func(name, value string) {
@@ -41,38 +56,42 @@ func (v *visit) description(d psa.Description) string {
 	line("Last act seen", stamp(i.LastActivityAt))
 	line("Detected", stamp(i.DetectedAt))
 	b.WriteString("\n" + literal(i.Explanation) + "\n\n")
-	if v.PublicURL != nil {
-		fmt.Fprintf(&b, "In Cairn: %s\n", v.PublicURL.JoinPath("explorer/").String())
+	if v.PublicURL != nil && !v.public() { // clients click what they see
+		fmt.Fprintf(&b, "In Cairn: %s\n", v.PublicURL.JoinPath("explorer/"))
 	}
-	tail := fmt.Sprintf("Incident id: %s\n[cairn %s]", i.ID, v.ticket.ID)
-	return fit(b.String(), tail, d.DescriptionLimit, d.Markup)
+	return b.String()
 }
 
 // noteOf tells an event of the incident.
 func noteOf(e *ent.IncidentEvent, marker string, d psa.Description) string {
 	head := strings.ToLower(strings.ReplaceAll(string(e.Kind), "_", " "))
 	text := fmt.Sprintf("%s at %s, by %s\n%s\n", strings.ToUpper(head[:1])+head[1:], stamp(e.At), literal(e.Principal), literal(e.Text))
-	return fit(text, marker, d.NoteLimit, d.Markup)
+	return fit(marked(text, d.Markup), marker, d.NoteLimit)
 }
+
+// marked is a text that a PSA which may render Markdown shows as it is. What is
+// harmless stays readable where it does not: emphasis is; links, images and HTML
+// are not.
+func marked(s string, markup psa.Markup) string {
+	if markup != psa.MarkupMarkdown {
+		return s
+	}
+	return hostile.Replace(s)
+}
+
+var hostile = strings.NewReplacer("](", `]\(`, "][", `]\[`, "]:", `]\:`, "![", `!\[`, "<", `\<`, "`", "\\`")
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 // fit cuts a text so that it and its tail, by which it is found again, are no
-// longer than the limit, and writes both as the PSA shows them.
-func fit(text, tail string, limit int, markup psa.Markup) string {
+// longer than the limit.
+func fit(text, tail string, limit int) string {
 	const more = "\n(cut here: Cairn has the rest)\n"
-	render := func(s string) string {
-		if markup == psa.MarkupHTML {
-			return strings.ReplaceAll(html.EscapeString(s), "\n", "<br>")
-		}
-		return s
-	}
-	whole := render(text + tail)
+	whole := text + tail
 	for limit > 0 && utf8.RuneCountInString(whole) > limit && text != "" {
-		// Markup makes text longer: take away at least what is too much.
 		excess := max(1, utf8.RuneCountInString(whole)-limit+len(more))
 		text = cutRunes(text, max(0, utf8.RuneCountInString(text)-excess))
-		whole = render(text + more + tail)
+		whole = text + more + tail
 	}
 	return whole
 }
@@ -114,11 +133,16 @@ func literal(s string) string {
 
 var (
 	// schemed is a URL with its host: everything up to what ends a host.
-	schemed = regexp.MustCompile(`(?i)\b([a-z][a-z0-9+.-]{1,20})://([^\s/?#"'<>]*)`)
-	// bareHost is what programs make links of without a scheme.
-	bareHost = regexp.MustCompile(`(?i)\bwww\.[^\s/?#"'<>]*`)
+	schemed = regexp.MustCompile(`(?i)([a-z][a-z0-9+.-]{1,20})://([^\s/?#"'<>]*)`)
+	// bareHost is what programs make links of without a scheme. An address of
+	// mail is none: people have to recognise it.
+	bareHost = regexp.MustCompile(`(?i)[\p{L}\p{N}._%+'-]+@[\p{L}\p{N}.-]+|[\p{L}\p{N}_-]+(?:\.[\p{L}\p{N}_-]+)*\.(?:xn--[a-z0-9-]+|\p{L}{2,})`)
+	// site is what becomes a link whatever comes behind.
+	site = regexp.MustCompile(`(?i)(www)\.`)
 	// scripted is a link without an authority.
-	scripted = regexp.MustCompile(`(?i)\b(javascript|data|vbscript|mailto|file):`)
+	scripted = regexp.MustCompile(`(?i)(javascript|vbscript|mailto|callto|\bdata|\bfile|\btel|\bsms):`)
+	// share is a path to another machine.
+	share = regexp.MustCompile(`\\\\([\p{L}\p{N}])`)
 )
 
 // defang keeps URLs readable and unclickable, in the way the field does:
@@ -129,6 +153,13 @@ func defang(s string) string {
 		scheme = strings.NewReplacer("tt", "xx", "TT", "XX").Replace(scheme)
 		return scheme + "[://]" + strings.ReplaceAll(host, ".", "[.]")
 	})
-	s = bareHost.ReplaceAllStringFunc(s, func(m string) string { return strings.ReplaceAll(m, ".", "[.]") })
+	s = bareHost.ReplaceAllStringFunc(s, func(m string) string {
+		if strings.Contains(m, "@") {
+			return m
+		}
+		return strings.ReplaceAll(m, ".", "[.]")
+	})
+	s = site.ReplaceAllString(s, "$1[.]")
+	s = share.ReplaceAllString(s, `[\\]$1`)
 	return scripted.ReplaceAllString(s, "$1[:]")
 }

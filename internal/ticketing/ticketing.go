@@ -2,19 +2,20 @@
 // organization, exactly once.
 //
 // A ticket's row says what is wanted (the incident up to a revision), what was
-// done, and what was last seen in the PSA. Follow writes what is wanted, in the
-// transaction that changes the incident; Drain drives rows to it, one at a time
-// under a claim that ends by itself; Sweep finds what a lost wake-up or a
-// killed process left. Nothing is remembered outside the rows.
+// done, and what was last seen in the PSA. Follow makes it due in the
+// transaction that changes the incident; package work claims it. Whoever holds
+// the claim reads the row, the incident and what the PSA has now, asks plan for
+// one step, writes that it begins, does it, writes how it ended, and begins
+// again. Killed between any two lines, the next one goes on from what it reads.
 //
-// No PSA knows idempotency keys. So the row says that an attempt begins before
-// it does, and whoever finds such an attempt without its outcome looks for the
-// ticket by its reference, or for the note by its marker, before trying again.
-// An attempt that is done later than anybody looks is found by a second look
-// (verify_at), and its ticket closed as a duplicate.
+// No PSA knows idempotency keys. So tickets are looked for by a reference that
+// the PSA keeps, made of the incident and the PSA's account, and notes by a
+// marker in their text. A call that may have been done, for its answer was lost,
+// stays in the journal (ticket_steps) until that is settled: by what is found
+// some time after the call ended, and for tickets once more later, for one that
+// was made late is a duplicate, which Cairn closes.
 //
-// Locks are taken in this order: incident, organization (package change),
-// ticket, connection.
+// Locks are taken in this order: incident, ticket, connection, limit of work.
 //
 // What may not live here: vendors' APIs (integrations/psa), the life of
 // incidents, who may do what.
@@ -31,40 +32,23 @@ import (
 
 	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/integrations/psa"
+	"github.com/cairn-itdr/cairn/internal/change"
 	"github.com/cairn-itdr/cairn/internal/database"
+	"github.com/cairn-itdr/cairn/internal/secret"
+	"github.com/cairn-itdr/cairn/internal/work"
 )
-
-// Vendor is a PSA Cairn can be connected to.
-type Vendor struct {
-	Name   string  // as its vendor writes it
-	Fields []Field // what it takes to reach it
-	// New makes an adapter of the fields; a *psa.Error names the one that can't be right.
-	New func(fields map[string]string, client *http.Client) (psa.Adapter, error)
-}
-
-// Field is one thing a person enters to connect a PSA.
-type Field struct {
-	Name   string
-	Secret bool // sealed, and never shown again
-}
-
-// Keeper seals what must not be read outside the row it belongs to. That there
-// is none is an error that says what to do.
-type Keeper interface {
-	Seal(organizationID, connectionID string, plaintext []byte) ([]byte, error)
-	Open(organizationID, connectionID string, sealed []byte) ([]byte, error)
-}
 
 // Config is what ticketing needs of the rest.
 type Config struct {
 	DB      *database.DB
-	Vendors map[string]Vendor // by kind: CONNECTWISE
-	Secrets func() (Keeper, error)
-	Client  *http.Client // for calls to addresses people entered
-	// Wake has Drain called for the connection, soon after tx commits.
-	Wake func(ctx context.Context, tx *database.Tx, organizationID, connectionID string) error
-	// Changed notes, before anything else in tx, that incidents look different.
-	Changed func(ctx context.Context, tx *database.Tx, tenantID, incidentID string) error
+	Work    *work.Runner
+	Feed    *change.Feed
+	Vendors []psa.Vendor
+	Secrets *secret.Keeper // none: connections are refused with what to do
+	Client  *http.Client   // for calls to addresses people entered
+	// Remediate sets an incident remediated, by a person's word in the PSA. It
+	// joins the transaction of ctx.
+	Remediate func(ctx context.Context, incidentID, reason string) error
 	// PublicURL is where people and PSAs reach Cairn; nil where they can't.
 	PublicURL *url.URL
 	Pace      Pace
@@ -76,27 +60,34 @@ type Config struct {
 type Service struct {
 	Config
 
-	mu    sync.Mutex
-	desks map[string]*desk // by connection
+	// at is called between any two steps, by name; tests end the process there.
+	at func(where string)
+
+	mu       sync.Mutex
+	adapters map[string]adapterOf // by connection
 }
 
-// New returns the service.
+// adapterOf is the adapter of a connection as it was at a time.
+type adapterOf struct {
+	version time.Time
+	adapter psa.Adapter
+}
+
+// New returns the service. Register has its work done.
 func New(cfg Config) *Service {
-	return &Service{Config: cfg, desks: map[string]*desk{}}
+	return &Service{Config: cfg, at: func(string) {}, adapters: map[string]adapterOf{}}
 }
 
 // Pace is how long things take and how often they are done. Tests go faster.
 type Pace struct {
-	// Claim is how long a ticket is one worker's; Work how long the worker may
-	// take, which ends well before: no call is begun when the claim may be over.
-	Claim, Work time.Duration
-	// Settle is how long after an attempt of unknown outcome one looks again
+	// Lease is how long a killed worker's ticket waits for another; Run how long
+	// a worker may take at one go; Call how long one call of the PSA lasts at the most.
+	Lease, Run, Call time.Duration
+	// Settle is how long after the end of a call of unknown outcome one looks
 	// before concluding that it was not done; Verify when for the last time.
 	Settle, Verify time.Duration
 	// Retry is the first wait after a failed attempt, RetryMost the longest.
 	Retry, RetryMost time.Duration
-	// Pause is how long a connection rests that does not answer, PauseMost the longest.
-	Pause, PauseMost time.Duration
 	// Poll is how often changes of tickets are asked for, Probe how often every
 	// open ticket is, Overlap how far a poll reaches back before the last one.
 	Poll, Probe, Overlap time.Duration
@@ -106,56 +97,100 @@ type Pace struct {
 
 // StandardPace is for real PSAs.
 var StandardPace = Pace{
-	Claim: 90 * time.Second, Work: 60 * time.Second,
+	Lease: 30 * time.Second, Run: 2 * time.Minute, Call: 30 * time.Second,
 	Settle: 10 * time.Second, Verify: 2 * time.Minute,
 	Retry: 5 * time.Second, RetryMost: 30 * time.Minute,
-	Pause: 5 * time.Second, PauseMost: 5 * time.Minute,
-	Poll: time.Minute, Probe: 10 * time.Minute, Overlap: 3 * time.Minute,
+	Poll: time.Minute, Probe: time.Hour, Overlap: 3 * time.Minute,
 	Callbacks: 10 * time.Minute,
 }
 
-// desk is a connection as this process works it.
-type desk struct {
-	mu      sync.Mutex
-	version time.Time // of the connection the adapter was made of
-	adapter psa.Adapter
-	slots   chan struct{}
+const (
+	// Queue is the work on tickets; the duty's name as well.
+	Queue = "ticketing"
+	// PollQueue is the reading of what changed in the PSAs.
+	PollQueue = "ticket polling"
+	// connectionLimit is what both keep to: what a PSA bears.
+	connectionLimit = "connection"
+	standardPlaces  = 2 // where the adapter says nothing
+	workers         = 8
+	pollWorkers     = 4
+
+	tickets     = "tickets"
+	connections = "psa_connections"
+)
+
+// Register has the work runner keep the tickets.
+func (s *Service) Register() {
+	s.Work.Register(work.Queue{
+		Name: Queue, Table: tickets, Newest: "created_at", Workers: workers,
+		Limits:  []work.Limit{{Name: connectionLimit, Column: "connection_id", Parallel: standardPlaces}},
+		WokenBy: []string{string(change.Ticket)},
+		Lease:   s.Pace.Lease, Retry: s.Pace.Retry, RetryMost: s.Pace.RetryMost, Run: s.run,
+	})
+	s.Work.Register(work.Queue{
+		Name: PollQueue, Table: connections, Newest: "created_at", Workers: pollWorkers,
+		Limits:  []work.Limit{{Name: connectionLimit, Column: "id", Parallel: standardPlaces}},
+		WokenBy: []string{string(change.PSAConnection)},
+		Lease:   s.Pace.Lease, Retry: s.Pace.Poll, RetryMost: s.Pace.RetryMost, Run: s.reconcile,
+	})
 }
 
-// adapter returns the connection's adapter, made anew where the connection has changed.
-func (s *Service) adapter(c *ent.PSAConnection) (*desk, psa.Adapter, error) {
-	s.mu.Lock()
-	d, ok := s.desks[c.ID]
-	if !ok {
-		d = &desk{}
-		s.desks[c.ID] = d
+// vendor returns the vendor of a kind.
+func (s *Service) vendor(kind string) (psa.Vendor, bool) {
+	for _, v := range s.Vendors {
+		if v.Kind == kind {
+			return v, true
+		}
 	}
-	s.mu.Unlock()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.adapter != nil && d.version.Equal(c.UpdatedAt) {
-		return d, d.adapter, nil
+	return psa.Vendor{}, false
+}
+
+// Adapter returns the connection's adapter, made anew where the connection has
+// changed. Its calls keep to the connection's budget.
+func (s *Service) Adapter(c *ent.PSAConnection) (psa.Adapter, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if made, ok := s.adapters[c.ID]; ok && made.version.Equal(c.UpdatedAt) {
+		return made.adapter, nil
+	}
+	vendor, ok := s.vendor(c.Kind)
+	if !ok {
+		return nil, fmt.Errorf("no adapter for PSAs of kind %q: the connection was made by a newer cairn", c.Kind)
 	}
 	fields, err := s.fieldsOf(c)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	adapter, err := s.build(c.Kind, fields, s.budgeted(c))
+	adapter, err := vendor.New(fields, s.budgeted(c.ID), s.Now)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if d.slots == nil {
-		d.slots = make(chan struct{}, max(1, adapter.Describe().Parallel))
-	}
-	d.adapter, d.version = adapter, c.UpdatedAt
-	return d, adapter, nil
+	s.adapters[c.ID] = adapterOf{version: c.UpdatedAt, adapter: adapter}
+	return adapter, nil
 }
 
-// build makes an adapter of a kind.
-func (s *Service) build(kind string, fields map[string]string, client *http.Client) (psa.Adapter, error) {
-	vendor, ok := s.Vendors[kind]
-	if !ok {
-		return nil, fmt.Errorf("no adapter for PSAs of kind %q: the connection was made by a newer cairn", kind)
+// budgeted is a client whose calls wait until the connection's budget allows
+// them, whichever process makes them, and end after Pace.Call.
+func (s *Service) budgeted(connectionID string) *http.Client {
+	client := *s.Client
+	next := client.Transport
+	if next == nil {
+		next = http.DefaultTransport
 	}
-	return vendor.New(fields, client)
+	client.Transport = turns{func(ctx context.Context) error { return s.Work.Take(ctx, connectionLimit, connectionID) }, next}
+	return &client
+}
+
+// turns is a transport whose calls wait for their turn.
+type turns struct {
+	take func(ctx context.Context) error
+	next http.RoundTripper
+}
+
+// RoundTrip makes a call when its turn has come.
+func (t turns) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := t.take(r.Context()); err != nil {
+		return nil, err
+	}
+	return t.next.RoundTrip(r)
 }
