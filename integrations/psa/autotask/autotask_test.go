@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -43,9 +42,8 @@ func instance(t *testing.T) (*simulated.Server, *autotask.Adapter) {
 // contract holds calls and answers against the vendor's OpenAPI document.
 func contract(t *testing.T) http.RoundTripper {
 	t.Helper()
-	document, err := os.ReadFile("../../../../shared/openapi/autotask.json")
-	if err != nil {
-		t.Log("NOT CHECKED: the vendor's OpenAPI document is not beside the project: calls are not held against it")
+	document := psatest.Document(t, "autotask.json")
+	if document == nil {
 		return http.DefaultTransport
 	}
 	return psatest.Contract(t, document, false, http.DefaultTransport, func(path string) (string, bool) {

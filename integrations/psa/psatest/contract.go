@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -17,6 +19,33 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 	"github.com/stretchr/testify/require"
 )
+
+// Document returns a vendor's OpenAPI document, which lies beside the project or
+// in the folder CAIRN_SHARED, and nil where it does not: a part of the test says
+// then that it was skipped.
+func Document(t *testing.T, name string) []byte {
+	t.Helper()
+	rel := filepath.Join("openapi", name)
+	folder, err := os.Getwd()
+	require.NoError(t, err)
+	candidates := []string{filepath.Join(os.Getenv("CAIRN_SHARED"), rel)}
+	for os.Getenv("CAIRN_SHARED") == "" {
+		candidates = append(candidates, filepath.Join(folder, "shared", rel))
+		if filepath.Dir(folder) == folder {
+			break
+		}
+		folder = filepath.Dir(folder)
+	}
+	for _, path := range candidates {
+		if raw, err := os.ReadFile(path); err == nil {
+			return raw
+		}
+	}
+	t.Run("VendorsDocument", func(t *testing.T) {
+		t.Skipf("SKIPPED: no %s beside the repository: calls and answers are not held against it; set CAIRN_SHARED to its folder", rel)
+	})
+	return nil
+}
 
 // Contract is a transport that holds calls and answers against an OpenAPI
 // document: paths, parameters by name, bodies by schema, also that they hold
