@@ -42,7 +42,7 @@ chaos: ## everything goes wrong at once: 10,000 incidents become tickets (CAIRN_
 
 .PHONY: lint
 lint: ## check style and house rules (.golangci.yml)
-	$(LINT) run $(PACKAGES)
+	$(LINT) run --allow-parallel-runners $(PACKAGES)
 
 .PHONY: format
 format: ## put imports and layout in order

@@ -41,6 +41,17 @@ const fieldMatrix = `
 	Query.invitations          yes   no   no      no    no    no
 	Query.apiKeys              yes   yes  no      no    no    no
 	Query.auditLog             yes   yes  yes     yes   no    no
+	Query.psaVendors           yes   yes  no      no    no    no
+	Query.psaConnections       yes   yes  no      no    no    no
+	Query.tickets              yes   yes  yes     yes   no    no
+	Mutation.connectPsa        yes   R    no      no    no    no
+	Mutation.updatePsaConnection yes R    no      no    no    no
+	Mutation.disconnectPsa     yes   R    no      no    no    no
+	Mutation.verifyPsaConnection yes R    no      no    no    no
+	Mutation.mapTenantToCompany yes  R    no      no    no    no
+	Mutation.sendTestTicket    yes   R    no      no    no    no
+	Mutation.createTicket      yes   R    R       no    no    no
+	Mutation.retryTicket       yes   R    R       no    no    no
 	Mutation.createTenant      yes   MR   no      no    MR    no
 	Mutation.updateTenant      yes   MR   no      no    MR    no
 	Mutation.updateIncident    yes   R    R       R     no    no
@@ -67,6 +78,9 @@ var edges = map[string]access.Permission{
 	"TimelineEvidence.activity": access.ActivityRead, "TimelineEvidence.findings": access.IncidentRead,
 	"Viewer.member": access.SignedIn, "Viewer.tenants": access.SignedIn, "Viewer.sessions": access.SignedIn,
 	"Member.tenants": access.TenantRead, "Invitation.tenants": access.TenantRead,
+	"CompanyMapping.tenant": access.TenantRead, "CompanySuggestion.tenant": access.TenantRead,
+	"Incident.tickets": access.TicketRead, "Ticket.incident": access.IncidentRead, "Ticket.tenant": access.TenantRead,
+	"Ticket.connection": access.PSARead, "Ticket.company": access.PSARead, "Ticket.events": access.PSARead,
 	"ApiKey.tenants": access.TenantRead, "ApiKey.createdBy": access.MemberRead, "AuditEntry.tenant": access.TenantRead,
 }
 
@@ -77,11 +91,11 @@ func TestEveryEdgeNamesItsPermission(t *testing.T) {
 	s := schema()
 	leads := func(f *ast.FieldDefinition) bool {
 		d := s.Types[f.Type.Name()]
-		return slices.Contains(d.Interfaces, "Node") || strings.HasSuffix(d.Name, "Connection") || slices.Contains([]string{"JSON", "Session"}, d.Name)
+		return slices.Contains(d.Interfaces, "Node") || isList(d.Name) || slices.Contains([]string{"JSON", "Session"}, d.Name)
 	}
 	found := map[string]access.Permission{}
 	for _, d := range ours() {
-		inner := strings.HasSuffix(d.Name, "Connection") || strings.HasSuffix(d.Name, "Edge") || strings.HasSuffix(d.Name, "Payload")
+		inner := isList(d.Name) || strings.HasSuffix(d.Name, "Edge") || strings.HasSuffix(d.Name, "Payload")
 		if d.Kind != ast.Object || d == s.Query || d == s.Mutation || inner {
 			continue
 		}
@@ -167,6 +181,7 @@ func (w world) clients() (own []client, foreign client) {
 	number := 0
 	fill := func(w world, c client) client {
 		number += 2
+		connection := w.psaConnection()
 		c.tenant = w.tenant(c.name, "")
 		w.write(func(ctx context.Context, e *ent.Client) error {
 			update := e.Tenant.UpdateOne(c.tenant).SetSensitive(c.sensitive)
@@ -194,6 +209,13 @@ func (w world) clients() (own []client, foreign client) {
 				SetFirstAt(now).SetLastAt(now).Exec(ctx)
 			if err != nil {
 				return err
+			}
+			for _, i := range []*ent.Incident{c.published, c.unpublished} {
+				err := e.Ticket.Create().SetOrganizationID(w.org.ID).SetTenantID(c.tenant.ID).SetIncidentID(i.ID).SetConnectionID(connection.ID).
+					SetCreatedAt(now).SetUpdatedAt(now).SetWantedRevision(1).SetExternalNumber("1001").Exec(ctx)
+				if err != nil {
+					return err
+				}
 			}
 			for _, object := range []string{c.published.ID, c.unpublished.ID} {
 				err := e.AuditEntry.Create().SetOrganizationID(w.org.ID).SetAt(now).SetPrincipalKind(access.PrincipalMember).SetPrincipalID("member_x").
@@ -285,6 +307,8 @@ func (w world) refuses(p access.Principal, cells map[string]map[access.Role]stri
 	require.True(w, known, field)
 	may := mayUse(p, cell[p.Role]) && (!p.AssignedOnly || !slices.Contains(
 		[]string{
+			"Query.psaVendors", "Query.psaConnections", "Mutation.connectPsa", "Mutation.updatePsaConnection", "Mutation.disconnectPsa",
+			"Mutation.verifyPsaConnection", "Mutation.mapTenantToCompany", "Mutation.sendTestTicket",
 			"Query.members", "Query.invitations", "Query.apiKeys", "Mutation.createTenant", "Mutation.inviteMember", "Mutation.resendInvitation",
 			"Mutation.revokeInvitation", "Mutation.updateMember", "Mutation.removeMember", "Mutation.createApiKey", "Mutation.deleteApiKey",
 		}, field))
@@ -314,6 +338,7 @@ func (w world) lists(p access.Principal, cells map[string]map[access.Role]string
 		"incidents":     `{incidents(first:30){totalCount nodes{tenant{name} account{tenant{name}} findings(first:3){nodes{tenant{name} evidence(first:3){nodes{raw tenant{name}}}}}}}}`,
 		"activities":    `{activities(filter:{}){totalCount nodes{tenant{name}}}}`,
 		"failedAttacks": `{failedAttacks{total topAccounts{account{tenant{name}}}}}`,
+		"tickets":       `{tickets{totalCount nodes{externalNumber tenant{name} incident{tenant{name}}}}}`,
 		"auditLog":      `{auditLog(filter:{actions:["test"]}){totalCount nodes{tenant{name} principalName address}}}`,
 	} {
 		a := w.ask(query)
@@ -322,7 +347,7 @@ func (w world) lists(p access.Principal, cells map[string]map[access.Role]string
 		}
 		require.Empty(w, a.Errors, "%s as %+v: %s", field, p, a.body)
 		require.Equal(w, want, names(w.T, string(a.Data)), "%s as %+v: %s", field, p, a.body)
-		counts := map[string]int{"incidents": incidents, "auditLog": incidents}
+		counts := map[string]int{"incidents": incidents, "auditLog": incidents, "tickets": incidents}
 		if n, ok := counts[field]; ok {
 			require.Contains(w, a.body, fmt.Sprintf(`"totalCount":%d`, n), "%s as %+v", field, p)
 		}
@@ -334,7 +359,7 @@ func (w world) lists(p access.Principal, cells map[string]map[access.Role]string
 	for field, query := range map[string]string{
 		"members": `{members{totalCount}}`, "invitations": `{invitations{totalCount}}`, "apiKeys": `{apiKeys{totalCount}}`,
 		"viewer":       `{viewer{role permissions tenants{nodes{name}} sessions{id}}}`,
-		"organization": `{organization{id createdAt}}`,
+		"organization": `{organization{id createdAt}}`, "psaVendors": `{psaVendors{kind}}`, "psaConnections": `{psaConnections{nodes{id}}}`,
 	} {
 		a := w.ask(query)
 		if !w.refuses(p, cells, "Query."+field, a) && field == "viewer" {
@@ -417,15 +442,23 @@ func (w world) mutations(p access.Principal, cells map[string]map[access.Role]st
 	}
 	// What these would do is tried elsewhere; here each is refused before it acts.
 	for field, query := range map[string]string{
-		"createTenant":     `mutation{createTenant(input:{name:""}){userErrors{code}}}`,
-		"inviteMember":     `mutation{inviteMember(input:{email:"x",role:ADMIN}){userErrors{code}}}`,
-		"resendInvitation": `mutation{resendInvitation(input:{id:"x"}){userErrors{code}}}`,
-		"revokeInvitation": `mutation{revokeInvitation(input:{id:"x"}){userErrors{code}}}`,
-		"updateMember":     `mutation{updateMember(input:{id:"x"}){userErrors{code}}}`,
-		"removeMember":     `mutation{removeMember(input:{id:"x"}){userErrors{code}}}`,
-		"createApiKey":     `mutation{createApiKey(input:{name:"x",role:EXTERNAL_GUEST}){userErrors{code}}}`,
-		"deleteApiKey":     `mutation{deleteApiKey(input:{id:"x"}){userErrors{code}}}`,
-		"endSession":       `mutation{endSession(input:{id:"x"}){userErrors{code}}}`,
+		"createTenant":        `mutation{createTenant(input:{name:""}){userErrors{code}}}`,
+		"inviteMember":        `mutation{inviteMember(input:{email:"x",role:ADMIN}){userErrors{code}}}`,
+		"resendInvitation":    `mutation{resendInvitation(input:{id:"x"}){userErrors{code}}}`,
+		"revokeInvitation":    `mutation{revokeInvitation(input:{id:"x"}){userErrors{code}}}`,
+		"updateMember":        `mutation{updateMember(input:{id:"x"}){userErrors{code}}}`,
+		"removeMember":        `mutation{removeMember(input:{id:"x"}){userErrors{code}}}`,
+		"createApiKey":        `mutation{createApiKey(input:{name:"x",role:EXTERNAL_GUEST}){userErrors{code}}}`,
+		"deleteApiKey":        `mutation{deleteApiKey(input:{id:"x"}){userErrors{code}}}`,
+		"connectPsa":          `mutation{connectPsa(input:{kind:CONNECTWISE,name:"",fields:[]}){userErrors{code}}}`,
+		"updatePsaConnection": `mutation{updatePsaConnection(input:{id:"x"}){userErrors{code}}}`,
+		"disconnectPsa":       `mutation{disconnectPsa(input:{id:"x"}){userErrors{code}}}`,
+		"verifyPsaConnection": `mutation{verifyPsaConnection(input:{id:"x"}){userErrors{code}}}`,
+		"mapTenantToCompany":  `mutation{mapTenantToCompany(input:{connectionId:"x",tenantId:"x",companyId:"1"}){userErrors{code}}}`,
+		"sendTestTicket":      `mutation{sendTestTicket(input:{connectionId:"x"}){userErrors{code}}}`,
+		"createTicket":        `mutation{createTicket(input:{connectionId:"x",incidentId:"x"}){userErrors{code}}}`,
+		"retryTicket":         `mutation{retryTicket(input:{id:"x"}){userErrors{code}}}`,
+		"endSession":          `mutation{endSession(input:{id:"x"}){userErrors{code}}}`,
 	} {
 		a := w.ask(query)
 		if !w.refuses(p, cells, "Mutation."+field, a) {

@@ -24,6 +24,7 @@ import (
 	"github.com/cairn-itdr/cairn/internal/incident"
 	"github.com/cairn-itdr/cairn/internal/member"
 	"github.com/cairn-itdr/cairn/internal/tenant"
+	"github.com/cairn-itdr/cairn/internal/ticketing"
 )
 
 // Config is what the API stands on.
@@ -34,6 +35,7 @@ type Config struct {
 	Incidents *incident.Service
 	Members   *member.Service
 	APIKeys   *apikey.Service
+	Ticketing *ticketing.Service
 	Logger    *slog.Logger
 	Now       func() time.Time
 

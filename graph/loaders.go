@@ -32,6 +32,13 @@ type loaders struct {
 	activities *loader[*model.Activity]
 	citations  *loader[[]string] // ids of findings, by citationKey
 
+	psaConnections    *loader[*ent.PSAConnection]
+	mappings          *loader[[]*ent.CompanyMapping] // by connection
+	tickets           *loader[*ent.Ticket]
+	ticketsOf         *loader[[]*ent.Ticket] // by incident
+	ticketEventPages  *pageLoaders[*ent.TicketEvent]
+	ticketEventCounts *loader[int]
+
 	members     *loader[*ent.Member]
 	invitations *loader[*ent.Invitation]
 	apiKeys     *loader[*ent.APIKey]
@@ -72,6 +79,7 @@ func newLoaders(cfg Config, raws *rawShare) *loaders {
 	})
 	l.activities = newLoader(l.fetchActivities)
 	l.peopleLoaders(client)
+	l.deskLoaders(client)
 	l.citations = newLoader(l.fetchCitations)
 	l.findingPages = newPageLoaders(l.fetchFindings)
 	l.timelinePages = newPageLoaders(l.fetchTimelines)
@@ -116,6 +124,7 @@ func (l *loaders) sawIncidents(list ...*ent.Incident) {
 		l.findingCounts.expect(i.ID)
 		l.timelinePages.expect(i.ID)
 		l.timelineCounts.expect(i.ID)
+		l.ticketsOf.expect(i.ID)
 	}
 }
 

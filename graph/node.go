@@ -14,6 +14,7 @@ import (
 	"github.com/cairn-itdr/cairn/internal/incident"
 	"github.com/cairn-itdr/cairn/internal/member"
 	"github.com/cairn-itdr/cairn/internal/tenant"
+	"github.com/cairn-itdr/cairn/internal/ticketing"
 	"github.com/cairn-itdr/cairn/internal/typeid"
 )
 
@@ -35,6 +36,8 @@ var nodeKinds = []nodeKind{
 	{member.IDPrefix, access.MemberRead, foundBy(func(l *loaders) *loader[*ent.Member] { return l.members })},
 	{member.InvitationIDPrefix, access.MemberRead, foundBy(func(l *loaders) *loader[*ent.Invitation] { return l.invitations })},
 	{apikey.IDPrefix, access.APIKeyRead, foundBy(func(l *loaders) *loader[*ent.APIKey] { return l.apiKeys })},
+	{ticketing.ConnectionPrefix, access.PSARead, foundBy(func(l *loaders) *loader[*ent.PSAConnection] { return l.psaConnections })},
+	{ticketIDPrefix, access.TicketRead, foundBy(func(l *loaders) *loader[*ent.Ticket] { return l.tickets })},
 	{auditPrefix, access.AuditRead, foundBy(func(l *loaders) *loader[*model.AuditEntry] { return l.audits })},
 	{tenant.IDPrefix, access.TenantRead, foundBy(func(l *loaders) *loader[*ent.Tenant] { return l.tenants })},
 }

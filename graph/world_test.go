@@ -18,10 +18,13 @@ import (
 
 	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/graph"
+	"github.com/cairn-itdr/cairn/integrations/psa"
+	"github.com/cairn-itdr/cairn/integrations/psa/connectwise"
 	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/activity"
 	"github.com/cairn-itdr/cairn/internal/activity/activitylog"
 	"github.com/cairn-itdr/cairn/internal/apikey"
+	"github.com/cairn-itdr/cairn/internal/change"
 	"github.com/cairn-itdr/cairn/internal/database"
 	"github.com/cairn-itdr/cairn/internal/database/databasetest"
 	"github.com/cairn-itdr/cairn/internal/detect"
@@ -29,6 +32,8 @@ import (
 	"github.com/cairn-itdr/cairn/internal/mail"
 	"github.com/cairn-itdr/cairn/internal/member"
 	"github.com/cairn-itdr/cairn/internal/tenant"
+	"github.com/cairn-itdr/cairn/internal/ticketing"
+	"github.com/cairn-itdr/cairn/internal/work"
 )
 
 // now is the clock of every test.
@@ -61,7 +66,7 @@ func reread(_ string, raw []byte) (activity.Activity, error) {
 	return activity.Activity{UserAgent: r.Agent, Raw: raw}, err
 }
 
-func newWorld(t *testing.T, db *database.DB, change func(*graph.Config)) world {
+func newWorld(t *testing.T, db *database.DB, set func(*graph.Config)) world {
 	t.Helper()
 	clock := func() time.Time { return now }
 	logs := &bytes.Buffer{}
@@ -70,9 +75,14 @@ func newWorld(t *testing.T, db *database.DB, change func(*graph.Config)) world {
 		Members: member.New(db, mail.NewOutbox(clock), func(p string) string { return "https://cairn.example" + p }, clock), APIKeys: apikey.New(db, clock),
 		Logger: slog.New(slog.NewTextHandler(logs, nil)), Now: clock, Introspection: true,
 	}
-	if change != nil {
-		change(&cfg)
+	if set != nil {
+		set(&cfg)
 	}
+	feed := change.New(db, clock)
+	cfg.Ticketing = ticketing.New(ticketing.Config{
+		DB: db, Feed: feed, Work: work.New(work.Config{DB: db, Signals: feed, Now: clock, Logger: cfg.Logger}), Vendors: []psa.Vendor{connectwise.Vendor},
+		Client: http.DefaultClient, Pace: ticketing.StandardPace, Now: clock, Logger: cfg.Logger,
+	})
 	api := graph.NewHandler(cfg)
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		ctx := graph.WithRequestID(r.Context(), "request_1")
@@ -258,6 +268,20 @@ func (w world) finding(i *ent.Incident, key string, at time.Time, evidence ...*a
 			SetIncidentID(i.ID).SetNaturalKey(key).SetBook("b").SetRule("inbox-rule").SetSeverity(detect.SeverityHigh).
 			SetConfidence(detect.ConfidenceHigh).SetStage(detect.StageHold).SetTargets([]string{"mailbox"}).
 			SetOccurredAt(at).SetLastAt(at).SetEvidence(ids).SetExplanation(key).SetLinks([]string{}).SetDetectedAt(now).SetIsLive(true).Save(ctx)
+		return err
+	})
+	return out
+}
+
+// psaConnection is one of the organization's, made once.
+func (w world) psaConnection() (out *ent.PSAConnection) {
+	w.Helper()
+	w.write(func(ctx context.Context, c *ent.Client) (err error) {
+		if out, err = c.PSAConnection.Query().First(ctx); ent.IsNotFound(err) {
+			out, err = c.PSAConnection.Create().SetOrganizationID(w.org.ID).SetKind("CONNECTWISE").SetAccount("na.example/alpinemsp").SetName("desk").
+				SetFields(map[string]string{}).SetCredentials([]byte{1}).SetSettings(map[string]string{}).SetCallsPerMinute(60).
+				SetCreatedAt(now).SetUpdatedAt(now).Save(ctx)
+		}
 		return err
 	})
 	return out

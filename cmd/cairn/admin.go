@@ -12,10 +12,25 @@ import (
 )
 
 type adminCommand struct {
+	Init initCommand `cmd:"" help:"Make the master key that seals secrets, outside the data folder."`
+
 	CreateOrganization createOrganizationCommand `cmd:"" name:"create-organization" help:"Make another organization and print its id."`
 
 	CreateAPIKey createAPIKeyCommand `cmd:"" name:"create-api-key" help:"Make an API key and print it, this once."`
 	CreateMember createMemberCommand `cmd:"" name:"create-member" help:"Make a member, if there is none of that address, and print a link that lets it in once."`
+}
+
+type initCommand struct{}
+
+// Run makes the key and prints where it lies.
+func (*initCommand) Run(c *cli, sys *system) error {
+	path := c.masterKeyFile()
+	if err := app.MakeMasterKey(path, c.dataDir()); err != nil {
+		return err
+	}
+	sys.warnf("Keep a copy of this file apart from the data and its backups: without it, sealed secrets must be entered again.")
+	_, err := fmt.Fprintln(sys.stdout, path)
+	return err
 }
 
 type createOrganizationCommand struct {

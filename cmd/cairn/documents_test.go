@@ -15,7 +15,7 @@ import (
 func newParser(t *testing.T) *kong.Kong {
 	t.Helper()
 	parser, err := kong.New(&cli{}, kong.Name("cairn"),
-		kong.Vars{"data_dir": defaultDataDir(), "kinds": kindNames()}, kong.Exit(func(int) {}))
+		kong.Vars{"data_dir": defaultDataDir(), "kinds": kindNames(), "master_key_file": "master.key"}, kong.Exit(func(int) {}))
 	require.NoError(t, err)
 	return parser
 }

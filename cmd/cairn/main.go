@@ -36,10 +36,11 @@ const (
 
 // cli is the command line.
 type cli struct {
-	DataDir     string `placeholder:"DIR" env:"CAIRN_DATA_DIR" help:"Folder of the embedded database and loaded address lists (default: ${data_dir})."`
-	DatabaseURL string `name:"database-url" placeholder:"URL" env:"CAIRN_DATABASE_URL" help:"PostgreSQL database (postgres://user@host/name); empty for the embedded one."`
-	LogFormat   string `enum:"text,json" default:"text" env:"CAIRN_LOG_FORMAT" help:"How to log to standard error: text or json."`
-	LogLevel    string `enum:"debug,info,warn,error" default:"info" env:"CAIRN_LOG_LEVEL" help:"What to log: debug, info, warn or error."`
+	DataDir       string `placeholder:"DIR" env:"CAIRN_DATA_DIR" help:"Folder of the embedded database and loaded address lists (default: ${data_dir})."`
+	DatabaseURL   string `name:"database-url" placeholder:"URL" env:"CAIRN_DATABASE_URL" help:"PostgreSQL database (postgres://user@host/name); empty for the embedded one."`
+	MasterKeyFile string `placeholder:"FILE" env:"CAIRN_MASTER_KEY_FILE" help:"Key that seals secrets such as PSA credentials, outside the data folder (default: ${master_key_file}; cairn admin init makes it)."`
+	LogFormat     string `enum:"text,json" default:"text" env:"CAIRN_LOG_FORMAT" help:"How to log to standard error: text or json."`
+	LogLevel      string `enum:"debug,info,warn,error" default:"info" env:"CAIRN_LOG_LEVEL" help:"What to log: debug, info, warn or error."`
 
 	Serve   serveCommand   `cmd:"" help:"Serve the API and run the jobs."`
 	Demo    demoCommand    `cmd:"" help:"Serve a working system over simulated tenants; nothing to configure."`
@@ -80,7 +81,7 @@ func run(args []string, stdin io.Reader, stdout, terminal io.Writer) int {
 	exit := -1
 	parser, err := kong.New(&c, kong.Name("cairn"),
 		kong.Description("Identity threat detection and response for Microsoft 365, for managed service providers."),
-		kong.Vars{"data_dir": defaultDataDir(), "kinds": kindNames()},
+		kong.Vars{"data_dir": defaultDataDir(), "kinds": kindNames(), "master_key_file": app.DefaultMasterKeyFile()},
 		kong.Writers(printed, stderr), kong.Exit(func(code int) { exit = code }),
 		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
@@ -150,7 +151,17 @@ func defaultDataDir() string {
 }
 
 func (c *cli) config(sys *system) app.Config {
-	return app.Config{DataDir: c.dataDir(), DatabaseURL: c.DatabaseURL, Logger: sys.logger, Now: now}
+	return app.Config{
+		DataDir: c.dataDir(), DatabaseURL: c.DatabaseURL, MasterKeyFile: c.masterKeyFile(), Logger: sys.logger, Now: now,
+	}
+}
+
+// masterKeyFile is the file of the key that seals secrets.
+func (c *cli) masterKeyFile() string {
+	if c.MasterKeyFile != "" {
+		return c.MasterKeyFile
+	}
+	return app.DefaultMasterKeyFile()
 }
 
 // open opens the installation for a command and closes it after.
@@ -178,6 +189,8 @@ type serving struct {
 	SMTPURL           *url.URL `name:"smtp-url" placeholder:"URL" env:"CAIRN_SMTP_URL" help:"Mail server for sign-in links and invitations, such as smtp://user:password@mail.example.net:587 or smtps://mail.example.net."`
 	MailFrom          string   `placeholder:"ADDRESS" env:"CAIRN_MAIL_FROM" help:"Sender of these mails, such as cairn@example.net."`
 
+	OutboundAllow []string `placeholder:"HOST" env:"CAIRN_OUTBOUND_ALLOW" help:"Hosts, addresses and networks inside that addresses entered by people may lead to, such as an on-premise PSA: psa.example.lan, 10.1.0.0/16. All others inside are refused."`
+
 	Operations int `default:"16" placeholder:"N" env:"CAIRN_OPERATIONS" help:"How many operations the API carries out at once."`
 }
 
@@ -185,6 +198,7 @@ func (s *serving) apply(cfg *app.Config) error {
 	cfg.PublicURL, cfg.Explorer = s.PublicURL, s.Explorer
 	cfg.RequestsPerSecond, cfg.Operations = s.RequestsPerSecond, s.Operations
 	cfg.SMTP, cfg.MailFrom = s.SMTPURL, s.MailFrom
+	cfg.OutboundAllow = s.OutboundAllow
 	if s.SMTPURL != nil && s.MailFrom == "" {
 		return refusal.New(refusal.Invalid, nil, "--smtp-url needs --mail-from: the address mails come from")
 	}

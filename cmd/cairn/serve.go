@@ -11,6 +11,8 @@ import (
 type serveCommand struct {
 	serving
 
+	Components []string `enum:"api,worker" default:"api,worker" env:"CAIRN_COMPONENTS" help:"Which parts this process runs: api, worker. With PostgreSQL several processes may share them out; health and metrics are served by each."`
+
 	Retention time.Duration `default:"9600h" env:"CAIRN_RETENTION" help:"Drop activity older than this, save what findings cite; 0 keeps all (default: 400 days)."`
 }
 
@@ -20,7 +22,7 @@ func (s *serveCommand) Run(c *cli, sys *system) error {
 	if err := s.apply(&cfg); err != nil {
 		return err
 	}
-	cfg.Retention = s.Retention
+	cfg.Retention, cfg.Components = s.Retention, s.Components
 	listener, err := (&net.ListenConfig{}).Listen(sys, "tcp", s.Listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)

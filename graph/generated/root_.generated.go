@@ -27,6 +27,7 @@ type ResolverRoot interface {
 	Activity() ActivityResolver
 	ApiKey() ApiKeyResolver
 	AuditEntry() AuditEntryResolver
+	CompanyMapping() CompanyMappingResolver
 	FailedAttackAccount() FailedAttackAccountResolver
 	FailedAttackSummary() FailedAttackSummaryResolver
 	Finding() FindingResolver
@@ -35,8 +36,10 @@ type ResolverRoot interface {
 	Invitation() InvitationResolver
 	Member() MemberResolver
 	Mutation() MutationResolver
+	PsaConnection() PsaConnectionResolver
 	Query() QueryResolver
 	Session() SessionResolver
+	Ticket() TicketResolver
 	TimelineEvidence() TimelineEvidenceResolver
 	Viewer() ViewerResolver
 }
@@ -201,6 +204,23 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	CompanyMapping struct {
+		Company   func(childComplexity int) int
+		Tenant    func(childComplexity int) int
+		UpdatedAt func(childComplexity int) int
+	}
+
+	CompanySuggestion struct {
+		Company func(childComplexity int) int
+		Tenant  func(childComplexity int) int
+		Why     func(childComplexity int) int
+	}
+
+	ConnectPsaPayload struct {
+		PsaConnection func(childComplexity int) int
+		UserErrors    func(childComplexity int) int
+	}
+
 	CreateApiKeyPayload struct {
 		APIKey     func(childComplexity int) int
 		Key        func(childComplexity int) int
@@ -212,8 +232,18 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	CreateTicketPayload struct {
+		Ticket     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	DeleteApiKeyPayload struct {
 		UserErrors func(childComplexity int) int
+	}
+
+	DisconnectPsaPayload struct {
+		PsaConnection func(childComplexity int) int
+		UserErrors    func(childComplexity int) int
 	}
 
 	EndSessionPayload struct {
@@ -303,6 +333,7 @@ type ComplexityRoot struct {
 		Status       func(childComplexity int) int
 		StatusReason func(childComplexity int) int
 		Tenant       func(childComplexity int) int
+		Tickets      func(childComplexity int) int
 		Timeline     func(childComplexity int, first *int, after *string, last *int, before *string) int
 		Title        func(childComplexity int) int
 	}
@@ -363,6 +394,11 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	MapTenantToCompanyPayload struct {
+		PsaConnection func(childComplexity int) int
+		UserErrors    func(childComplexity int) int
+	}
+
 	Member struct {
 		AccessUntil             func(childComplexity int) int
 		CanManageTenants        func(childComplexity int) int
@@ -391,18 +427,26 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
-		CreateAPIKey     func(childComplexity int, input model.CreateAPIKeyInput) int
-		CreateTenant     func(childComplexity int, input model.CreateTenantInput) int
-		DeleteAPIKey     func(childComplexity int, input model.DeleteAPIKeyInput) int
-		EndSession       func(childComplexity int, input model.EndSessionInput) int
-		InviteMember     func(childComplexity int, input model.InviteMemberInput) int
-		PublishIncident  func(childComplexity int, input model.PublishIncidentInput) int
-		RemoveMember     func(childComplexity int, input model.RemoveMemberInput) int
-		ResendInvitation func(childComplexity int, input model.ResendInvitationInput) int
-		RevokeInvitation func(childComplexity int, input model.RevokeInvitationInput) int
-		UpdateIncident   func(childComplexity int, input model.UpdateIncidentInput) int
-		UpdateMember     func(childComplexity int, input model.UpdateMemberInput) int
-		UpdateTenant     func(childComplexity int, input model.UpdateTenantInput) int
+		ConnectPsa          func(childComplexity int, input model.ConnectPsaInput) int
+		CreateAPIKey        func(childComplexity int, input model.CreateAPIKeyInput) int
+		CreateTenant        func(childComplexity int, input model.CreateTenantInput) int
+		CreateTicket        func(childComplexity int, input model.CreateTicketInput) int
+		DeleteAPIKey        func(childComplexity int, input model.DeleteAPIKeyInput) int
+		DisconnectPsa       func(childComplexity int, input model.DisconnectPsaInput) int
+		EndSession          func(childComplexity int, input model.EndSessionInput) int
+		InviteMember        func(childComplexity int, input model.InviteMemberInput) int
+		MapTenantToCompany  func(childComplexity int, input model.MapTenantToCompanyInput) int
+		PublishIncident     func(childComplexity int, input model.PublishIncidentInput) int
+		RemoveMember        func(childComplexity int, input model.RemoveMemberInput) int
+		ResendInvitation    func(childComplexity int, input model.ResendInvitationInput) int
+		RetryTicket         func(childComplexity int, input model.RetryTicketInput) int
+		RevokeInvitation    func(childComplexity int, input model.RevokeInvitationInput) int
+		SendTestTicket      func(childComplexity int, input model.SendTestTicketInput) int
+		UpdateIncident      func(childComplexity int, input model.UpdateIncidentInput) int
+		UpdateMember        func(childComplexity int, input model.UpdateMemberInput) int
+		UpdatePsaConnection func(childComplexity int, input model.UpdatePsaConnectionInput) int
+		UpdateTenant        func(childComplexity int, input model.UpdateTenantInput) int
+		VerifyPsaConnection func(childComplexity int, input model.VerifyPsaConnectionInput) int
 	}
 
 	Organization struct {
@@ -418,26 +462,134 @@ type ComplexityRoot struct {
 		StartCursor     func(childComplexity int) int
 	}
 
+	PsaChoice struct {
+		Closed   func(childComplexity int) int
+		Default  func(childComplexity int) int
+		ID       func(childComplexity int) int
+		Inactive func(childComplexity int) int
+		Name     func(childComplexity int) int
+	}
+
+	PsaCompany struct {
+		ID   func(childComplexity int) int
+		Name func(childComplexity int) int
+	}
+
+	PsaCompanyDetails struct {
+		Active     func(childComplexity int) int
+		ID         func(childComplexity int) int
+		Identifier func(childComplexity int) int
+		Name       func(childComplexity int) int
+	}
+
+	PsaCompanyPage struct {
+		Next  func(childComplexity int) int
+		Nodes func(childComplexity int) int
+	}
+
+	PsaConnection struct {
+		Account            func(childComplexity int) int
+		Capabilities       func(childComplexity int) int
+		Companies          func(childComplexity int, search *string, after *string) int
+		CompanySuggestions func(childComplexity int) int
+		CreatedAt          func(childComplexity int) int
+		DefaultCompany     func(childComplexity int) int
+		DisconnectedAt     func(childComplexity int) int
+		Fields             func(childComplexity int) int
+		Health             func(childComplexity int) int
+		ID                 func(childComplexity int) int
+		Kind               func(childComplexity int) int
+		Mappings           func(childComplexity int) int
+		Name               func(childComplexity int) int
+		OnClose            func(childComplexity int) int
+		PublicNotes        func(childComplexity int) int
+		Settings           func(childComplexity int) int
+	}
+
+	PsaConnectionConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	PsaConnectionEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	PsaField struct {
+		Name  func(childComplexity int) int
+		Value func(childComplexity int) int
+	}
+
+	PsaHealth struct {
+		CallbackError   func(childComplexity int) int
+		CallsPerMinute  func(childComplexity int) int
+		CallsThisMinute func(childComplexity int) int
+		Failures        func(childComplexity int) int
+		IsHealthy       func(childComplexity int) int
+		LastError       func(childComplexity int) int
+		LastErrorAt     func(childComplexity int) int
+		LastSuccessAt   func(childComplexity int) int
+		PausedUntil     func(childComplexity int) int
+	}
+
+	PsaRight struct {
+		Detail   func(childComplexity int) int
+		Grant    func(childComplexity int) int
+		Name     func(childComplexity int) int
+		Optional func(childComplexity int) int
+		State    func(childComplexity int) int
+	}
+
+	PsaSetting struct {
+		Choices    func(childComplexity int) int
+		Chosen     func(childComplexity int) int
+		Help       func(childComplexity int) int
+		IsRequired func(childComplexity int) int
+		Label      func(childComplexity int) int
+		Setting    func(childComplexity int) int
+		Within     func(childComplexity int) int
+	}
+
+	PsaVendor struct {
+		Fields func(childComplexity int) int
+		Kind   func(childComplexity int) int
+		Name   func(childComplexity int) int
+	}
+
+	PsaVendorField struct {
+		Help     func(childComplexity int) int
+		Label    func(childComplexity int) int
+		Name     func(childComplexity int) int
+		Optional func(childComplexity int) int
+		Secret   func(childComplexity int) int
+	}
+
 	PublishIncidentPayload struct {
 		Incident   func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
 	Query struct {
-		APIKeys       func(childComplexity int, first *int, after *string, last *int, before *string) int
-		Accounts      func(childComplexity int, filter *model.AccountFilter, orderBy *model.AccountOrder, first *int, after *string, last *int, before *string) int
-		Activities    func(childComplexity int, filter model.ActivityFilter, orderBy *model.ActivityOrder, first *int, after *string, last *int, before *string) int
-		AuditLog      func(childComplexity int, filter *model.AuditLogFilter, first *int, after *string, last *int, before *string) int
-		FailedAttacks func(childComplexity int, filter *model.FailedAttackFilter) int
-		Incident      func(childComplexity int, number int) int
-		Incidents     func(childComplexity int, filter *model.IncidentFilter, orderBy *model.IncidentOrder, first *int, after *string, last *int, before *string) int
-		Invitations   func(childComplexity int, first *int, after *string, last *int, before *string) int
-		Members       func(childComplexity int, filter *model.MemberFilter, first *int, after *string, last *int, before *string) int
-		Node          func(childComplexity int, id string) int
-		Nodes         func(childComplexity int, ids []string) int
-		Organization  func(childComplexity int) int
-		Tenants       func(childComplexity int, filter *model.TenantFilter, orderBy *model.TenantOrder, first *int, after *string, last *int, before *string) int
-		Viewer        func(childComplexity int) int
+		APIKeys        func(childComplexity int, first *int, after *string, last *int, before *string) int
+		Accounts       func(childComplexity int, filter *model.AccountFilter, orderBy *model.AccountOrder, first *int, after *string, last *int, before *string) int
+		Activities     func(childComplexity int, filter model.ActivityFilter, orderBy *model.ActivityOrder, first *int, after *string, last *int, before *string) int
+		AuditLog       func(childComplexity int, filter *model.AuditLogFilter, first *int, after *string, last *int, before *string) int
+		FailedAttacks  func(childComplexity int, filter *model.FailedAttackFilter) int
+		Incident       func(childComplexity int, number int) int
+		Incidents      func(childComplexity int, filter *model.IncidentFilter, orderBy *model.IncidentOrder, first *int, after *string, last *int, before *string) int
+		Invitations    func(childComplexity int, first *int, after *string, last *int, before *string) int
+		Members        func(childComplexity int, filter *model.MemberFilter, first *int, after *string, last *int, before *string) int
+		Node           func(childComplexity int, id string) int
+		Nodes          func(childComplexity int, ids []string) int
+		Organization   func(childComplexity int) int
+		PsaConnections func(childComplexity int, includeDisconnected *bool, first *int, after *string, last *int, before *string) int
+		PsaVendors     func(childComplexity int) int
+		Tenants        func(childComplexity int, filter *model.TenantFilter, orderBy *model.TenantOrder, first *int, after *string, last *int, before *string) int
+		Tickets        func(childComplexity int, filter *model.TicketFilter, first *int, after *string, last *int, before *string) int
+		Viewer         func(childComplexity int) int
 	}
 
 	RemoveMemberPayload struct {
@@ -450,9 +602,21 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	RetryTicketPayload struct {
+		Ticket     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	RevokeInvitationPayload struct {
 		Invitation func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	SendTestTicketPayload struct {
+		ExternalNumber func(childComplexity int) int
+		ExternalURL    func(childComplexity int) int
+		PsaConnection  func(childComplexity int) int
+		UserErrors     func(childComplexity int) int
 	}
 
 	Session struct {
@@ -486,6 +650,61 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	Ticket struct {
+		Attempts       func(childComplexity int) int
+		Company        func(childComplexity int) int
+		Connection     func(childComplexity int) int
+		CreatedAt      func(childComplexity int) int
+		Events         func(childComplexity int, first *int, after *string, last *int, before *string) int
+		ExternalClosed func(childComplexity int) int
+		ExternalID     func(childComplexity int) int
+		ExternalNumber func(childComplexity int) int
+		ExternalStatus func(childComplexity int) int
+		ID             func(childComplexity int) int
+		Incident       func(childComplexity int) int
+		LastError      func(childComplexity int) int
+		LastErrorAt    func(childComplexity int) int
+		Merged         func(childComplexity int) int
+		NextAttemptAt  func(childComplexity int) int
+		SeenAt         func(childComplexity int) int
+		State          func(childComplexity int) int
+		Tenant         func(childComplexity int) int
+		URL            func(childComplexity int) int
+	}
+
+	TicketConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	TicketEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	TicketEvent struct {
+		At    func(childComplexity int) int
+		By    func(childComplexity int) int
+		ID    func(childComplexity int) int
+		InPsa func(childComplexity int) int
+		Kind  func(childComplexity int) int
+		Text  func(childComplexity int) int
+	}
+
+	TicketEventConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	TicketEventEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	TimelineEntryConnection struct {
 		Edges      func(childComplexity int) int
 		Nodes      func(childComplexity int) int
@@ -515,6 +734,11 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	UpdatePsaConnectionPayload struct {
+		PsaConnection func(childComplexity int) int
+		UserErrors    func(childComplexity int) int
+	}
+
 	UpdateTenantPayload struct {
 		Tenant     func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -524,6 +748,12 @@ type ComplexityRoot struct {
 		Code    func(childComplexity int) int
 		Field   func(childComplexity int) int
 		Message func(childComplexity int) int
+	}
+
+	VerifyPsaConnectionPayload struct {
+		PsaConnection func(childComplexity int) int
+		Rights        func(childComplexity int) int
+		UserErrors    func(childComplexity int) int
 	}
 
 	Viewer struct {
@@ -1179,6 +1409,57 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AuditEntryEdge.Node(childComplexity), true
 
+	case "CompanyMapping.company":
+		if e.ComplexityRoot.CompanyMapping.Company == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanyMapping.Company(childComplexity), true
+	case "CompanyMapping.tenant":
+		if e.ComplexityRoot.CompanyMapping.Tenant == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanyMapping.Tenant(childComplexity), true
+	case "CompanyMapping.updatedAt":
+		if e.ComplexityRoot.CompanyMapping.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanyMapping.UpdatedAt(childComplexity), true
+
+	case "CompanySuggestion.company":
+		if e.ComplexityRoot.CompanySuggestion.Company == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySuggestion.Company(childComplexity), true
+	case "CompanySuggestion.tenant":
+		if e.ComplexityRoot.CompanySuggestion.Tenant == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySuggestion.Tenant(childComplexity), true
+	case "CompanySuggestion.reason":
+		if e.ComplexityRoot.CompanySuggestion.Why == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompanySuggestion.Why(childComplexity), true
+
+	case "ConnectPsaPayload.psaConnection":
+		if e.ComplexityRoot.ConnectPsaPayload.PsaConnection == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConnectPsaPayload.PsaConnection(childComplexity), true
+	case "ConnectPsaPayload.userErrors":
+		if e.ComplexityRoot.ConnectPsaPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConnectPsaPayload.UserErrors(childComplexity), true
+
 	case "CreateApiKeyPayload.apiKey":
 		if e.ComplexityRoot.CreateApiKeyPayload.APIKey == nil {
 			break
@@ -1211,12 +1492,38 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CreateTenantPayload.UserErrors(childComplexity), true
 
+	case "CreateTicketPayload.ticket":
+		if e.ComplexityRoot.CreateTicketPayload.Ticket == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateTicketPayload.Ticket(childComplexity), true
+	case "CreateTicketPayload.userErrors":
+		if e.ComplexityRoot.CreateTicketPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateTicketPayload.UserErrors(childComplexity), true
+
 	case "DeleteApiKeyPayload.userErrors":
 		if e.ComplexityRoot.DeleteApiKeyPayload.UserErrors == nil {
 			break
 		}
 
 		return e.ComplexityRoot.DeleteApiKeyPayload.UserErrors(childComplexity), true
+
+	case "DisconnectPsaPayload.psaConnection":
+		if e.ComplexityRoot.DisconnectPsaPayload.PsaConnection == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DisconnectPsaPayload.PsaConnection(childComplexity), true
+	case "DisconnectPsaPayload.userErrors":
+		if e.ComplexityRoot.DisconnectPsaPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DisconnectPsaPayload.UserErrors(childComplexity), true
 
 	case "EndSessionPayload.userErrors":
 		if e.ComplexityRoot.EndSessionPayload.UserErrors == nil {
@@ -1596,6 +1903,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Incident.Tenant(childComplexity), true
+	case "Incident.tickets":
+		if e.ComplexityRoot.Incident.Tickets == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Incident.Tickets(childComplexity), true
 	case "Incident.timeline":
 		if e.ComplexityRoot.Incident.Timeline == nil {
 			break
@@ -1831,6 +2144,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.InviteMemberPayload.UserErrors(childComplexity), true
 
+	case "MapTenantToCompanyPayload.psaConnection":
+		if e.ComplexityRoot.MapTenantToCompanyPayload.PsaConnection == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MapTenantToCompanyPayload.PsaConnection(childComplexity), true
+	case "MapTenantToCompanyPayload.userErrors":
+		if e.ComplexityRoot.MapTenantToCompanyPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MapTenantToCompanyPayload.UserErrors(childComplexity), true
+
 	case "Member.accessUntil":
 		if e.ComplexityRoot.Member.AccessUntil == nil {
 			break
@@ -1942,6 +2268,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.MemberEdge.Node(childComplexity), true
 
+	case "Mutation.connectPsa":
+		if e.ComplexityRoot.Mutation.ConnectPsa == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_connectPsa_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ConnectPsa(childComplexity, args["input"].(model.ConnectPsaInput)), true
 	case "Mutation.createApiKey":
 		if e.ComplexityRoot.Mutation.CreateAPIKey == nil {
 			break
@@ -1964,6 +2301,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CreateTenant(childComplexity, args["input"].(model.CreateTenantInput)), true
+	case "Mutation.createTicket":
+		if e.ComplexityRoot.Mutation.CreateTicket == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createTicket_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateTicket(childComplexity, args["input"].(model.CreateTicketInput)), true
 	case "Mutation.deleteApiKey":
 		if e.ComplexityRoot.Mutation.DeleteAPIKey == nil {
 			break
@@ -1975,6 +2323,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeleteAPIKey(childComplexity, args["input"].(model.DeleteAPIKeyInput)), true
+	case "Mutation.disconnectPsa":
+		if e.ComplexityRoot.Mutation.DisconnectPsa == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_disconnectPsa_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DisconnectPsa(childComplexity, args["input"].(model.DisconnectPsaInput)), true
 	case "Mutation.endSession":
 		if e.ComplexityRoot.Mutation.EndSession == nil {
 			break
@@ -1997,6 +2356,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.InviteMember(childComplexity, args["input"].(model.InviteMemberInput)), true
+	case "Mutation.mapTenantToCompany":
+		if e.ComplexityRoot.Mutation.MapTenantToCompany == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_mapTenantToCompany_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.MapTenantToCompany(childComplexity, args["input"].(model.MapTenantToCompanyInput)), true
 	case "Mutation.publishIncident":
 		if e.ComplexityRoot.Mutation.PublishIncident == nil {
 			break
@@ -2030,6 +2400,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ResendInvitation(childComplexity, args["input"].(model.ResendInvitationInput)), true
+	case "Mutation.retryTicket":
+		if e.ComplexityRoot.Mutation.RetryTicket == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_retryTicket_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RetryTicket(childComplexity, args["input"].(model.RetryTicketInput)), true
 	case "Mutation.revokeInvitation":
 		if e.ComplexityRoot.Mutation.RevokeInvitation == nil {
 			break
@@ -2041,6 +2422,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RevokeInvitation(childComplexity, args["input"].(model.RevokeInvitationInput)), true
+	case "Mutation.sendTestTicket":
+		if e.ComplexityRoot.Mutation.SendTestTicket == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_sendTestTicket_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SendTestTicket(childComplexity, args["input"].(model.SendTestTicketInput)), true
 	case "Mutation.updateIncident":
 		if e.ComplexityRoot.Mutation.UpdateIncident == nil {
 			break
@@ -2063,6 +2455,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UpdateMember(childComplexity, args["input"].(model.UpdateMemberInput)), true
+	case "Mutation.updatePsaConnection":
+		if e.ComplexityRoot.Mutation.UpdatePsaConnection == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updatePsaConnection_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdatePsaConnection(childComplexity, args["input"].(model.UpdatePsaConnectionInput)), true
 	case "Mutation.updateTenant":
 		if e.ComplexityRoot.Mutation.UpdateTenant == nil {
 			break
@@ -2074,6 +2477,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UpdateTenant(childComplexity, args["input"].(model.UpdateTenantInput)), true
+	case "Mutation.verifyPsaConnection":
+		if e.ComplexityRoot.Mutation.VerifyPsaConnection == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_verifyPsaConnection_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.VerifyPsaConnection(childComplexity, args["input"].(model.VerifyPsaConnectionInput)), true
 
 	case "Organization.createdAt":
 		if e.ComplexityRoot.Organization.CreatedAt == nil {
@@ -2118,6 +2532,420 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PageInfo.StartCursor(childComplexity), true
+
+	case "PsaChoice.isClosed":
+		if e.ComplexityRoot.PsaChoice.Closed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaChoice.Closed(childComplexity), true
+	case "PsaChoice.isDefault":
+		if e.ComplexityRoot.PsaChoice.Default == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaChoice.Default(childComplexity), true
+	case "PsaChoice.id":
+		if e.ComplexityRoot.PsaChoice.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaChoice.ID(childComplexity), true
+	case "PsaChoice.isInactive":
+		if e.ComplexityRoot.PsaChoice.Inactive == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaChoice.Inactive(childComplexity), true
+	case "PsaChoice.name":
+		if e.ComplexityRoot.PsaChoice.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaChoice.Name(childComplexity), true
+
+	case "PsaCompany.id":
+		if e.ComplexityRoot.PsaCompany.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaCompany.ID(childComplexity), true
+	case "PsaCompany.name":
+		if e.ComplexityRoot.PsaCompany.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaCompany.Name(childComplexity), true
+
+	case "PsaCompanyDetails.isActive":
+		if e.ComplexityRoot.PsaCompanyDetails.Active == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaCompanyDetails.Active(childComplexity), true
+	case "PsaCompanyDetails.id":
+		if e.ComplexityRoot.PsaCompanyDetails.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaCompanyDetails.ID(childComplexity), true
+	case "PsaCompanyDetails.identifier":
+		if e.ComplexityRoot.PsaCompanyDetails.Identifier == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaCompanyDetails.Identifier(childComplexity), true
+	case "PsaCompanyDetails.name":
+		if e.ComplexityRoot.PsaCompanyDetails.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaCompanyDetails.Name(childComplexity), true
+
+	case "PsaCompanyPage.next":
+		if e.ComplexityRoot.PsaCompanyPage.Next == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaCompanyPage.Next(childComplexity), true
+	case "PsaCompanyPage.nodes":
+		if e.ComplexityRoot.PsaCompanyPage.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaCompanyPage.Nodes(childComplexity), true
+
+	case "PsaConnection.account":
+		if e.ComplexityRoot.PsaConnection.Account == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaConnection.Account(childComplexity), true
+	case "PsaConnection.capabilities":
+		if e.ComplexityRoot.PsaConnection.Capabilities == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaConnection.Capabilities(childComplexity), true
+	case "PsaConnection.companies":
+		if e.ComplexityRoot.PsaConnection.Companies == nil {
+			break
+		}
+
+		args, err := ec.field_PsaConnection_companies_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.PsaConnection.Companies(childComplexity, args["search"].(*string), args["after"].(*string)), true
+	case "PsaConnection.companySuggestions":
+		if e.ComplexityRoot.PsaConnection.CompanySuggestions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaConnection.CompanySuggestions(childComplexity), true
+	case "PsaConnection.createdAt":
+		if e.ComplexityRoot.PsaConnection.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaConnection.CreatedAt(childComplexity), true
+	case "PsaConnection.defaultCompany":
+		if e.ComplexityRoot.PsaConnection.DefaultCompany == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaConnection.DefaultCompany(childComplexity), true
+	case "PsaConnection.disconnectedAt":
+		if e.ComplexityRoot.PsaConnection.DisconnectedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaConnection.DisconnectedAt(childComplexity), true
+	case "PsaConnection.fields":
+		if e.ComplexityRoot.PsaConnection.Fields == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaConnection.Fields(childComplexity), true
+	case "PsaConnection.health":
+		if e.ComplexityRoot.PsaConnection.Health == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaConnection.Health(childComplexity), true
+	case "PsaConnection.id":
+		if e.ComplexityRoot.PsaConnection.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaConnection.ID(childComplexity), true
+	case "PsaConnection.kind":
+		if e.ComplexityRoot.PsaConnection.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaConnection.Kind(childComplexity), true
+	case "PsaConnection.mappings":
+		if e.ComplexityRoot.PsaConnection.Mappings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaConnection.Mappings(childComplexity), true
+	case "PsaConnection.name":
+		if e.ComplexityRoot.PsaConnection.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaConnection.Name(childComplexity), true
+	case "PsaConnection.onClose":
+		if e.ComplexityRoot.PsaConnection.OnClose == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaConnection.OnClose(childComplexity), true
+	case "PsaConnection.publicNotes":
+		if e.ComplexityRoot.PsaConnection.PublicNotes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaConnection.PublicNotes(childComplexity), true
+	case "PsaConnection.settings":
+		if e.ComplexityRoot.PsaConnection.Settings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaConnection.Settings(childComplexity), true
+
+	case "PsaConnectionConnection.edges":
+		if e.ComplexityRoot.PsaConnectionConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaConnectionConnection.Edges(childComplexity), true
+	case "PsaConnectionConnection.nodes":
+		if e.ComplexityRoot.PsaConnectionConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaConnectionConnection.Nodes(childComplexity), true
+	case "PsaConnectionConnection.pageInfo":
+		if e.ComplexityRoot.PsaConnectionConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaConnectionConnection.PageInfo(childComplexity), true
+	case "PsaConnectionConnection.totalCount":
+		if e.ComplexityRoot.PsaConnectionConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaConnectionConnection.TotalCount(childComplexity), true
+
+	case "PsaConnectionEdge.cursor":
+		if e.ComplexityRoot.PsaConnectionEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaConnectionEdge.Cursor(childComplexity), true
+	case "PsaConnectionEdge.node":
+		if e.ComplexityRoot.PsaConnectionEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaConnectionEdge.Node(childComplexity), true
+
+	case "PsaField.name":
+		if e.ComplexityRoot.PsaField.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaField.Name(childComplexity), true
+	case "PsaField.value":
+		if e.ComplexityRoot.PsaField.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaField.Value(childComplexity), true
+
+	case "PsaHealth.callbackError":
+		if e.ComplexityRoot.PsaHealth.CallbackError == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaHealth.CallbackError(childComplexity), true
+	case "PsaHealth.callsPerMinute":
+		if e.ComplexityRoot.PsaHealth.CallsPerMinute == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaHealth.CallsPerMinute(childComplexity), true
+	case "PsaHealth.callsThisMinute":
+		if e.ComplexityRoot.PsaHealth.CallsThisMinute == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaHealth.CallsThisMinute(childComplexity), true
+	case "PsaHealth.failures":
+		if e.ComplexityRoot.PsaHealth.Failures == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaHealth.Failures(childComplexity), true
+	case "PsaHealth.isHealthy":
+		if e.ComplexityRoot.PsaHealth.IsHealthy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaHealth.IsHealthy(childComplexity), true
+	case "PsaHealth.lastError":
+		if e.ComplexityRoot.PsaHealth.LastError == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaHealth.LastError(childComplexity), true
+	case "PsaHealth.lastErrorAt":
+		if e.ComplexityRoot.PsaHealth.LastErrorAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaHealth.LastErrorAt(childComplexity), true
+	case "PsaHealth.lastSuccessAt":
+		if e.ComplexityRoot.PsaHealth.LastSuccessAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaHealth.LastSuccessAt(childComplexity), true
+	case "PsaHealth.pausedUntil":
+		if e.ComplexityRoot.PsaHealth.PausedUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaHealth.PausedUntil(childComplexity), true
+
+	case "PsaRight.detail":
+		if e.ComplexityRoot.PsaRight.Detail == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaRight.Detail(childComplexity), true
+	case "PsaRight.grant":
+		if e.ComplexityRoot.PsaRight.Grant == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaRight.Grant(childComplexity), true
+	case "PsaRight.name":
+		if e.ComplexityRoot.PsaRight.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaRight.Name(childComplexity), true
+	case "PsaRight.isOptional":
+		if e.ComplexityRoot.PsaRight.Optional == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaRight.Optional(childComplexity), true
+	case "PsaRight.state":
+		if e.ComplexityRoot.PsaRight.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaRight.State(childComplexity), true
+
+	case "PsaSetting.choices":
+		if e.ComplexityRoot.PsaSetting.Choices == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaSetting.Choices(childComplexity), true
+	case "PsaSetting.chosen":
+		if e.ComplexityRoot.PsaSetting.Chosen == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaSetting.Chosen(childComplexity), true
+	case "PsaSetting.help":
+		if e.ComplexityRoot.PsaSetting.Help == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaSetting.Help(childComplexity), true
+	case "PsaSetting.isRequired":
+		if e.ComplexityRoot.PsaSetting.IsRequired == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaSetting.IsRequired(childComplexity), true
+	case "PsaSetting.label":
+		if e.ComplexityRoot.PsaSetting.Label == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaSetting.Label(childComplexity), true
+	case "PsaSetting.setting":
+		if e.ComplexityRoot.PsaSetting.Setting == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaSetting.Setting(childComplexity), true
+	case "PsaSetting.within":
+		if e.ComplexityRoot.PsaSetting.Within == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaSetting.Within(childComplexity), true
+
+	case "PsaVendor.fields":
+		if e.ComplexityRoot.PsaVendor.Fields == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaVendor.Fields(childComplexity), true
+	case "PsaVendor.kind":
+		if e.ComplexityRoot.PsaVendor.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaVendor.Kind(childComplexity), true
+	case "PsaVendor.name":
+		if e.ComplexityRoot.PsaVendor.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaVendor.Name(childComplexity), true
+
+	case "PsaVendorField.help":
+		if e.ComplexityRoot.PsaVendorField.Help == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaVendorField.Help(childComplexity), true
+	case "PsaVendorField.label":
+		if e.ComplexityRoot.PsaVendorField.Label == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaVendorField.Label(childComplexity), true
+	case "PsaVendorField.name":
+		if e.ComplexityRoot.PsaVendorField.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaVendorField.Name(childComplexity), true
+	case "PsaVendorField.isOptional":
+		if e.ComplexityRoot.PsaVendorField.Optional == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaVendorField.Optional(childComplexity), true
+	case "PsaVendorField.isSecret":
+		if e.ComplexityRoot.PsaVendorField.Secret == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PsaVendorField.Secret(childComplexity), true
 
 	case "PublishIncidentPayload.incident":
 		if e.ComplexityRoot.PublishIncidentPayload.Incident == nil {
@@ -2260,6 +3088,23 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Organization(childComplexity), true
+	case "Query.psaConnections":
+		if e.ComplexityRoot.Query.PsaConnections == nil {
+			break
+		}
+
+		args, err := ec.field_Query_psaConnections_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.PsaConnections(childComplexity, args["includeDisconnected"].(*bool), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
+	case "Query.psaVendors":
+		if e.ComplexityRoot.Query.PsaVendors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.PsaVendors(childComplexity), true
 	case "Query.tenants":
 		if e.ComplexityRoot.Query.Tenants == nil {
 			break
@@ -2271,6 +3116,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Tenants(childComplexity, args["filter"].(*model.TenantFilter), args["orderBy"].(*model.TenantOrder), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
+	case "Query.tickets":
+		if e.ComplexityRoot.Query.Tickets == nil {
+			break
+		}
+
+		args, err := ec.field_Query_tickets_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Tickets(childComplexity, args["filter"].(*model.TicketFilter), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Query.viewer":
 		if e.ComplexityRoot.Query.Viewer == nil {
 			break
@@ -2304,6 +3160,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ResendInvitationPayload.UserErrors(childComplexity), true
 
+	case "RetryTicketPayload.ticket":
+		if e.ComplexityRoot.RetryTicketPayload.Ticket == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RetryTicketPayload.Ticket(childComplexity), true
+	case "RetryTicketPayload.userErrors":
+		if e.ComplexityRoot.RetryTicketPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RetryTicketPayload.UserErrors(childComplexity), true
+
 	case "RevokeInvitationPayload.invitation":
 		if e.ComplexityRoot.RevokeInvitationPayload.Invitation == nil {
 			break
@@ -2316,6 +3185,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RevokeInvitationPayload.UserErrors(childComplexity), true
+
+	case "SendTestTicketPayload.externalNumber":
+		if e.ComplexityRoot.SendTestTicketPayload.ExternalNumber == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SendTestTicketPayload.ExternalNumber(childComplexity), true
+	case "SendTestTicketPayload.externalUrl":
+		if e.ComplexityRoot.SendTestTicketPayload.ExternalURL == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SendTestTicketPayload.ExternalURL(childComplexity), true
+	case "SendTestTicketPayload.psaConnection":
+		if e.ComplexityRoot.SendTestTicketPayload.PsaConnection == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SendTestTicketPayload.PsaConnection(childComplexity), true
+	case "SendTestTicketPayload.userErrors":
+		if e.ComplexityRoot.SendTestTicketPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SendTestTicketPayload.UserErrors(childComplexity), true
 
 	case "Session.address":
 		if e.ComplexityRoot.Session.Address == nil {
@@ -2435,6 +3329,239 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.TenantEdge.Node(childComplexity), true
 
+	case "Ticket.attempts":
+		if e.ComplexityRoot.Ticket.Attempts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ticket.Attempts(childComplexity), true
+	case "Ticket.company":
+		if e.ComplexityRoot.Ticket.Company == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ticket.Company(childComplexity), true
+	case "Ticket.connection":
+		if e.ComplexityRoot.Ticket.Connection == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ticket.Connection(childComplexity), true
+	case "Ticket.createdAt":
+		if e.ComplexityRoot.Ticket.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ticket.CreatedAt(childComplexity), true
+	case "Ticket.events":
+		if e.ComplexityRoot.Ticket.Events == nil {
+			break
+		}
+
+		args, err := ec.field_Ticket_events_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Ticket.Events(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
+	case "Ticket.isClosed":
+		if e.ComplexityRoot.Ticket.ExternalClosed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ticket.ExternalClosed(childComplexity), true
+	case "Ticket.externalId":
+		if e.ComplexityRoot.Ticket.ExternalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ticket.ExternalID(childComplexity), true
+	case "Ticket.externalNumber":
+		if e.ComplexityRoot.Ticket.ExternalNumber == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ticket.ExternalNumber(childComplexity), true
+	case "Ticket.externalStatus":
+		if e.ComplexityRoot.Ticket.ExternalStatus == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ticket.ExternalStatus(childComplexity), true
+	case "Ticket.id":
+		if e.ComplexityRoot.Ticket.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ticket.ID(childComplexity), true
+	case "Ticket.incident":
+		if e.ComplexityRoot.Ticket.Incident == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ticket.Incident(childComplexity), true
+	case "Ticket.lastError":
+		if e.ComplexityRoot.Ticket.LastError == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ticket.LastError(childComplexity), true
+	case "Ticket.lastErrorAt":
+		if e.ComplexityRoot.Ticket.LastErrorAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ticket.LastErrorAt(childComplexity), true
+	case "Ticket.isMerged":
+		if e.ComplexityRoot.Ticket.Merged == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ticket.Merged(childComplexity), true
+	case "Ticket.nextAttemptAt":
+		if e.ComplexityRoot.Ticket.NextAttemptAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ticket.NextAttemptAt(childComplexity), true
+	case "Ticket.seenAt":
+		if e.ComplexityRoot.Ticket.SeenAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ticket.SeenAt(childComplexity), true
+	case "Ticket.state":
+		if e.ComplexityRoot.Ticket.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ticket.State(childComplexity), true
+	case "Ticket.tenant":
+		if e.ComplexityRoot.Ticket.Tenant == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ticket.Tenant(childComplexity), true
+	case "Ticket.url":
+		if e.ComplexityRoot.Ticket.URL == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ticket.URL(childComplexity), true
+
+	case "TicketConnection.edges":
+		if e.ComplexityRoot.TicketConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TicketConnection.Edges(childComplexity), true
+	case "TicketConnection.nodes":
+		if e.ComplexityRoot.TicketConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TicketConnection.Nodes(childComplexity), true
+	case "TicketConnection.pageInfo":
+		if e.ComplexityRoot.TicketConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TicketConnection.PageInfo(childComplexity), true
+	case "TicketConnection.totalCount":
+		if e.ComplexityRoot.TicketConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TicketConnection.TotalCount(childComplexity), true
+
+	case "TicketEdge.cursor":
+		if e.ComplexityRoot.TicketEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TicketEdge.Cursor(childComplexity), true
+	case "TicketEdge.node":
+		if e.ComplexityRoot.TicketEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TicketEdge.Node(childComplexity), true
+
+	case "TicketEvent.at":
+		if e.ComplexityRoot.TicketEvent.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TicketEvent.At(childComplexity), true
+	case "TicketEvent.by":
+		if e.ComplexityRoot.TicketEvent.By == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TicketEvent.By(childComplexity), true
+	case "TicketEvent.id":
+		if e.ComplexityRoot.TicketEvent.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TicketEvent.ID(childComplexity), true
+	case "TicketEvent.inPsa":
+		if e.ComplexityRoot.TicketEvent.InPsa == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TicketEvent.InPsa(childComplexity), true
+	case "TicketEvent.kind":
+		if e.ComplexityRoot.TicketEvent.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TicketEvent.Kind(childComplexity), true
+	case "TicketEvent.text":
+		if e.ComplexityRoot.TicketEvent.Text == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TicketEvent.Text(childComplexity), true
+
+	case "TicketEventConnection.edges":
+		if e.ComplexityRoot.TicketEventConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TicketEventConnection.Edges(childComplexity), true
+	case "TicketEventConnection.nodes":
+		if e.ComplexityRoot.TicketEventConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TicketEventConnection.Nodes(childComplexity), true
+	case "TicketEventConnection.pageInfo":
+		if e.ComplexityRoot.TicketEventConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TicketEventConnection.PageInfo(childComplexity), true
+	case "TicketEventConnection.totalCount":
+		if e.ComplexityRoot.TicketEventConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TicketEventConnection.TotalCount(childComplexity), true
+
+	case "TicketEventEdge.cursor":
+		if e.ComplexityRoot.TicketEventEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TicketEventEdge.Cursor(childComplexity), true
+	case "TicketEventEdge.node":
+		if e.ComplexityRoot.TicketEventEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TicketEventEdge.Node(childComplexity), true
+
 	case "TimelineEntryConnection.edges":
 		if e.ComplexityRoot.TimelineEntryConnection.Edges == nil {
 			break
@@ -2524,6 +3651,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.UpdateMemberPayload.UserErrors(childComplexity), true
 
+	case "UpdatePsaConnectionPayload.psaConnection":
+		if e.ComplexityRoot.UpdatePsaConnectionPayload.PsaConnection == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdatePsaConnectionPayload.PsaConnection(childComplexity), true
+	case "UpdatePsaConnectionPayload.userErrors":
+		if e.ComplexityRoot.UpdatePsaConnectionPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdatePsaConnectionPayload.UserErrors(childComplexity), true
+
 	case "UpdateTenantPayload.tenant":
 		if e.ComplexityRoot.UpdateTenantPayload.Tenant == nil {
 			break
@@ -2555,6 +3695,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.UserError.Message(childComplexity), true
+
+	case "VerifyPsaConnectionPayload.psaConnection":
+		if e.ComplexityRoot.VerifyPsaConnectionPayload.PsaConnection == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VerifyPsaConnectionPayload.PsaConnection(childComplexity), true
+	case "VerifyPsaConnectionPayload.rights":
+		if e.ComplexityRoot.VerifyPsaConnectionPayload.Rights == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VerifyPsaConnectionPayload.Rights(childComplexity), true
+	case "VerifyPsaConnectionPayload.userErrors":
+		if e.ComplexityRoot.VerifyPsaConnectionPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VerifyPsaConnectionPayload.UserErrors(childComplexity), true
 
 	case "Viewer.canManageTenants":
 		if e.ComplexityRoot.Viewer.CanManageTenants == nil {
@@ -2642,25 +3801,35 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ActivityFilter", ec.unmarshalInputActivityFilter),
 			graphql.NewInputUnmarshaler("ActivityOrder", ec.unmarshalInputActivityOrder),
 			graphql.NewInputUnmarshaler("AuditLogFilter", ec.unmarshalInputAuditLogFilter),
+			graphql.NewInputUnmarshaler("ConnectPsaInput", ec.unmarshalInputConnectPsaInput),
 			graphql.NewInputUnmarshaler("CreateApiKeyInput", ec.unmarshalInputCreateApiKeyInput),
 			graphql.NewInputUnmarshaler("CreateTenantInput", ec.unmarshalInputCreateTenantInput),
+			graphql.NewInputUnmarshaler("CreateTicketInput", ec.unmarshalInputCreateTicketInput),
 			graphql.NewInputUnmarshaler("DateTimeRange", ec.unmarshalInputDateTimeRange),
 			graphql.NewInputUnmarshaler("DeleteApiKeyInput", ec.unmarshalInputDeleteApiKeyInput),
+			graphql.NewInputUnmarshaler("DisconnectPsaInput", ec.unmarshalInputDisconnectPsaInput),
 			graphql.NewInputUnmarshaler("EndSessionInput", ec.unmarshalInputEndSessionInput),
 			graphql.NewInputUnmarshaler("FailedAttackFilter", ec.unmarshalInputFailedAttackFilter),
 			graphql.NewInputUnmarshaler("IncidentFilter", ec.unmarshalInputIncidentFilter),
 			graphql.NewInputUnmarshaler("IncidentOrder", ec.unmarshalInputIncidentOrder),
 			graphql.NewInputUnmarshaler("InviteMemberInput", ec.unmarshalInputInviteMemberInput),
+			graphql.NewInputUnmarshaler("MapTenantToCompanyInput", ec.unmarshalInputMapTenantToCompanyInput),
 			graphql.NewInputUnmarshaler("MemberFilter", ec.unmarshalInputMemberFilter),
+			graphql.NewInputUnmarshaler("PsaValueInput", ec.unmarshalInputPsaValueInput),
 			graphql.NewInputUnmarshaler("PublishIncidentInput", ec.unmarshalInputPublishIncidentInput),
 			graphql.NewInputUnmarshaler("RemoveMemberInput", ec.unmarshalInputRemoveMemberInput),
 			graphql.NewInputUnmarshaler("ResendInvitationInput", ec.unmarshalInputResendInvitationInput),
+			graphql.NewInputUnmarshaler("RetryTicketInput", ec.unmarshalInputRetryTicketInput),
 			graphql.NewInputUnmarshaler("RevokeInvitationInput", ec.unmarshalInputRevokeInvitationInput),
+			graphql.NewInputUnmarshaler("SendTestTicketInput", ec.unmarshalInputSendTestTicketInput),
 			graphql.NewInputUnmarshaler("TenantFilter", ec.unmarshalInputTenantFilter),
 			graphql.NewInputUnmarshaler("TenantOrder", ec.unmarshalInputTenantOrder),
+			graphql.NewInputUnmarshaler("TicketFilter", ec.unmarshalInputTicketFilter),
 			graphql.NewInputUnmarshaler("UpdateIncidentInput", ec.unmarshalInputUpdateIncidentInput),
 			graphql.NewInputUnmarshaler("UpdateMemberInput", ec.unmarshalInputUpdateMemberInput),
+			graphql.NewInputUnmarshaler("UpdatePsaConnectionInput", ec.unmarshalInputUpdatePsaConnectionInput),
 			graphql.NewInputUnmarshaler("UpdateTenantInput", ec.unmarshalInputUpdateTenantInput),
+			graphql.NewInputUnmarshaler("VerifyPsaConnectionInput", ec.unmarshalInputVerifyPsaConnectionInput),
 		)
 	}
 	first := true
@@ -4191,6 +5360,442 @@ extend type Mutation {
   ): EndSessionPayload! @requires(permission: SIGNED_IN)
 }
 `, BuiltIn: false},
+	{Name: "../schema/psa.graphqls", Input: `"A PSA that Cairn can be connected to, and what that takes."
+type PsaVendor {
+  "Which PSA it is."
+  kind: PsaKind!
+  "Its name, as its vendor writes it."
+  name: String!
+  "What must be entered to connect it."
+  fields: [PsaVendorField!]!
+}
+
+"A thing to be entered to connect a PSA."
+type PsaVendorField {
+  "Its name, for the input of connectPsa."
+  name: String!
+  "What to call it on a form."
+  label: String!
+  "Where in the PSA it is found."
+  help: String!
+  "Whether it is kept encrypted and never shown again."
+  isSecret: Boolean!
+  "Whether it may be left out."
+  isOptional: Boolean!
+}
+
+"An organization's access to a PSA, in which incidents become tickets."
+type PsaConnection implements Node {
+  "The id, with the prefix psaconnection."
+  id: ID!
+  "Which PSA it is."
+  kind: PsaKind!
+  "What people call it."
+  name: String!
+  "Which instance it is: host and account, as the PSA names them."
+  account: String!
+  "What was entered to reach it, but for secrets: these are never shown again."
+  fields: [PsaField!]!
+  "What can be chosen for tickets, what was chosen, and what the PSA offers, read from it now."
+  settings: [PsaSetting!]!
+  "The company that tickets of tenants without a company of their own go to; null where those wait."
+  defaultCompany: PsaCompany
+  "Which tenants are which companies, by tenant."
+  mappings: [CompanyMapping!]!
+  "What this PSA can do beyond what all can."
+  capabilities: [PsaCapability!]!
+  "Whether notes of published incidents can be read by the company's people."
+  publicNotes: Boolean!
+  "What happens to an incident when staff close its ticket in the PSA."
+  onClose: PsaOnClose!
+  "How it answers."
+  health: PsaHealth!
+  "The PSA's companies in the order of their names, read from it now, a page at a time."
+  companies(
+    "Part of the name; all where it is left out."
+    search: String
+    "Where the page before ended: its ` + "`" + `next` + "`" + `."
+    after: String
+  ): PsaCompanyPage!
+  "Companies that the tenants without one may be, read from the PSA now. A person decides: mapTenantToCompany."
+  companySuggestions: [CompanySuggestion!]!
+  "When it was connected."
+  createdAt: DateTime!
+  "When it was disconnected; null while it is in use."
+  disconnectedAt: DateTime
+}
+
+"A PSA Cairn can be connected to."
+enum PsaKind {
+  "ConnectWise PSA."
+  CONNECTWISE
+  "HaloPSA."
+  HALOPSA
+  "Autotask."
+  AUTOTASK
+}
+
+"What happens to an incident when staff close its ticket in the PSA."
+enum PsaOnClose {
+  "Nothing: the close is shown on the ticket."
+  NOTHING
+  "A person is asked to look: it stands on the incident's timeline."
+  ASK
+  "The incident is marked remediated."
+  REMEDIATE
+}
+
+"What was entered to reach a PSA."
+type PsaField {
+  "Its name."
+  name: String!
+  "What was entered."
+  value: String!
+}
+
+"Something that is chosen for the tickets of a connection."
+type PsaSetting {
+  "Its name, for ` + "`" + `settings` + "`" + ` of the inputs: PRIORITY_HIGH, STATUS_CLOSED … as far as the PSA has it."
+  setting: String!
+  "What to call it on a form."
+  label: String!
+  "What it is for."
+  help: String!
+  "The setting whose choice it depends on; null where it depends on none."
+  within: String
+  "Whether no ticket is made before it is chosen."
+  isRequired: Boolean!
+  "The id that was chosen, or the text entered; null where none is."
+  chosen: String
+  "What the PSA offers now; empty where it depends on a choice that was not made, or where a text is entered."
+  choices: [PsaChoice!]!
+}
+
+"One value that a PSA offers for a setting."
+type PsaChoice {
+  "Its id."
+  id: String!
+  "What the PSA calls it."
+  name: String!
+  "Whether the PSA takes it where nobody says another."
+  isDefault: Boolean!
+  "Whether it can't be chosen any more."
+  isInactive: Boolean!
+  "Of a status: whether tickets with it are closed."
+  isClosed: Boolean!
+}
+
+"A company in a PSA."
+type PsaCompany {
+  "The PSA's id of it."
+  id: String!
+  "Its name there."
+  name: String!
+}
+
+"A company in a PSA, as it is now."
+type PsaCompanyDetails {
+  "The PSA's id of it."
+  id: String!
+  "Its name there."
+  name: String!
+  "Its short name there; empty where it has none."
+  identifier: String!
+  "Whether tickets can be made for it."
+  isActive: Boolean!
+}
+
+"Some of a PSA's companies."
+type PsaCompanyPage {
+  "The companies."
+  nodes: [PsaCompanyDetails!]!
+  "For ` + "`" + `after` + "`" + `; null at the end."
+  next: String
+}
+
+"That a tenant is a company of the PSA."
+type CompanyMapping {
+  "The tenant."
+  tenant: Tenant! @requires(permission: TENANT_READ)
+  "The company."
+  company: PsaCompany!
+  "When that was said."
+  updatedAt: DateTime!
+}
+
+"A company that a tenant may be."
+type CompanySuggestion {
+  "The tenant."
+  tenant: Tenant! @requires(permission: TENANT_READ)
+  "The company."
+  company: PsaCompanyDetails!
+  "Why it may be."
+  reason: String!
+}
+
+"What a PSA can do beyond what all can."
+enum PsaCapability {
+  "It calls Cairn when a ticket changes."
+  CALLBACKS
+  "It lists the tickets that changed, so that they need not be asked for one by one."
+  CHANGES
+}
+
+"How a PSA answers, and the calls it may be asked. All processes share them."
+type PsaHealth {
+  "Whether its last calls went well."
+  isHealthy: Boolean!
+  "Failed calls in a row that are the connection's and no ticket's."
+  failures: Int!
+  "Until when nobody calls it, after it failed or asked for a pause; null while it is called."
+  pausedUntil: DateTime
+  "What went wrong last and what to do; null where nothing is wrong."
+  lastError: String
+  "When that was."
+  lastErrorAt: DateTime
+  "When it last did what it was asked."
+  lastSuccessAt: DateTime
+  "Why the PSA does not call Cairn when tickets change, and what to do; null where it does, or can't. Polls do without."
+  callbackError: String
+  "How many calls a minute may have."
+  callsPerMinute: Int!
+  "How many the minute under way has had."
+  callsThisMinute: Int!
+}
+
+"Something Cairn needs to be allowed to do in a PSA."
+type PsaRight {
+  "What it is needed for."
+  name: String!
+  "What was found."
+  state: PsaRightState!
+  "Whether Cairn can do without."
+  isOptional: Boolean!
+  "Where in the PSA a person grants it."
+  grant: String!
+  "What the PSA said; null where nothing."
+  detail: String
+}
+
+"What was found out about a right."
+enum PsaRightState {
+  "The credentials have it."
+  GRANTED
+  "They lack it."
+  MISSING
+  "It shows only when it is used (sendTestTicket), or could not be asked for."
+  UNKNOWN
+}
+
+"A list of PSA connections."
+type PsaConnectionConnection {
+  "The page's PSA connections with their cursors."
+  edges: [PsaConnectionEdge!]!
+  "The page's PSA connections."
+  nodes: [PsaConnection!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many PSA connections fit. Counted only when asked for."
+  totalCount: Int!
+}
+
+"A PSA connection's place in a list."
+type PsaConnectionEdge {
+  "Where it stands: for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `."
+  cursor: String!
+  "What stands there."
+  node: PsaConnection!
+}
+
+extend type Query {
+  "The PSAs Cairn can be connected to, with what to enter for each."
+  psaVendors: [PsaVendor!]! @requires(permission: PSA_READ)
+
+  "The organization's PSA connections, oldest first."
+  psaConnections(
+    "Whether disconnected ones are listed as well."
+    includeDisconnected: Boolean = false
+    "So many from the start; 100 at most, 50 where neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "So many from the end; 100 at most."
+    last: Int
+    "Only what precedes this cursor."
+    before: String
+  ): PsaConnectionConnection! @requires(permission: PSA_READ)
+}
+
+"A field of a PSA, or what was chosen for a setting."
+input PsaValueInput {
+  "The field's or setting's name."
+  name: String!
+  "Its value: an id of a choice, or a text. Empty takes a setting back."
+  value: String!
+}
+
+"What a PSA is connected with."
+input ConnectPsaInput {
+  "Which PSA."
+  kind: PsaKind!
+  "What people are to call it."
+  name: String!
+  "What the PSA's ` + "`" + `fields` + "`" + ` ask for (psaVendors)."
+  fields: [PsaValueInput!]!
+  "What is chosen for tickets. What the PSA offers can be read from the connection, and chosen later."
+  settings: [PsaValueInput!]
+  "The company that tickets of tenants without a company of their own go to. Left out, those wait."
+  defaultCompanyId: String
+  "How many calls a minute may be made; what the vendor allows where left out."
+  callsPerMinute: Int
+  "Whether notes of published incidents can be read by the company's people."
+  publicNotes: Boolean = false
+  "What happens to an incident when staff close its ticket."
+  onClose: PsaOnClose = ASK
+}
+
+"What connectPsa did."
+type ConnectPsaPayload {
+  "The connection; null where userErrors says why there is none."
+  psaConnection: PsaConnection
+  "What was refused."
+  userErrors: [UserError!]!
+}
+
+"What is to change of a PSA connection. What is left out or null stays."
+input UpdatePsaConnectionInput {
+  "The connection."
+  id: ID!
+  "What people are to call it."
+  name: String
+  "Fields that are new; the others stay."
+  fields: [PsaValueInput!]
+  "What is chosen for tickets; settings that are left out stay, but for those of another choice than before."
+  settings: [PsaValueInput!]
+  "The company for tenants without one; empty for none: those wait."
+  defaultCompanyId: String
+  "How many calls a minute may be made."
+  callsPerMinute: Int
+  "Whether notes of published incidents can be read by the company's people."
+  publicNotes: Boolean
+  "What happens to an incident when staff close its ticket."
+  onClose: PsaOnClose
+}
+
+"What updatePsaConnection did."
+type UpdatePsaConnectionPayload {
+  "The connection as it is now; null where userErrors says why nothing changed."
+  psaConnection: PsaConnection
+  "What was refused."
+  userErrors: [UserError!]!
+}
+
+"Which PSA connection is to end."
+input DisconnectPsaInput {
+  "The connection."
+  id: ID!
+}
+
+"What disconnectPsa did."
+type DisconnectPsaPayload {
+  "The connection as it is now; null where userErrors says why nothing changed."
+  psaConnection: PsaConnection
+  "What was refused."
+  userErrors: [UserError!]!
+}
+
+"Which PSA connection is to be verified."
+input VerifyPsaConnectionInput {
+  "The connection."
+  id: ID!
+}
+
+"What verifyPsaConnection did."
+type VerifyPsaConnectionPayload {
+  "The connection; null where it could not be asked."
+  psaConnection: PsaConnection
+  "Every right Cairn needs, with what was found."
+  rights: [PsaRight!]!
+  "What was refused."
+  userErrors: [UserError!]!
+}
+
+"Which company a tenant is."
+input MapTenantToCompanyInput {
+  "The PSA connection."
+  connectionId: ID!
+  "The tenant: Cairn's id or Microsoft's."
+  tenantId: ID!
+  "The PSA's id of the company; empty to take the mapping away."
+  companyId: String!
+}
+
+"What mapTenantToCompany did."
+type MapTenantToCompanyPayload {
+  "The connection as it is now; null where userErrors says why nothing changed."
+  psaConnection: PsaConnection
+  "What was refused."
+  userErrors: [UserError!]!
+}
+
+"Where a test ticket is to be made."
+input SendTestTicketInput {
+  "The PSA connection."
+  connectionId: ID!
+  "The PSA's id of a company; the connection's default company where left out."
+  companyId: String
+}
+
+"What sendTestTicket did."
+type SendTestTicketPayload {
+  "The connection; null where userErrors says why there is no ticket."
+  psaConnection: PsaConnection
+  "What people of the PSA call the ticket by; null where there is none."
+  externalNumber: String
+  "Where people of the PSA read it; null where that is not known."
+  externalUrl: String
+  "What was refused."
+  userErrors: [UserError!]!
+}
+
+extend type Mutation {
+  "Connects a PSA once it has answered with these credentials, and has tickets made for live incidents. Refused: fields or settings that can't be right, credentials the PSA does not take (INVALID, with what it said), an account that is connected (TAKEN), no master key on the server (CONFLICT)."
+  connectPsa(
+    "What is known of it."
+    input: ConnectPsaInput!
+  ): ConnectPsaPayload! @requires(permission: PSA_WRITE)
+
+  "Changes a PSA connection once its PSA has answered with what is new. Its waiting and failed tickets are tried again. Refused: as connectPsa; credentials of another account (CONFLICT)."
+  updatePsaConnection(
+    "What is to change."
+    input: UpdatePsaConnectionInput!
+  ): UpdatePsaConnectionPayload! @requires(permission: PSA_WRITE)
+
+  "Ends a PSA connection. Its tickets stay as they are; its credentials are forgotten. Refused: an unknown connection (NOT_FOUND)."
+  disconnectPsa(
+    "Which."
+    input: DisconnectPsaInput!
+  ): DisconnectPsaPayload! @requires(permission: PSA_WRITE)
+
+  "Asks the PSA for every right Cairn needs, in one pass. Refused: an unknown connection (NOT_FOUND), a PSA that does not answer (INVALID)."
+  verifyPsaConnection(
+    "Which."
+    input: VerifyPsaConnectionInput!
+  ): VerifyPsaConnectionPayload! @requires(permission: PSA_WRITE)
+
+  "Says which company of a PSA a tenant is. Its waiting tickets are made; those that are there stay where they are. Refused: an unknown connection, tenant or company (NOT_FOUND), an inactive company (INVALID)."
+  mapTenantToCompany(
+    "Who is whom."
+    input: MapTenantToCompanyInput!
+  ): MapTenantToCompanyPayload! @requires(permission: PSA_WRITE)
+
+  "Makes a ticket that says it is a test, adds a note and closes it: it shows the rights that only a write shows. Refused: an unknown connection (NOT_FOUND), settings that are missing (CONFLICT), what the PSA says no to (INVALID)."
+  sendTestTicket(
+    "Where."
+    input: SendTestTicketInput!
+  ): SendTestTicketPayload! @requires(permission: PSA_WRITE)
+}
+`, BuiltIn: false},
 	{Name: "../schema/schema.graphqls", Input: `"""
 Names the permission a field needs: every field of Query and Mutation names one,
 and so does every field that leads to another object. Without it the answer is
@@ -4491,6 +6096,250 @@ extend type Mutation {
     "What is to change."
     input: UpdateTenantInput!
   ): UpdateTenantPayload! @requires(permission: TENANT_READ)
+}
+`, BuiltIn: false},
+	{Name: "../schema/ticket.graphqls", Input: `"An incident's mirror in a PSA."
+type Ticket implements Node {
+  "The id, with the prefix ticket."
+  id: ID!
+  "How far it is in step."
+  state: TicketState!
+  "The incident."
+  incident: Incident! @requires(permission: INCIDENT_READ)
+  "The tenant."
+  tenant: Tenant! @requires(permission: TENANT_READ)
+  "Where it is. Guests see numbers, and no connection."
+  connection: PsaConnection @requires(permission: PSA_READ)
+  "The PSA's id of it; null until it is made."
+  externalId: String
+  "What people of the PSA call it by; null until it is made."
+  externalNumber: String
+  "Where people of the PSA read it; null where that is not known."
+  url: String
+  "The status it was last seen with; null until it is made."
+  externalStatus: String
+  "Whether it was closed when last seen."
+  isClosed: Boolean!
+  "Whether somebody merged it into a ticket of the PSA's own, to which Cairn adds notes and nothing else."
+  isMerged: Boolean!
+  "When it was last seen."
+  seenAt: DateTime
+  "The company it was made for; null until then."
+  company: PsaCompany @requires(permission: PSA_READ)
+  "Attempts that failed, one after another."
+  attempts: Int!
+  "When it is tried next; null where nothing is to be done, or a person must act first."
+  nextAttemptAt: DateTime
+  "What went wrong, or what it waits for, and what to do; null where nothing is wrong."
+  lastError: String
+  "When that was."
+  lastErrorAt: DateTime
+  "What happened to it, by Cairn and in the PSA, oldest first."
+  events(
+    "So many from the start; 100 at most, 50 where neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "So many from the end; 100 at most."
+    last: Int
+    "Only what precedes this cursor."
+    before: String
+  ): TicketEventConnection! @requires(permission: PSA_READ)
+  "When it was asked for."
+  createdAt: DateTime!
+}
+
+"How far a ticket is in step with its incident."
+enum TicketState {
+  "Something is to be done, and will be soon."
+  PENDING
+  "Something has to be set up first: lastError says what."
+  WAITING
+  "The last attempt failed; there will be another."
+  RETRYING
+  "The PSA refuses it: a person has to mend what lastError says, then retryTicket."
+  FAILED
+  "It is in step."
+  SYNCED
+  "It was deleted in the PSA."
+  DELETED
+  "Its incident was over before it was made."
+  CANCELLED
+}
+
+"One thing that happened to a ticket."
+type TicketEvent {
+  "The id."
+  id: ID!
+  "When Cairn did it or learned of it."
+  at: DateTime!
+  "What happened."
+  kind: TicketEventKind!
+  "Whether somebody did it in the PSA."
+  inPsa: Boolean!
+  "Who, as far as known; empty where not."
+  by: String!
+  "What happened, in words. It may carry text from the PSA: show it literally."
+  text: String!
+}
+
+"What can happen to a ticket."
+enum TicketEventKind {
+  "It is to be made."
+  REQUESTED
+  "It waits for something to be set up."
+  WAITING
+  "It was made."
+  CREATED
+  "It was there: an attempt whose answer was lost had made it."
+  FOUND
+  "A note was added to it."
+  NOTED
+  "Cairn changed it."
+  UPDATED
+  "Its status was changed in the PSA."
+  STATUS_CHANGED
+  "It was closed in the PSA."
+  CLOSED
+  "It was opened again in the PSA."
+  REOPENED
+  "It was merged into another, which Cairn follows."
+  MERGED
+  "It was moved to another board, team or queue."
+  MOVED
+  "Somebody added a note in the PSA."
+  REPLIED
+  "It is not made: its incident was over before."
+  CANCELLED
+  "It was deleted in the PSA."
+  DELETED
+  "A second ticket that the PSA had made late was closed."
+  DUPLICATE_CLOSED
+  "An attempt failed."
+  FAILED
+  "Somebody had it tried at once."
+  RETRIED
+}
+
+"A list of tickets."
+type TicketConnection {
+  "The page's tickets with their cursors."
+  edges: [TicketEdge!]!
+  "The page's tickets."
+  nodes: [Ticket!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many tickets fit. Counted only when asked for."
+  totalCount: Int!
+}
+
+"A ticket's place in a list."
+type TicketEdge {
+  "Where it stands: for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `."
+  cursor: String!
+  "What stands there."
+  node: Ticket!
+}
+
+"A list of events."
+type TicketEventConnection {
+  "The page's events with their cursors."
+  edges: [TicketEventEdge!]!
+  "The page's events."
+  nodes: [TicketEvent!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many events fit. Counted only when asked for."
+  totalCount: Int!
+}
+
+"An event's place in a list."
+type TicketEventEdge {
+  "Where it stands: for ` + "`" + `after` + "`" + ` and ` + "`" + `before` + "`" + `."
+  cursor: String!
+  "What stands there."
+  node: TicketEvent!
+}
+
+"Which tickets. Fields are ANDed; a list means any of its values, an empty one none."
+input TicketFilter {
+  "How far they are in step."
+  states: [TicketState!]
+  "Of these tenants: Cairn's ids or Microsoft's, 1000 at most."
+  tenantIds: [ID!]
+  "In these PSA connections, 1000 at most."
+  connectionIds: [ID!]
+  "Of these incidents, 1000 at most."
+  incidentIds: [ID!]
+}
+
+extend type Incident {
+  "Its tickets, one a PSA connection."
+  tickets: [Ticket!]! @requires(permission: TICKET_READ)
+}
+
+extend type Query {
+  "Tickets, newest first."
+  tickets(
+    "Which; all where it is left out."
+    filter: TicketFilter
+    "So many from the start; 100 at most, 50 where neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "Only what follows this cursor."
+    after: String
+    "So many from the end; 100 at most."
+    last: Int
+    "Only what precedes this cursor."
+    before: String
+  ): TicketConnection! @requires(permission: TICKET_READ)
+}
+
+"Which ticket is to be made."
+input CreateTicketInput {
+  "The incident."
+  incidentId: ID!
+  "The PSA connection."
+  connectionId: ID!
+  "Chosen by the caller, 1 to 200 characters: the same call sent again with it is not done again."
+  idempotencyKey: String
+}
+
+"What createTicket did."
+type CreateTicketPayload {
+  "The ticket; null where userErrors says why there is none."
+  ticket: Ticket
+  "What was refused."
+  userErrors: [UserError!]!
+}
+
+"Which ticket is to be tried."
+input RetryTicketInput {
+  "The ticket."
+  id: ID!
+  "Chosen by the caller, 1 to 200 characters: the same call sent again with it is not done again."
+  idempotencyKey: String
+}
+
+"What retryTicket did."
+type RetryTicketPayload {
+  "The ticket as it is now; null where userErrors says why nothing changed."
+  ticket: Ticket
+  "What was refused."
+  userErrors: [UserError!]!
+}
+
+extend type Mutation {
+  "Asks for an incident's ticket: for a past incident, or where its ticket was deleted in the PSA. Where there is one, it is answered as it is. Refused: an unknown incident or connection (NOT_FOUND)."
+  createTicket(
+    "Of which incident, and where."
+    input: CreateTicketInput!
+  ): CreateTicketPayload! @requires(permission: TICKET_WRITE)
+
+  "Has a ticket tried at once. Refused: an unknown ticket (NOT_FOUND), one that was deleted or whose connection has ended (CONFLICT)."
+  retryTicket(
+    "Which."
+    input: RetryTicketInput!
+  ): RetryTicketPayload! @requires(permission: TICKET_WRITE)
 }
 `, BuiltIn: false},
 }
@@ -4810,6 +6659,40 @@ func (ec *executionContext) childFields_AuditEntryEdge(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type AuditEntryEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_CompanyMapping(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "tenant":
+		return ec.fieldContext_CompanyMapping_tenant(ctx, field)
+	case "company":
+		return ec.fieldContext_CompanyMapping_company(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_CompanyMapping_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CompanyMapping", field.Name)
+}
+
+func (ec *executionContext) childFields_CompanySuggestion(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "tenant":
+		return ec.fieldContext_CompanySuggestion_tenant(ctx, field)
+	case "company":
+		return ec.fieldContext_CompanySuggestion_company(ctx, field)
+	case "reason":
+		return ec.fieldContext_CompanySuggestion_reason(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CompanySuggestion", field.Name)
+}
+
+func (ec *executionContext) childFields_ConnectPsaPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "psaConnection":
+		return ec.fieldContext_ConnectPsaPayload_psaConnection(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ConnectPsaPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConnectPsaPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CreateApiKeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "apiKey":
@@ -4832,12 +6715,32 @@ func (ec *executionContext) childFields_CreateTenantPayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type CreateTenantPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CreateTicketPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "ticket":
+		return ec.fieldContext_CreateTicketPayload_ticket(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CreateTicketPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateTicketPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_DeleteApiKeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "userErrors":
 		return ec.fieldContext_DeleteApiKeyPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteApiKeyPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DisconnectPsaPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "psaConnection":
+		return ec.fieldContext_DisconnectPsaPayload_psaConnection(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DisconnectPsaPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DisconnectPsaPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_EndSessionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5018,6 +6921,8 @@ func (ec *executionContext) childFields_Incident(ctx context.Context, field grap
 		return ec.fieldContext_Incident_previous(ctx, field)
 	case "mergedInto":
 		return ec.fieldContext_Incident_mergedInto(ctx, field)
+	case "tickets":
+		return ec.fieldContext_Incident_tickets(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Incident", field.Name)
 }
@@ -5114,6 +7019,16 @@ func (ec *executionContext) childFields_InviteMemberPayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type InviteMemberPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_MapTenantToCompanyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "psaConnection":
+		return ec.fieldContext_MapTenantToCompanyPayload_psaConnection(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_MapTenantToCompanyPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MapTenantToCompanyPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Member(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -5194,6 +7109,216 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
 }
 
+func (ec *executionContext) childFields_PsaChoice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_PsaChoice_id(ctx, field)
+	case "name":
+		return ec.fieldContext_PsaChoice_name(ctx, field)
+	case "isDefault":
+		return ec.fieldContext_PsaChoice_isDefault(ctx, field)
+	case "isInactive":
+		return ec.fieldContext_PsaChoice_isInactive(ctx, field)
+	case "isClosed":
+		return ec.fieldContext_PsaChoice_isClosed(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PsaChoice", field.Name)
+}
+
+func (ec *executionContext) childFields_PsaCompany(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_PsaCompany_id(ctx, field)
+	case "name":
+		return ec.fieldContext_PsaCompany_name(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PsaCompany", field.Name)
+}
+
+func (ec *executionContext) childFields_PsaCompanyDetails(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_PsaCompanyDetails_id(ctx, field)
+	case "name":
+		return ec.fieldContext_PsaCompanyDetails_name(ctx, field)
+	case "identifier":
+		return ec.fieldContext_PsaCompanyDetails_identifier(ctx, field)
+	case "isActive":
+		return ec.fieldContext_PsaCompanyDetails_isActive(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PsaCompanyDetails", field.Name)
+}
+
+func (ec *executionContext) childFields_PsaCompanyPage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_PsaCompanyPage_nodes(ctx, field)
+	case "next":
+		return ec.fieldContext_PsaCompanyPage_next(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PsaCompanyPage", field.Name)
+}
+
+func (ec *executionContext) childFields_PsaConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_PsaConnection_id(ctx, field)
+	case "kind":
+		return ec.fieldContext_PsaConnection_kind(ctx, field)
+	case "name":
+		return ec.fieldContext_PsaConnection_name(ctx, field)
+	case "account":
+		return ec.fieldContext_PsaConnection_account(ctx, field)
+	case "fields":
+		return ec.fieldContext_PsaConnection_fields(ctx, field)
+	case "settings":
+		return ec.fieldContext_PsaConnection_settings(ctx, field)
+	case "defaultCompany":
+		return ec.fieldContext_PsaConnection_defaultCompany(ctx, field)
+	case "mappings":
+		return ec.fieldContext_PsaConnection_mappings(ctx, field)
+	case "capabilities":
+		return ec.fieldContext_PsaConnection_capabilities(ctx, field)
+	case "publicNotes":
+		return ec.fieldContext_PsaConnection_publicNotes(ctx, field)
+	case "onClose":
+		return ec.fieldContext_PsaConnection_onClose(ctx, field)
+	case "health":
+		return ec.fieldContext_PsaConnection_health(ctx, field)
+	case "companies":
+		return ec.fieldContext_PsaConnection_companies(ctx, field)
+	case "companySuggestions":
+		return ec.fieldContext_PsaConnection_companySuggestions(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_PsaConnection_createdAt(ctx, field)
+	case "disconnectedAt":
+		return ec.fieldContext_PsaConnection_disconnectedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PsaConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_PsaConnectionConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_PsaConnectionConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_PsaConnectionConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_PsaConnectionConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_PsaConnectionConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PsaConnectionConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_PsaConnectionEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_PsaConnectionEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_PsaConnectionEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PsaConnectionEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_PsaField(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_PsaField_name(ctx, field)
+	case "value":
+		return ec.fieldContext_PsaField_value(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PsaField", field.Name)
+}
+
+func (ec *executionContext) childFields_PsaHealth(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "isHealthy":
+		return ec.fieldContext_PsaHealth_isHealthy(ctx, field)
+	case "failures":
+		return ec.fieldContext_PsaHealth_failures(ctx, field)
+	case "pausedUntil":
+		return ec.fieldContext_PsaHealth_pausedUntil(ctx, field)
+	case "lastError":
+		return ec.fieldContext_PsaHealth_lastError(ctx, field)
+	case "lastErrorAt":
+		return ec.fieldContext_PsaHealth_lastErrorAt(ctx, field)
+	case "lastSuccessAt":
+		return ec.fieldContext_PsaHealth_lastSuccessAt(ctx, field)
+	case "callbackError":
+		return ec.fieldContext_PsaHealth_callbackError(ctx, field)
+	case "callsPerMinute":
+		return ec.fieldContext_PsaHealth_callsPerMinute(ctx, field)
+	case "callsThisMinute":
+		return ec.fieldContext_PsaHealth_callsThisMinute(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PsaHealth", field.Name)
+}
+
+func (ec *executionContext) childFields_PsaRight(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_PsaRight_name(ctx, field)
+	case "state":
+		return ec.fieldContext_PsaRight_state(ctx, field)
+	case "isOptional":
+		return ec.fieldContext_PsaRight_isOptional(ctx, field)
+	case "grant":
+		return ec.fieldContext_PsaRight_grant(ctx, field)
+	case "detail":
+		return ec.fieldContext_PsaRight_detail(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PsaRight", field.Name)
+}
+
+func (ec *executionContext) childFields_PsaSetting(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "setting":
+		return ec.fieldContext_PsaSetting_setting(ctx, field)
+	case "label":
+		return ec.fieldContext_PsaSetting_label(ctx, field)
+	case "help":
+		return ec.fieldContext_PsaSetting_help(ctx, field)
+	case "within":
+		return ec.fieldContext_PsaSetting_within(ctx, field)
+	case "isRequired":
+		return ec.fieldContext_PsaSetting_isRequired(ctx, field)
+	case "chosen":
+		return ec.fieldContext_PsaSetting_chosen(ctx, field)
+	case "choices":
+		return ec.fieldContext_PsaSetting_choices(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PsaSetting", field.Name)
+}
+
+func (ec *executionContext) childFields_PsaVendor(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_PsaVendor_kind(ctx, field)
+	case "name":
+		return ec.fieldContext_PsaVendor_name(ctx, field)
+	case "fields":
+		return ec.fieldContext_PsaVendor_fields(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PsaVendor", field.Name)
+}
+
+func (ec *executionContext) childFields_PsaVendorField(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_PsaVendorField_name(ctx, field)
+	case "label":
+		return ec.fieldContext_PsaVendorField_label(ctx, field)
+	case "help":
+		return ec.fieldContext_PsaVendorField_help(ctx, field)
+	case "isSecret":
+		return ec.fieldContext_PsaVendorField_isSecret(ctx, field)
+	case "isOptional":
+		return ec.fieldContext_PsaVendorField_isOptional(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PsaVendorField", field.Name)
+}
+
 func (ec *executionContext) childFields_PublishIncidentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "incident":
@@ -5224,6 +7349,16 @@ func (ec *executionContext) childFields_ResendInvitationPayload(ctx context.Cont
 	return nil, fmt.Errorf("no field named %q was found under type ResendInvitationPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RetryTicketPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "ticket":
+		return ec.fieldContext_RetryTicketPayload_ticket(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RetryTicketPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RetryTicketPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_RevokeInvitationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "invitation":
@@ -5232,6 +7367,20 @@ func (ec *executionContext) childFields_RevokeInvitationPayload(ctx context.Cont
 		return ec.fieldContext_RevokeInvitationPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RevokeInvitationPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SendTestTicketPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "psaConnection":
+		return ec.fieldContext_SendTestTicketPayload_psaConnection(ctx, field)
+	case "externalNumber":
+		return ec.fieldContext_SendTestTicketPayload_externalNumber(ctx, field)
+	case "externalUrl":
+		return ec.fieldContext_SendTestTicketPayload_externalUrl(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SendTestTicketPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SendTestTicketPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Session(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5296,6 +7445,116 @@ func (ec *executionContext) childFields_TenantEdge(ctx context.Context, field gr
 	return nil, fmt.Errorf("no field named %q was found under type TenantEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_Ticket(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Ticket_id(ctx, field)
+	case "state":
+		return ec.fieldContext_Ticket_state(ctx, field)
+	case "incident":
+		return ec.fieldContext_Ticket_incident(ctx, field)
+	case "tenant":
+		return ec.fieldContext_Ticket_tenant(ctx, field)
+	case "connection":
+		return ec.fieldContext_Ticket_connection(ctx, field)
+	case "externalId":
+		return ec.fieldContext_Ticket_externalId(ctx, field)
+	case "externalNumber":
+		return ec.fieldContext_Ticket_externalNumber(ctx, field)
+	case "url":
+		return ec.fieldContext_Ticket_url(ctx, field)
+	case "externalStatus":
+		return ec.fieldContext_Ticket_externalStatus(ctx, field)
+	case "isClosed":
+		return ec.fieldContext_Ticket_isClosed(ctx, field)
+	case "isMerged":
+		return ec.fieldContext_Ticket_isMerged(ctx, field)
+	case "seenAt":
+		return ec.fieldContext_Ticket_seenAt(ctx, field)
+	case "company":
+		return ec.fieldContext_Ticket_company(ctx, field)
+	case "attempts":
+		return ec.fieldContext_Ticket_attempts(ctx, field)
+	case "nextAttemptAt":
+		return ec.fieldContext_Ticket_nextAttemptAt(ctx, field)
+	case "lastError":
+		return ec.fieldContext_Ticket_lastError(ctx, field)
+	case "lastErrorAt":
+		return ec.fieldContext_Ticket_lastErrorAt(ctx, field)
+	case "events":
+		return ec.fieldContext_Ticket_events(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Ticket_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Ticket", field.Name)
+}
+
+func (ec *executionContext) childFields_TicketConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_TicketConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_TicketConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_TicketConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_TicketConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TicketConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_TicketEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_TicketEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_TicketEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TicketEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_TicketEvent(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_TicketEvent_id(ctx, field)
+	case "at":
+		return ec.fieldContext_TicketEvent_at(ctx, field)
+	case "kind":
+		return ec.fieldContext_TicketEvent_kind(ctx, field)
+	case "inPsa":
+		return ec.fieldContext_TicketEvent_inPsa(ctx, field)
+	case "by":
+		return ec.fieldContext_TicketEvent_by(ctx, field)
+	case "text":
+		return ec.fieldContext_TicketEvent_text(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TicketEvent", field.Name)
+}
+
+func (ec *executionContext) childFields_TicketEventConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_TicketEventConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_TicketEventConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_TicketEventConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_TicketEventConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TicketEventConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_TicketEventEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_TicketEventEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_TicketEventEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TicketEventEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_TimelineEntryConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -5340,6 +7599,16 @@ func (ec *executionContext) childFields_UpdateMemberPayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type UpdateMemberPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_UpdatePsaConnectionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "psaConnection":
+		return ec.fieldContext_UpdatePsaConnectionPayload_psaConnection(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdatePsaConnectionPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdatePsaConnectionPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_UpdateTenantPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "tenant":
@@ -5360,6 +7629,18 @@ func (ec *executionContext) childFields_UserError(ctx context.Context, field gra
 		return ec.fieldContext_UserError_field(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UserError", field.Name)
+}
+
+func (ec *executionContext) childFields_VerifyPsaConnectionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "psaConnection":
+		return ec.fieldContext_VerifyPsaConnectionPayload_psaConnection(ctx, field)
+	case "rights":
+		return ec.fieldContext_VerifyPsaConnectionPayload_rights(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_VerifyPsaConnectionPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type VerifyPsaConnectionPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Viewer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -12,7 +12,10 @@ import (
 	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/ent/account"
 	"github.com/cairn-itdr/cairn/ent/incident"
+	"github.com/cairn-itdr/cairn/ent/psaconnection"
 	"github.com/cairn-itdr/cairn/ent/tenant"
+	"github.com/cairn-itdr/cairn/ent/ticket"
+	"github.com/cairn-itdr/cairn/integrations/psa"
 	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/activity"
 	"github.com/cairn-itdr/cairn/internal/detect"
@@ -95,6 +98,34 @@ type AuditLogFilter struct {
 	At *DateTimeRange `json:"at,omitempty"`
 }
 
+// What a PSA is connected with.
+type ConnectPsaInput struct {
+	// Which PSA.
+	Kind string `json:"kind"`
+	// What people are to call it.
+	Name string `json:"name"`
+	// What the PSA's `fields` ask for (psaVendors).
+	Fields []*PsaValueInput `json:"fields"`
+	// What is chosen for tickets. What the PSA offers can be read from the connection, and chosen later.
+	Settings []*PsaValueInput `json:"settings,omitempty"`
+	// The company that tickets of tenants without a company of their own go to. Left out, those wait.
+	DefaultCompanyID *string `json:"defaultCompanyId,omitempty"`
+	// How many calls a minute may be made; what the vendor allows where left out.
+	CallsPerMinute *int `json:"callsPerMinute,omitempty"`
+	// Whether notes of published incidents can be read by the company's people.
+	PublicNotes *bool `json:"publicNotes,omitempty"`
+	// What happens to an incident when staff close its ticket.
+	OnClose *psaconnection.OnClose `json:"onClose,omitempty"`
+}
+
+// What connectPsa did.
+type ConnectPsaPayload struct {
+	// The connection; null where userErrors says why there is none.
+	PsaConnection *ent.PSAConnection `json:"psaConnection,omitempty"`
+	// What was refused.
+	UserErrors []*refusal.Error `json:"userErrors"`
+}
+
 // A key to be made.
 type CreateAPIKeyInput struct {
 	// What to name it: 1 to 200 characters.
@@ -143,6 +174,24 @@ type CreateTenantPayload struct {
 	UserErrors []*refusal.Error `json:"userErrors"`
 }
 
+// Which ticket is to be made.
+type CreateTicketInput struct {
+	// The incident.
+	IncidentID string `json:"incidentId"`
+	// The PSA connection.
+	ConnectionID string `json:"connectionId"`
+	// Chosen by the caller, 1 to 200 characters: the same call sent again with it is not done again.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+}
+
+// What createTicket did.
+type CreateTicketPayload struct {
+	// The ticket; null where userErrors says why there is none.
+	Ticket *ent.Ticket `json:"ticket,omitempty"`
+	// What was refused.
+	UserErrors []*refusal.Error `json:"userErrors"`
+}
+
 // A stretch of time. A bound left out leaves that side open.
 type DateTimeRange struct {
 	// The first moment within.
@@ -159,6 +208,20 @@ type DeleteAPIKeyInput struct {
 
 // What deleteApiKey did.
 type DeleteAPIKeyPayload struct {
+	// What was refused.
+	UserErrors []*refusal.Error `json:"userErrors"`
+}
+
+// Which PSA connection is to end.
+type DisconnectPsaInput struct {
+	// The connection.
+	ID string `json:"id"`
+}
+
+// What disconnectPsa did.
+type DisconnectPsaPayload struct {
+	// The connection as it is now; null where userErrors says why nothing changed.
+	PsaConnection *ent.PSAConnection `json:"psaConnection,omitempty"`
 	// What was refused.
 	UserErrors []*refusal.Error `json:"userErrors"`
 }
@@ -245,6 +308,24 @@ type InviteMemberPayload struct {
 	UserErrors []*refusal.Error `json:"userErrors"`
 }
 
+// Which company a tenant is.
+type MapTenantToCompanyInput struct {
+	// The PSA connection.
+	ConnectionID string `json:"connectionId"`
+	// The tenant: Cairn's id or Microsoft's.
+	TenantID string `json:"tenantId"`
+	// The PSA's id of the company; empty to take the mapping away.
+	CompanyID string `json:"companyId"`
+}
+
+// What mapTenantToCompany did.
+type MapTenantToCompanyPayload struct {
+	// The connection as it is now; null where userErrors says why nothing changed.
+	PsaConnection *ent.PSAConnection `json:"psaConnection,omitempty"`
+	// What was refused.
+	UserErrors []*refusal.Error `json:"userErrors"`
+}
+
 // Which members. Fields are ANDed; a list means any of its values, an empty one none.
 type MemberFilter struct {
 	// Their roles.
@@ -253,6 +334,14 @@ type MemberFilter struct {
 	Search *string `json:"search,omitempty"`
 	// Whether removed ones are meant; left out or false: those who are members.
 	Removed *bool `json:"removed,omitempty"`
+}
+
+// A field of a PSA, or what was chosen for a setting.
+type PsaValueInput struct {
+	// The field's or setting's name.
+	Name string `json:"name"`
+	// Its value: an id of a choice, or a text. Empty takes a setting back.
+	Value string `json:"value"`
 }
 
 // An incident to be published.
@@ -299,6 +388,22 @@ type ResendInvitationPayload struct {
 	UserErrors []*refusal.Error `json:"userErrors"`
 }
 
+// Which ticket is to be tried.
+type RetryTicketInput struct {
+	// The ticket.
+	ID string `json:"id"`
+	// Chosen by the caller, 1 to 200 characters: the same call sent again with it is not done again.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+}
+
+// What retryTicket did.
+type RetryTicketPayload struct {
+	// The ticket as it is now; null where userErrors says why nothing changed.
+	Ticket *ent.Ticket `json:"ticket,omitempty"`
+	// What was refused.
+	UserErrors []*refusal.Error `json:"userErrors"`
+}
+
 // An invitation to be revoked.
 type RevokeInvitationInput struct {
 	// The invitation.
@@ -309,6 +414,26 @@ type RevokeInvitationInput struct {
 type RevokeInvitationPayload struct {
 	// The invitation as it is now; null where userErrors says why nothing changed.
 	Invitation *ent.Invitation `json:"invitation,omitempty"`
+	// What was refused.
+	UserErrors []*refusal.Error `json:"userErrors"`
+}
+
+// Where a test ticket is to be made.
+type SendTestTicketInput struct {
+	// The PSA connection.
+	ConnectionID string `json:"connectionId"`
+	// The PSA's id of a company; the connection's default company where left out.
+	CompanyID *string `json:"companyId,omitempty"`
+}
+
+// What sendTestTicket did.
+type SendTestTicketPayload struct {
+	// The connection; null where userErrors says why there is no ticket.
+	PsaConnection *ent.PSAConnection `json:"psaConnection,omitempty"`
+	// What people of the PSA call the ticket by; null where there is none.
+	ExternalNumber *string `json:"externalNumber,omitempty"`
+	// Where people of the PSA read it; null where that is not known.
+	ExternalURL *string `json:"externalUrl,omitempty"`
 	// What was refused.
 	UserErrors []*refusal.Error `json:"userErrors"`
 }
@@ -331,6 +456,18 @@ type TenantOrder struct {
 	Field TenantOrderField `json:"field"`
 	// Which way.
 	Direction OrderDirection `json:"direction"`
+}
+
+// Which tickets. Fields are ANDed; a list means any of its values, an empty one none.
+type TicketFilter struct {
+	// How far they are in step.
+	States []ticket.State `json:"states,omitempty"`
+	// Of these tenants: Cairn's ids or Microsoft's, 1000 at most.
+	TenantIds []string `json:"tenantIds,omitempty"`
+	// In these PSA connections, 1000 at most.
+	ConnectionIds []string `json:"connectionIds,omitempty"`
+	// Of these incidents, 1000 at most.
+	IncidentIds []string `json:"incidentIds,omitempty"`
 }
 
 // A change of an incident's status.
@@ -383,6 +520,34 @@ type UpdateMemberPayload struct {
 	UserErrors []*refusal.Error `json:"userErrors"`
 }
 
+// What is to change of a PSA connection. What is left out or null stays.
+type UpdatePsaConnectionInput struct {
+	// The connection.
+	ID string `json:"id"`
+	// What people are to call it.
+	Name *string `json:"name,omitempty"`
+	// Fields that are new; the others stay.
+	Fields []*PsaValueInput `json:"fields,omitempty"`
+	// What is chosen for tickets; settings that are left out stay, but for those of another choice than before.
+	Settings []*PsaValueInput `json:"settings,omitempty"`
+	// The company for tenants without one; empty for none: those wait.
+	DefaultCompanyID *string `json:"defaultCompanyId,omitempty"`
+	// How many calls a minute may be made.
+	CallsPerMinute *int `json:"callsPerMinute,omitempty"`
+	// Whether notes of published incidents can be read by the company's people.
+	PublicNotes *bool `json:"publicNotes,omitempty"`
+	// What happens to an incident when staff close its ticket.
+	OnClose *psaconnection.OnClose `json:"onClose,omitempty"`
+}
+
+// What updatePsaConnection did.
+type UpdatePsaConnectionPayload struct {
+	// The connection as it is now; null where userErrors says why nothing changed.
+	PsaConnection *ent.PSAConnection `json:"psaConnection,omitempty"`
+	// What was refused.
+	UserErrors []*refusal.Error `json:"userErrors"`
+}
+
 // What is to change of a tenant. What is left out or null stays.
 type UpdateTenantInput struct {
 	// The tenant: Cairn's id or Microsoft's.
@@ -401,6 +566,22 @@ type UpdateTenantInput struct {
 type UpdateTenantPayload struct {
 	// The tenant as it is now; null where userErrors says why nothing changed.
 	Tenant *ent.Tenant `json:"tenant,omitempty"`
+	// What was refused.
+	UserErrors []*refusal.Error `json:"userErrors"`
+}
+
+// Which PSA connection is to be verified.
+type VerifyPsaConnectionInput struct {
+	// The connection.
+	ID string `json:"id"`
+}
+
+// What verifyPsaConnection did.
+type VerifyPsaConnectionPayload struct {
+	// The connection; null where it could not be asked.
+	PsaConnection *ent.PSAConnection `json:"psaConnection,omitempty"`
+	// Every right Cairn needs, with what was found.
+	Rights []*psa.Right `json:"rights"`
 	// What was refused.
 	UserErrors []*refusal.Error `json:"userErrors"`
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/cairn-itdr/cairn/internal/activity/format"
 	"github.com/cairn-itdr/cairn/internal/apikey"
 	"github.com/cairn-itdr/cairn/internal/audit"
+	"github.com/cairn-itdr/cairn/internal/change"
 	"github.com/cairn-itdr/cairn/internal/database"
 	"github.com/cairn-itdr/cairn/internal/detect"
 	"github.com/cairn-itdr/cairn/internal/importer"
@@ -33,6 +34,8 @@ import (
 	"github.com/cairn-itdr/cairn/internal/member"
 	"github.com/cairn-itdr/cairn/internal/organization"
 	"github.com/cairn-itdr/cairn/internal/tenant"
+	"github.com/cairn-itdr/cairn/internal/ticketing"
+	"github.com/cairn-itdr/cairn/internal/work"
 )
 
 // Config is what an installation is told.
@@ -54,6 +57,15 @@ type Config struct {
 	SMTP     *url.URL
 	MailFrom string
 	Outbox   *mail.Outbox
+	// MasterKeyFile holds the key that seals secrets (cairn admin init makes it);
+	// where there is none, Cairn starts and takes no secrets.
+	MasterKeyFile string
+	// OutboundAllow opens networks and hosts inside for addresses that people
+	// enter (package outbound).
+	OutboundAllow []string
+	// Components are the parts to run; all where empty.
+	Components []string
+
 	// Listening is where the server listens, for links where there is no public URL.
 	Listening string
 
@@ -74,6 +86,10 @@ type App struct {
 	Tenants       *tenant.Service
 	Members       *member.Service
 	Sealer        *audit.Sealer
+	Ticketing     *ticketing.Service
+
+	feed *change.Feed
+	work *work.Runner
 
 	// importer builds what takes activity in, the first time somebody wants it:
 	// reading the address tables takes longer than most commands.
@@ -97,7 +113,9 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 		return s.Parse(raw)
 	})
 	a.APIKeys = apikey.New(db, cfg.Now)
-	a.Incidents = incident.New(db, cfg.Now)
+	if err := a.openDesk(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	a.Organizations = organization.New(db, cfg.Now)
 	a.Tenants = tenant.New(db, cfg.Now)
 	a.Sealer = audit.NewSealer(db)

@@ -34,7 +34,11 @@ type DemoStart struct {
 	Admin    string `json:"admin"` // who may sign in
 	Guest    string `json:"guest"`
 	Mails    string `json:"mails"` // where the link then is
-	DataDir  string `json:"dataDir"`
+	// Pages of tickets of the simulated PSAs.
+	ConnectWise string `json:"connectWise"`
+	HaloPSA     string `json:"haloPsa"`
+	Autotask    string `json:"autotask"`
+	DataDir     string `json:"dataDir"`
 }
 
 const (
@@ -73,6 +77,20 @@ func Demo(ctx context.Context, cfg Config, listener net.Listener, start func(Dem
 		return err
 	}
 	cfg.Outbox = mail.NewOutbox(cfg.Now)
+	keys, err := os.MkdirTemp("", "cairn-demo-key-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the demo's master key: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(keys)) }()
+	cfg.MasterKeyFile = filepath.Join(keys, "master.key")
+	if err := MakeMasterKey(cfg.MasterKeyFile, cfg.DataDir); err != nil {
+		return err
+	}
+	cfg.OutboundAllow = append(cfg.OutboundAllow, "127.0.0.1") // where the simulators are
+	psas, err := simulatedPSAs(ctx, cfg.Now)
+	if err != nil {
+		return err
+	}
 	a, err := Open(ctx, cfg)
 	if err != nil {
 		return err
@@ -96,14 +114,18 @@ func Demo(ctx context.Context, cfg Config, listener net.Listener, start func(Dem
 	}
 	err = start(DemoStart{
 		Explorer: address + "/explorer/", API: address + "/graphql", APIKey: key, Query: FirstQuery,
-		SignIn: address + "/signin", Admin: demoAdmin, Guest: demoGuest, Mails: address + "/mails/", DataDir: cfg.DataDir,
+		SignIn: address + "/signin", Admin: demoAdmin, Guest: demoGuest, Mails: address + "/mails/",
+		ConnectWise: psas[0].url(), HaloPSA: psas[1].url(), Autotask: psas[2].url(), DataDir: cfg.DataDir,
 	})
 	if err != nil {
 		return err
 	}
 	g, scoped := errgroup.WithContext(scoped)
 	g.Go(func() error { return errors.Join(a.Serve(scoped, listener), errStopped) })
-	g.Go(func() error { return a.tell(scoped) })
+	for _, p := range psas {
+		g.Go(func() error { return p.serve(scoped) })
+	}
+	g.Go(func() error { return a.tell(scoped, psas) })
 	if err := g.Wait(); !errors.Is(err, errStopped) && !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -144,7 +166,7 @@ type story struct {
 }
 
 // tell tells the story until ctx ends.
-func (a *App) tell(ctx context.Context) error {
+func (a *App) tell(ctx context.Context, psas []*simulatedPSA) error {
 	now := a.cfg.Now()
 	s := story{
 		app: a, world: simulator.New(simulator.Config{Seed: demoSeed}),
@@ -167,6 +189,17 @@ func (a *App) tell(ctx context.Context) error {
 	if err := s.feed(ctx, old, s.world.Attack(simulator.OldCompromise, old, now.Add(-demoOldCompromise)).Records...); err != nil {
 		return err
 	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, p := range psas { // while the story goes on: their budgets of calls take their time
+		g.Go(func() error { return a.connectPSA(ctx, p, s.world, s.tenants) })
+	}
+	g.Go(func() error { return s.goOn(ctx, attacked) })
+	return g.Wait()
+}
+
+// goOn tells what happens once the PSAs are being connected.
+func (s *story) goOn(ctx context.Context, attacked *simulator.Tenant) error {
+	a, now := s.app, s.app.cfg.Now()
 	blocked := s.world.Tenants[2]
 	if err := s.feed(ctx, blocked, s.world.Attack(simulator.BlockedSpray, blocked, now.Add(-demoBlockedSpray)).Records...); err != nil {
 		return err
@@ -246,8 +279,8 @@ func wait(ctx context.Context, d time.Duration) error {
 
 // WriteText prints the start as name: value lines.
 func (s DemoStart) WriteText(w io.Writer) error {
-	_, err := fmt.Fprintf(w, "explorer: %s\napi: %s\napi-key: %s\nquery: %s\nsign-in: %s\nadmin: %s\nguest: %s\nmails: %s\ndata-dir: %s\n",
-		s.Explorer, s.API, s.APIKey, s.Query, s.SignIn, s.Admin, s.Guest, s.Mails, s.DataDir)
+	_, err := fmt.Fprintf(w, "explorer: %s\napi: %s\napi-key: %s\nquery: %s\nsign-in: %s\nadmin: %s\nguest: %s\nmails: %s\nconnectwise: %s\nhalopsa: %s\nautotask: %s\ndata-dir: %s\n",
+		s.Explorer, s.API, s.APIKey, s.Query, s.SignIn, s.Admin, s.Guest, s.Mails, s.ConnectWise, s.HaloPSA, s.Autotask, s.DataDir)
 	return err
 }
 

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/cairn-itdr/cairn/internal/member"
 	"github.com/cairn-itdr/cairn/internal/server"
 	"github.com/cairn-itdr/cairn/internal/signin"
+	"github.com/cairn-itdr/cairn/internal/ticketing"
 	"github.com/cairn-itdr/cairn/web/explorer"
 )
 
@@ -31,8 +33,11 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 		}
 		return errStopped
 	})
-	g.Go(func() error { return a.seal(ctx) })
-	if a.cfg.Retention > 0 {
+	g.Go(func() error { return a.desk(ctx) })
+	if a.cfg.runs(ComponentWorker) {
+		g.Go(func() error { return a.seal(ctx) })
+	}
+	if a.cfg.Retention > 0 && a.cfg.runs(ComponentWorker) {
 		g.Go(func() error { return a.prune(ctx) })
 	}
 	if err := g.Wait(); !errors.Is(err, errStopped) && !errors.Is(err, context.Canceled) {
@@ -52,7 +57,7 @@ func (a *App) handler() http.Handler {
 	}
 	cfg := server.Config{
 		API: graph.NewHandler(graph.Config{
-			DB: a.db, Log: a.log, Tenants: a.Tenants, Incidents: a.Incidents, Members: a.Members, APIKeys: a.APIKeys,
+			DB: a.db, Log: a.log, Tenants: a.Tenants, Incidents: a.Incidents, Members: a.Members, APIKeys: a.APIKeys, Ticketing: a.Ticketing,
 			Introspection: a.cfg.Explorer, Logger: a.cfg.Logger, Now: a.cfg.Now,
 			RequestsPerSecond: a.cfg.RequestsPerSecond, Operations: a.cfg.Operations,
 		}),
@@ -78,10 +83,19 @@ func (a *App) handler() http.Handler {
 	if a.cfg.Explorer {
 		cfg.Explorer = explorer.Handler(explorer.Config{Endpoint: "../graphql", DefaultQuery: FirstQuery})
 	}
+	cfg.Callbacks, cfg.CallbackPath = http.HandlerFunc(a.callback), ticketing.CallbackPath
 	if a.cfg.Outbox != nil {
 		cfg.Mails = a.cfg.Outbox
 	}
+	if !a.cfg.runs(ComponentAPI) { // health and metrics alone
+		cfg.API, cfg.SignIn, cfg.Explorer, cfg.Callbacks, cfg.Mails = nil, nil, nil, nil, nil
+	}
 	return server.New(cfg)
+}
+
+// readAll reads a request's body up to a length.
+func readAll(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
+	return io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 }
 
 // sealEvery is how soon an audit entry is chained to those before it.

@@ -126,6 +126,8 @@ func pathLabel(path, public string) string {
 		return path
 	case path == "/healthz", path == "/readyz":
 		return "health"
+	case strings.HasPrefix(path, "/webhooks"):
+		return "callback"
 	case strings.HasPrefix(path, "/signin"), path == "/signout", strings.HasPrefix(path, "/mails"):
 		return "signin"
 	case path == "/", strings.HasPrefix(path, "/explorer"):

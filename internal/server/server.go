@@ -42,6 +42,10 @@ type Config struct {
 	// nil leaves them out.
 	SignIn http.Handler
 	Mails  http.Handler
+	// Callbacks is mounted at CallbackPath: calls of systems outside, which it
+	// authenticates itself.
+	Callbacks    http.Handler
+	CallbackPath string
 	// WithRequestID puts the request's id where the API finds it.
 	WithRequestID func(ctx context.Context, id string) context.Context
 	// Ready says whether requests can be answered.
@@ -73,7 +77,12 @@ func New(cfg Config) http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{}))
-	mux.Handle("/graphql", s.authenticated(cfg.API))
+	if cfg.API != nil {
+		mux.Handle("/graphql", s.authenticated(cfg.API))
+	}
+	if cfg.Callbacks != nil {
+		mux.Handle("POST "+cfg.CallbackPath, cfg.Callbacks)
+	}
 	if cfg.SignIn != nil {
 		mux.Handle("/signin", cfg.SignIn)
 		mux.Handle("/signin/", cfg.SignIn)

@@ -178,7 +178,12 @@ func choose(ctx context.Context, c *ent.PSAConnection, adapter psa.Adapter, sett
 			return err
 		}
 	}
-	if label := missing(append(slices.Clone(described), own...), next); label != "" {
+	// What a choice opens that is made only now can't have been known yet: it is
+	// asked for next, and tickets wait for it.
+	known := slices.DeleteFunc(append(slices.Clone(described), own...), func(d psa.SettingDescription) bool {
+		return d.Within != "" && c.Settings[string(d.Within)] != next[string(d.Within)]
+	})
+	if label := missing(known, next); label != "" {
 		return refusal.New(refusal.Invalid, []string{"settings"}, "%s wants a %s for every ticket: choose one", c.Name, label)
 	}
 	c.Settings = next

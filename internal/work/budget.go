@@ -21,8 +21,10 @@ type budget struct {
 	interval time.Duration
 }
 
-// burst is how many seconds' calls may be made at once after a rest.
-const burst = 2 * time.Second
+// burst is how long a rest may have saved calls up for: a person who opens a form
+// asks for much at once. Limits that vendors count over minutes bear it where
+// the budget leaves room for it.
+const burst = 20 * time.Second
 
 // Take waits until a key's budget of calls allows one more, whichever process
 // makes it. A key without a budget never waits.

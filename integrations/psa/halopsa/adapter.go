@@ -25,7 +25,7 @@ const (
 	maxText        = 32_000 // of a note or description: ours
 	pageSize       = 100
 	maxRecords     = 50_000 // that one question may bring
-	callsPerMinute = 60     // 300 in five minutes are refused above (its text of 429)
+	callsPerMinute = 55     // 300 in five minutes are refused above (its text of 429)
 )
 
 // Vendor is HaloPSA before anybody is connected to it.
