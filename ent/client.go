@@ -28,8 +28,11 @@ import (
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/ent/invitation"
 	"github.com/cairn-itdr/cairn/ent/member"
+	"github.com/cairn-itdr/cairn/ent/notification"
+	"github.com/cairn-itdr/cairn/ent/notificationmail"
 	"github.com/cairn-itdr/cairn/ent/organization"
 	"github.com/cairn-itdr/cairn/ent/psaconnection"
+	"github.com/cairn-itdr/cairn/ent/routedtenant"
 	"github.com/cairn-itdr/cairn/ent/session"
 	"github.com/cairn-itdr/cairn/ent/signinlink"
 	"github.com/cairn-itdr/cairn/ent/tenant"
@@ -71,10 +74,16 @@ type Client struct {
 	Invitation *InvitationClient
 	// Member is the client for interacting with the Member builders.
 	Member *MemberClient
+	// Notification is the client for interacting with the Notification builders.
+	Notification *NotificationClient
+	// NotificationMail is the client for interacting with the NotificationMail builders.
+	NotificationMail *NotificationMailClient
 	// Organization is the client for interacting with the Organization builders.
 	Organization *OrganizationClient
 	// PSAConnection is the client for interacting with the PSAConnection builders.
 	PSAConnection *PSAConnectionClient
+	// RoutedTenant is the client for interacting with the RoutedTenant builders.
+	RoutedTenant *RoutedTenantClient
 	// Session is the client for interacting with the Session builders.
 	Session *SessionClient
 	// SignInLink is the client for interacting with the SignInLink builders.
@@ -111,8 +120,11 @@ func (c *Client) init() {
 	c.IncidentEvent = NewIncidentEventClient(c.config)
 	c.Invitation = NewInvitationClient(c.config)
 	c.Member = NewMemberClient(c.config)
+	c.Notification = NewNotificationClient(c.config)
+	c.NotificationMail = NewNotificationMailClient(c.config)
 	c.Organization = NewOrganizationClient(c.config)
 	c.PSAConnection = NewPSAConnectionClient(c.config)
+	c.RoutedTenant = NewRoutedTenantClient(c.config)
 	c.Session = NewSessionClient(c.config)
 	c.SignInLink = NewSignInLinkClient(c.config)
 	c.Tenant = NewTenantClient(c.config)
@@ -209,29 +221,32 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 	cfg := c.config
 	cfg.driver = tx
 	return &Tx{
-		ctx:            ctx,
-		config:         cfg,
-		APIKey:         NewAPIKeyClient(cfg),
-		Account:        NewAccountClient(cfg),
-		Assignment:     NewAssignmentClient(cfg),
-		AuditEntry:     NewAuditEntryClient(cfg),
-		AuditSeal:      NewAuditSealClient(cfg),
-		CompanyMapping: NewCompanyMappingClient(cfg),
-		FailedAttack:   NewFailedAttackClient(cfg),
-		Finding:        NewFindingClient(cfg),
-		IdempotencyKey: NewIdempotencyKeyClient(cfg),
-		Incident:       NewIncidentClient(cfg),
-		IncidentEvent:  NewIncidentEventClient(cfg),
-		Invitation:     NewInvitationClient(cfg),
-		Member:         NewMemberClient(cfg),
-		Organization:   NewOrganizationClient(cfg),
-		PSAConnection:  NewPSAConnectionClient(cfg),
-		Session:        NewSessionClient(cfg),
-		SignInLink:     NewSignInLinkClient(cfg),
-		Tenant:         NewTenantClient(cfg),
-		Ticket:         NewTicketClient(cfg),
-		TicketEvent:    NewTicketEventClient(cfg),
-		TicketStep:     NewTicketStepClient(cfg),
+		ctx:              ctx,
+		config:           cfg,
+		APIKey:           NewAPIKeyClient(cfg),
+		Account:          NewAccountClient(cfg),
+		Assignment:       NewAssignmentClient(cfg),
+		AuditEntry:       NewAuditEntryClient(cfg),
+		AuditSeal:        NewAuditSealClient(cfg),
+		CompanyMapping:   NewCompanyMappingClient(cfg),
+		FailedAttack:     NewFailedAttackClient(cfg),
+		Finding:          NewFindingClient(cfg),
+		IdempotencyKey:   NewIdempotencyKeyClient(cfg),
+		Incident:         NewIncidentClient(cfg),
+		IncidentEvent:    NewIncidentEventClient(cfg),
+		Invitation:       NewInvitationClient(cfg),
+		Member:           NewMemberClient(cfg),
+		Notification:     NewNotificationClient(cfg),
+		NotificationMail: NewNotificationMailClient(cfg),
+		Organization:     NewOrganizationClient(cfg),
+		PSAConnection:    NewPSAConnectionClient(cfg),
+		RoutedTenant:     NewRoutedTenantClient(cfg),
+		Session:          NewSessionClient(cfg),
+		SignInLink:       NewSignInLinkClient(cfg),
+		Tenant:           NewTenantClient(cfg),
+		Ticket:           NewTicketClient(cfg),
+		TicketEvent:      NewTicketEventClient(cfg),
+		TicketStep:       NewTicketStepClient(cfg),
 	}, nil
 }
 
@@ -249,29 +264,32 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 	cfg := c.config
 	cfg.driver = &txDriver{tx: tx, drv: c.driver}
 	return &Tx{
-		ctx:            ctx,
-		config:         cfg,
-		APIKey:         NewAPIKeyClient(cfg),
-		Account:        NewAccountClient(cfg),
-		Assignment:     NewAssignmentClient(cfg),
-		AuditEntry:     NewAuditEntryClient(cfg),
-		AuditSeal:      NewAuditSealClient(cfg),
-		CompanyMapping: NewCompanyMappingClient(cfg),
-		FailedAttack:   NewFailedAttackClient(cfg),
-		Finding:        NewFindingClient(cfg),
-		IdempotencyKey: NewIdempotencyKeyClient(cfg),
-		Incident:       NewIncidentClient(cfg),
-		IncidentEvent:  NewIncidentEventClient(cfg),
-		Invitation:     NewInvitationClient(cfg),
-		Member:         NewMemberClient(cfg),
-		Organization:   NewOrganizationClient(cfg),
-		PSAConnection:  NewPSAConnectionClient(cfg),
-		Session:        NewSessionClient(cfg),
-		SignInLink:     NewSignInLinkClient(cfg),
-		Tenant:         NewTenantClient(cfg),
-		Ticket:         NewTicketClient(cfg),
-		TicketEvent:    NewTicketEventClient(cfg),
-		TicketStep:     NewTicketStepClient(cfg),
+		ctx:              ctx,
+		config:           cfg,
+		APIKey:           NewAPIKeyClient(cfg),
+		Account:          NewAccountClient(cfg),
+		Assignment:       NewAssignmentClient(cfg),
+		AuditEntry:       NewAuditEntryClient(cfg),
+		AuditSeal:        NewAuditSealClient(cfg),
+		CompanyMapping:   NewCompanyMappingClient(cfg),
+		FailedAttack:     NewFailedAttackClient(cfg),
+		Finding:          NewFindingClient(cfg),
+		IdempotencyKey:   NewIdempotencyKeyClient(cfg),
+		Incident:         NewIncidentClient(cfg),
+		IncidentEvent:    NewIncidentEventClient(cfg),
+		Invitation:       NewInvitationClient(cfg),
+		Member:           NewMemberClient(cfg),
+		Notification:     NewNotificationClient(cfg),
+		NotificationMail: NewNotificationMailClient(cfg),
+		Organization:     NewOrganizationClient(cfg),
+		PSAConnection:    NewPSAConnectionClient(cfg),
+		RoutedTenant:     NewRoutedTenantClient(cfg),
+		Session:          NewSessionClient(cfg),
+		SignInLink:       NewSignInLinkClient(cfg),
+		Tenant:           NewTenantClient(cfg),
+		Ticket:           NewTicketClient(cfg),
+		TicketEvent:      NewTicketEventClient(cfg),
+		TicketStep:       NewTicketStepClient(cfg),
 	}, nil
 }
 
@@ -303,8 +321,9 @@ func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.APIKey, c.Account, c.Assignment, c.AuditEntry, c.AuditSeal, c.CompanyMapping,
 		c.FailedAttack, c.Finding, c.IdempotencyKey, c.Incident, c.IncidentEvent,
-		c.Invitation, c.Member, c.Organization, c.PSAConnection, c.Session,
-		c.SignInLink, c.Tenant, c.Ticket, c.TicketEvent, c.TicketStep,
+		c.Invitation, c.Member, c.Notification, c.NotificationMail, c.Organization,
+		c.PSAConnection, c.RoutedTenant, c.Session, c.SignInLink, c.Tenant, c.Ticket,
+		c.TicketEvent, c.TicketStep,
 	} {
 		n.Use(hooks...)
 	}
@@ -316,8 +335,9 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.APIKey, c.Account, c.Assignment, c.AuditEntry, c.AuditSeal, c.CompanyMapping,
 		c.FailedAttack, c.Finding, c.IdempotencyKey, c.Incident, c.IncidentEvent,
-		c.Invitation, c.Member, c.Organization, c.PSAConnection, c.Session,
-		c.SignInLink, c.Tenant, c.Ticket, c.TicketEvent, c.TicketStep,
+		c.Invitation, c.Member, c.Notification, c.NotificationMail, c.Organization,
+		c.PSAConnection, c.RoutedTenant, c.Session, c.SignInLink, c.Tenant, c.Ticket,
+		c.TicketEvent, c.TicketStep,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -352,10 +372,16 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Invitation.mutate(ctx, m)
 	case *MemberMutation:
 		return c.Member.mutate(ctx, m)
+	case *NotificationMutation:
+		return c.Notification.mutate(ctx, m)
+	case *NotificationMailMutation:
+		return c.NotificationMail.mutate(ctx, m)
 	case *OrganizationMutation:
 		return c.Organization.mutate(ctx, m)
 	case *PSAConnectionMutation:
 		return c.PSAConnection.mutate(ctx, m)
+	case *RoutedTenantMutation:
+		return c.RoutedTenant.mutate(ctx, m)
 	case *SessionMutation:
 		return c.Session.mutate(ctx, m)
 	case *SignInLinkMutation:
@@ -2438,6 +2464,352 @@ func (c *MemberClient) mutate(ctx context.Context, m *MemberMutation) (Value, er
 	}
 }
 
+// NotificationClient is a client for the Notification schema.
+type NotificationClient struct {
+	config
+}
+
+// NewNotificationClient returns a client for the Notification from the given config.
+func NewNotificationClient(c config) *NotificationClient {
+	return &NotificationClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `notification.Hooks(f(g(h())))`.
+func (c *NotificationClient) Use(hooks ...Hook) {
+	c.hooks.Notification = append(c.hooks.Notification, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `notification.Intercept(f(g(h())))`.
+func (c *NotificationClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Notification = append(c.inters.Notification, interceptors...)
+}
+
+// Create returns a builder for creating a Notification entity.
+func (c *NotificationClient) Create() *NotificationCreate {
+	mutation := newNotificationMutation(c.config, OpCreate)
+	return &NotificationCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Notification entities.
+func (c *NotificationClient) CreateBulk(builders ...*NotificationCreate) *NotificationCreateBulk {
+	return &NotificationCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *NotificationClient) MapCreateBulk(slice any, setFunc func(*NotificationCreate, int)) *NotificationCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &NotificationCreateBulk{err: fmt.Errorf("calling to NotificationClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*NotificationCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &NotificationCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Notification.
+func (c *NotificationClient) Update() *NotificationUpdate {
+	mutation := newNotificationMutation(c.config, OpUpdate)
+	return &NotificationUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *NotificationClient) UpdateOne(_m *Notification) *NotificationUpdateOne {
+	mutation := newNotificationMutation(c.config, OpUpdateOne, withNotification(_m))
+	return &NotificationUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *NotificationClient) UpdateOneID(id string) *NotificationUpdateOne {
+	mutation := newNotificationMutation(c.config, OpUpdateOne, withNotificationID(id))
+	return &NotificationUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Notification.
+func (c *NotificationClient) Delete() *NotificationDelete {
+	mutation := newNotificationMutation(c.config, OpDelete)
+	return &NotificationDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *NotificationClient) DeleteOne(_m *Notification) *NotificationDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *NotificationClient) DeleteOneID(id string) *NotificationDeleteOne {
+	builder := c.Delete().Where(notification.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &NotificationDeleteOne{builder}
+}
+
+// Query returns a query builder for Notification.
+func (c *NotificationClient) Query() *NotificationQuery {
+	return &NotificationQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeNotification},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Notification entity by its id.
+func (c *NotificationClient) Get(ctx context.Context, id string) (*Notification, error) {
+	return c.Query().Where(notification.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *NotificationClient) GetX(ctx context.Context, id string) *Notification {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryTenant queries the tenant edge of a Notification.
+func (c *NotificationClient) QueryTenant(_m *Notification) *TenantQuery {
+	query := (&TenantClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(notification.Table, notification.FieldID, id),
+			sqlgraph.To(tenant.Table, tenant.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, notification.TenantTable, notification.TenantColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryIncident queries the incident edge of a Notification.
+func (c *NotificationClient) QueryIncident(_m *Notification) *IncidentQuery {
+	query := (&IncidentClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(notification.Table, notification.FieldID, id),
+			sqlgraph.To(incident.Table, incident.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, notification.IncidentTable, notification.IncidentColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *NotificationClient) Hooks() []Hook {
+	return c.hooks.Notification
+}
+
+// Interceptors returns the client interceptors.
+func (c *NotificationClient) Interceptors() []Interceptor {
+	return c.inters.Notification
+}
+
+func (c *NotificationClient) mutate(ctx context.Context, m *NotificationMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&NotificationCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&NotificationUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&NotificationUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&NotificationDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Notification mutation op: %q", m.Op())
+	}
+}
+
+// NotificationMailClient is a client for the NotificationMail schema.
+type NotificationMailClient struct {
+	config
+}
+
+// NewNotificationMailClient returns a client for the NotificationMail from the given config.
+func NewNotificationMailClient(c config) *NotificationMailClient {
+	return &NotificationMailClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `notificationmail.Hooks(f(g(h())))`.
+func (c *NotificationMailClient) Use(hooks ...Hook) {
+	c.hooks.NotificationMail = append(c.hooks.NotificationMail, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `notificationmail.Intercept(f(g(h())))`.
+func (c *NotificationMailClient) Intercept(interceptors ...Interceptor) {
+	c.inters.NotificationMail = append(c.inters.NotificationMail, interceptors...)
+}
+
+// Create returns a builder for creating a NotificationMail entity.
+func (c *NotificationMailClient) Create() *NotificationMailCreate {
+	mutation := newNotificationMailMutation(c.config, OpCreate)
+	return &NotificationMailCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of NotificationMail entities.
+func (c *NotificationMailClient) CreateBulk(builders ...*NotificationMailCreate) *NotificationMailCreateBulk {
+	return &NotificationMailCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *NotificationMailClient) MapCreateBulk(slice any, setFunc func(*NotificationMailCreate, int)) *NotificationMailCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &NotificationMailCreateBulk{err: fmt.Errorf("calling to NotificationMailClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*NotificationMailCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &NotificationMailCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for NotificationMail.
+func (c *NotificationMailClient) Update() *NotificationMailUpdate {
+	mutation := newNotificationMailMutation(c.config, OpUpdate)
+	return &NotificationMailUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *NotificationMailClient) UpdateOne(_m *NotificationMail) *NotificationMailUpdateOne {
+	mutation := newNotificationMailMutation(c.config, OpUpdateOne, withNotificationMail(_m))
+	return &NotificationMailUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *NotificationMailClient) UpdateOneID(id string) *NotificationMailUpdateOne {
+	mutation := newNotificationMailMutation(c.config, OpUpdateOne, withNotificationMailID(id))
+	return &NotificationMailUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for NotificationMail.
+func (c *NotificationMailClient) Delete() *NotificationMailDelete {
+	mutation := newNotificationMailMutation(c.config, OpDelete)
+	return &NotificationMailDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *NotificationMailClient) DeleteOne(_m *NotificationMail) *NotificationMailDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *NotificationMailClient) DeleteOneID(id string) *NotificationMailDeleteOne {
+	builder := c.Delete().Where(notificationmail.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &NotificationMailDeleteOne{builder}
+}
+
+// Query returns a query builder for NotificationMail.
+func (c *NotificationMailClient) Query() *NotificationMailQuery {
+	return &NotificationMailQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeNotificationMail},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a NotificationMail entity by its id.
+func (c *NotificationMailClient) Get(ctx context.Context, id string) (*NotificationMail, error) {
+	return c.Query().Where(notificationmail.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *NotificationMailClient) GetX(ctx context.Context, id string) *NotificationMail {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryTenant queries the tenant edge of a NotificationMail.
+func (c *NotificationMailClient) QueryTenant(_m *NotificationMail) *TenantQuery {
+	query := (&TenantClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(notificationmail.Table, notificationmail.FieldID, id),
+			sqlgraph.To(tenant.Table, tenant.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, notificationmail.TenantTable, notificationmail.TenantColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryIncident queries the incident edge of a NotificationMail.
+func (c *NotificationMailClient) QueryIncident(_m *NotificationMail) *IncidentQuery {
+	query := (&IncidentClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(notificationmail.Table, notificationmail.FieldID, id),
+			sqlgraph.To(incident.Table, incident.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, notificationmail.IncidentTable, notificationmail.IncidentColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryMember queries the member edge of a NotificationMail.
+func (c *NotificationMailClient) QueryMember(_m *NotificationMail) *MemberQuery {
+	query := (&MemberClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(notificationmail.Table, notificationmail.FieldID, id),
+			sqlgraph.To(member.Table, member.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, notificationmail.MemberTable, notificationmail.MemberColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *NotificationMailClient) Hooks() []Hook {
+	return c.hooks.NotificationMail
+}
+
+// Interceptors returns the client interceptors.
+func (c *NotificationMailClient) Interceptors() []Interceptor {
+	return c.inters.NotificationMail
+}
+
+func (c *NotificationMailClient) mutate(ctx context.Context, m *NotificationMailMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&NotificationMailCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&NotificationMailUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&NotificationMailUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&NotificationMailDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown NotificationMail mutation op: %q", m.Op())
+	}
+}
+
 // OrganizationClient is a client for the Organization schema.
 type OrganizationClient struct {
 	config
@@ -2711,6 +3083,22 @@ func (c *PSAConnectionClient) QueryTickets(_m *PSAConnection) *TicketQuery {
 	return query
 }
 
+// QueryRoutedTenants queries the routedTenants edge of a PSAConnection.
+func (c *PSAConnectionClient) QueryRoutedTenants(_m *PSAConnection) *RoutedTenantQuery {
+	query := (&RoutedTenantClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(psaconnection.Table, psaconnection.FieldID, id),
+			sqlgraph.To(routedtenant.Table, routedtenant.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, psaconnection.RoutedTenantsTable, psaconnection.RoutedTenantsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
 // Hooks returns the client hooks.
 func (c *PSAConnectionClient) Hooks() []Hook {
 	return c.hooks.PSAConnection
@@ -2733,6 +3121,171 @@ func (c *PSAConnectionClient) mutate(ctx context.Context, m *PSAConnectionMutati
 		return (&PSAConnectionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown PSAConnection mutation op: %q", m.Op())
+	}
+}
+
+// RoutedTenantClient is a client for the RoutedTenant schema.
+type RoutedTenantClient struct {
+	config
+}
+
+// NewRoutedTenantClient returns a client for the RoutedTenant from the given config.
+func NewRoutedTenantClient(c config) *RoutedTenantClient {
+	return &RoutedTenantClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `routedtenant.Hooks(f(g(h())))`.
+func (c *RoutedTenantClient) Use(hooks ...Hook) {
+	c.hooks.RoutedTenant = append(c.hooks.RoutedTenant, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `routedtenant.Intercept(f(g(h())))`.
+func (c *RoutedTenantClient) Intercept(interceptors ...Interceptor) {
+	c.inters.RoutedTenant = append(c.inters.RoutedTenant, interceptors...)
+}
+
+// Create returns a builder for creating a RoutedTenant entity.
+func (c *RoutedTenantClient) Create() *RoutedTenantCreate {
+	mutation := newRoutedTenantMutation(c.config, OpCreate)
+	return &RoutedTenantCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of RoutedTenant entities.
+func (c *RoutedTenantClient) CreateBulk(builders ...*RoutedTenantCreate) *RoutedTenantCreateBulk {
+	return &RoutedTenantCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *RoutedTenantClient) MapCreateBulk(slice any, setFunc func(*RoutedTenantCreate, int)) *RoutedTenantCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &RoutedTenantCreateBulk{err: fmt.Errorf("calling to RoutedTenantClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*RoutedTenantCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &RoutedTenantCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for RoutedTenant.
+func (c *RoutedTenantClient) Update() *RoutedTenantUpdate {
+	mutation := newRoutedTenantMutation(c.config, OpUpdate)
+	return &RoutedTenantUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *RoutedTenantClient) UpdateOne(_m *RoutedTenant) *RoutedTenantUpdateOne {
+	mutation := newRoutedTenantMutation(c.config, OpUpdateOne, withRoutedTenant(_m))
+	return &RoutedTenantUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *RoutedTenantClient) UpdateOneID(id string) *RoutedTenantUpdateOne {
+	mutation := newRoutedTenantMutation(c.config, OpUpdateOne, withRoutedTenantID(id))
+	return &RoutedTenantUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for RoutedTenant.
+func (c *RoutedTenantClient) Delete() *RoutedTenantDelete {
+	mutation := newRoutedTenantMutation(c.config, OpDelete)
+	return &RoutedTenantDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *RoutedTenantClient) DeleteOne(_m *RoutedTenant) *RoutedTenantDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *RoutedTenantClient) DeleteOneID(id string) *RoutedTenantDeleteOne {
+	builder := c.Delete().Where(routedtenant.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &RoutedTenantDeleteOne{builder}
+}
+
+// Query returns a query builder for RoutedTenant.
+func (c *RoutedTenantClient) Query() *RoutedTenantQuery {
+	return &RoutedTenantQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeRoutedTenant},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a RoutedTenant entity by its id.
+func (c *RoutedTenantClient) Get(ctx context.Context, id string) (*RoutedTenant, error) {
+	return c.Query().Where(routedtenant.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *RoutedTenantClient) GetX(ctx context.Context, id string) *RoutedTenant {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryTenant queries the tenant edge of a RoutedTenant.
+func (c *RoutedTenantClient) QueryTenant(_m *RoutedTenant) *TenantQuery {
+	query := (&TenantClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(routedtenant.Table, routedtenant.FieldID, id),
+			sqlgraph.To(tenant.Table, tenant.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, routedtenant.TenantTable, routedtenant.TenantColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryConnection queries the connection edge of a RoutedTenant.
+func (c *RoutedTenantClient) QueryConnection(_m *RoutedTenant) *PSAConnectionQuery {
+	query := (&PSAConnectionClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(routedtenant.Table, routedtenant.FieldID, id),
+			sqlgraph.To(psaconnection.Table, psaconnection.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, routedtenant.ConnectionTable, routedtenant.ConnectionColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *RoutedTenantClient) Hooks() []Hook {
+	return c.hooks.RoutedTenant
+}
+
+// Interceptors returns the client interceptors.
+func (c *RoutedTenantClient) Interceptors() []Interceptor {
+	return c.inters.RoutedTenant
+}
+
+func (c *RoutedTenantClient) mutate(ctx context.Context, m *RoutedTenantMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&RoutedTenantCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&RoutedTenantUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&RoutedTenantUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&RoutedTenantDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown RoutedTenant mutation op: %q", m.Op())
 	}
 }
 
@@ -3699,14 +4252,16 @@ type (
 	hooks struct {
 		APIKey, Account, Assignment, AuditEntry, AuditSeal, CompanyMapping,
 		FailedAttack, Finding, IdempotencyKey, Incident, IncidentEvent, Invitation,
-		Member, Organization, PSAConnection, Session, SignInLink, Tenant, Ticket,
-		TicketEvent, TicketStep []ent.Hook
+		Member, Notification, NotificationMail, Organization, PSAConnection,
+		RoutedTenant, Session, SignInLink, Tenant, Ticket, TicketEvent,
+		TicketStep []ent.Hook
 	}
 	inters struct {
 		APIKey, Account, Assignment, AuditEntry, AuditSeal, CompanyMapping,
 		FailedAttack, Finding, IdempotencyKey, Incident, IncidentEvent, Invitation,
-		Member, Organization, PSAConnection, Session, SignInLink, Tenant, Ticket,
-		TicketEvent, TicketStep []ent.Interceptor
+		Member, Notification, NotificationMail, Organization, PSAConnection,
+		RoutedTenant, Session, SignInLink, Tenant, Ticket, TicketEvent,
+		TicketStep []ent.Interceptor
 	}
 )
 

@@ -25,8 +25,11 @@ import (
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/ent/invitation"
 	"github.com/cairn-itdr/cairn/ent/member"
+	"github.com/cairn-itdr/cairn/ent/notification"
+	"github.com/cairn-itdr/cairn/ent/notificationmail"
 	"github.com/cairn-itdr/cairn/ent/organization"
 	"github.com/cairn-itdr/cairn/ent/psaconnection"
+	"github.com/cairn-itdr/cairn/ent/routedtenant"
 	"github.com/cairn-itdr/cairn/ent/session"
 	"github.com/cairn-itdr/cairn/ent/signinlink"
 	"github.com/cairn-itdr/cairn/ent/tenant"
@@ -93,27 +96,30 @@ var (
 func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
-			apikey.Table:         apikey.ValidColumn,
-			account.Table:        account.ValidColumn,
-			assignment.Table:     assignment.ValidColumn,
-			auditentry.Table:     auditentry.ValidColumn,
-			auditseal.Table:      auditseal.ValidColumn,
-			companymapping.Table: companymapping.ValidColumn,
-			failedattack.Table:   failedattack.ValidColumn,
-			finding.Table:        finding.ValidColumn,
-			idempotencykey.Table: idempotencykey.ValidColumn,
-			incident.Table:       incident.ValidColumn,
-			incidentevent.Table:  incidentevent.ValidColumn,
-			invitation.Table:     invitation.ValidColumn,
-			member.Table:         member.ValidColumn,
-			organization.Table:   organization.ValidColumn,
-			psaconnection.Table:  psaconnection.ValidColumn,
-			session.Table:        session.ValidColumn,
-			signinlink.Table:     signinlink.ValidColumn,
-			tenant.Table:         tenant.ValidColumn,
-			ticket.Table:         ticket.ValidColumn,
-			ticketevent.Table:    ticketevent.ValidColumn,
-			ticketstep.Table:     ticketstep.ValidColumn,
+			apikey.Table:           apikey.ValidColumn,
+			account.Table:          account.ValidColumn,
+			assignment.Table:       assignment.ValidColumn,
+			auditentry.Table:       auditentry.ValidColumn,
+			auditseal.Table:        auditseal.ValidColumn,
+			companymapping.Table:   companymapping.ValidColumn,
+			failedattack.Table:     failedattack.ValidColumn,
+			finding.Table:          finding.ValidColumn,
+			idempotencykey.Table:   idempotencykey.ValidColumn,
+			incident.Table:         incident.ValidColumn,
+			incidentevent.Table:    incidentevent.ValidColumn,
+			invitation.Table:       invitation.ValidColumn,
+			member.Table:           member.ValidColumn,
+			notification.Table:     notification.ValidColumn,
+			notificationmail.Table: notificationmail.ValidColumn,
+			organization.Table:     organization.ValidColumn,
+			psaconnection.Table:    psaconnection.ValidColumn,
+			routedtenant.Table:     routedtenant.ValidColumn,
+			session.Table:          session.ValidColumn,
+			signinlink.Table:       signinlink.ValidColumn,
+			tenant.Table:           tenant.ValidColumn,
+			ticket.Table:           ticket.ValidColumn,
+			ticketevent.Table:      ticketevent.ValidColumn,
+			ticketstep.Table:       ticketstep.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

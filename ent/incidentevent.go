@@ -35,9 +35,11 @@ type IncidentEvent struct {
 	Principal string `json:"principal,omitempty"`
 	// Text holds the value of the "text" field.
 	Text string `json:"text,omitempty"`
+	// for the MSP's own people, not for guests
+	Internal bool `json:"internal,omitempty"`
 	// FindingID holds the value of the "finding_id" field.
 	FindingID *string `json:"finding_id,omitempty"`
-	// the other incident a finding moved from or to, that this one is linked to, or one with
+	// the other incident a finding moved from or to, that this one is linked to, or one with; the ticket a note was written on
 	RelatedID *string `json:"related_id,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the IncidentEventQuery when eager-loading is set.
@@ -83,6 +85,8 @@ func (*IncidentEvent) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
+		case incidentevent.FieldInternal:
+			values[i] = new(sql.NullBool)
 		case incidentevent.FieldSequence:
 			values[i] = new(sql.NullInt64)
 		case incidentevent.FieldID, incidentevent.FieldOrganizationID, incidentevent.FieldTenantID, incidentevent.FieldIncidentID, incidentevent.FieldKind, incidentevent.FieldPrincipal, incidentevent.FieldText, incidentevent.FieldFindingID, incidentevent.FieldRelatedID:
@@ -157,6 +161,12 @@ func (_m *IncidentEvent) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field text", values[i])
 			} else if value.Valid {
 				_m.Text = value.String
+			}
+		case incidentevent.FieldInternal:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field internal", values[i])
+			} else if value.Valid {
+				_m.Internal = value.Bool
 			}
 		case incidentevent.FieldFindingID:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -241,6 +251,9 @@ func (_m *IncidentEvent) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("text=")
 	builder.WriteString(_m.Text)
+	builder.WriteString(", ")
+	builder.WriteString("internal=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Internal))
 	builder.WriteString(", ")
 	if v := _m.FindingID; v != nil {
 		builder.WriteString("finding_id=")

@@ -73,6 +73,20 @@ func (_c *IncidentEventCreate) SetText(v string) *IncidentEventCreate {
 	return _c
 }
 
+// SetInternal sets the "internal" field.
+func (_c *IncidentEventCreate) SetInternal(v bool) *IncidentEventCreate {
+	_c.mutation.SetInternal(v)
+	return _c
+}
+
+// SetNillableInternal sets the "internal" field if the given value is not nil.
+func (_c *IncidentEventCreate) SetNillableInternal(v *bool) *IncidentEventCreate {
+	if v != nil {
+		_c.SetInternal(*v)
+	}
+	return _c
+}
+
 // SetFindingID sets the "finding_id" field.
 func (_c *IncidentEventCreate) SetFindingID(v string) *IncidentEventCreate {
 	_c.mutation.SetFindingID(v)
@@ -160,6 +174,10 @@ func (_c *IncidentEventCreate) ExecX(ctx context.Context) {
 
 // defaults sets the default values of the builder before save.
 func (_c *IncidentEventCreate) defaults() {
+	if _, ok := _c.mutation.Internal(); !ok {
+		v := incidentevent.DefaultInternal
+		_c.mutation.SetInternal(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		v := incidentevent.DefaultID()
 		_c.mutation.SetID(v)
@@ -211,6 +229,9 @@ func (_c *IncidentEventCreate) check() error {
 	}
 	if _, ok := _c.mutation.Text(); !ok {
 		return &ValidationError{Name: "text", err: errors.New(`ent: missing required field "IncidentEvent.text"`)}
+	}
+	if _, ok := _c.mutation.Internal(); !ok {
+		return &ValidationError{Name: "internal", err: errors.New(`ent: missing required field "IncidentEvent.internal"`)}
 	}
 	if v, ok := _c.mutation.FindingID(); ok {
 		if err := incidentevent.FindingIDValidator(v); err != nil {
@@ -292,6 +313,10 @@ func (_c *IncidentEventCreate) createSpec() (*IncidentEvent, *sqlgraph.CreateSpe
 	if value, ok := _c.mutation.Text(); ok {
 		_spec.SetField(incidentevent.FieldText, field.TypeString, value)
 		_node.Text = value
+	}
+	if value, ok := _c.mutation.Internal(); ok {
+		_spec.SetField(incidentevent.FieldInternal, field.TypeBool, value)
+		_node.Internal = value
 	}
 	if value, ok := _c.mutation.FindingID(); ok {
 		_spec.SetField(incidentevent.FieldFindingID, field.TypeString, value)
@@ -427,6 +452,9 @@ func (u *IncidentEventUpsertOne) UpdateNewValues() *IncidentEventUpsertOne {
 		}
 		if _, exists := u.create.mutation.Text(); exists {
 			s.SetIgnore(incidentevent.FieldText)
+		}
+		if _, exists := u.create.mutation.Internal(); exists {
+			s.SetIgnore(incidentevent.FieldInternal)
 		}
 		if _, exists := u.create.mutation.FindingID(); exists {
 			s.SetIgnore(incidentevent.FieldFindingID)
@@ -671,6 +699,9 @@ func (u *IncidentEventUpsertBulk) UpdateNewValues() *IncidentEventUpsertBulk {
 			}
 			if _, exists := b.mutation.Text(); exists {
 				s.SetIgnore(incidentevent.FieldText)
+			}
+			if _, exists := b.mutation.Internal(); exists {
+				s.SetIgnore(incidentevent.FieldInternal)
 			}
 			if _, exists := b.mutation.FindingID(); exists {
 				s.SetIgnore(incidentevent.FieldFindingID)

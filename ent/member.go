@@ -40,7 +40,9 @@ type Member struct {
 	RemovedAt *time.Time `json:"removed_at,omitempty"`
 	// LastSignedInAt holds the value of the "last_signed_in_at" field.
 	LastSignedInAt *time.Time `json:"last_signed_in_at,omitempty"`
-	selectValues   sql.SelectValues
+	// the incidents the member gets a mail for; empty where nobody has chosen, and the role says it
+	MailIncidents *member.MailIncidents `json:"mail_incidents,omitempty"`
+	selectValues  sql.SelectValues
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -50,7 +52,7 @@ func (*Member) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case member.FieldIsReadOnly, member.FieldCanManageTenants, member.FieldCanViewSensitiveTenants:
 			values[i] = new(sql.NullBool)
-		case member.FieldID, member.FieldOrganizationID, member.FieldRole, member.FieldEmail, member.FieldName:
+		case member.FieldID, member.FieldOrganizationID, member.FieldRole, member.FieldEmail, member.FieldName, member.FieldMailIncidents:
 			values[i] = new(sql.NullString)
 		case member.FieldCreatedAt, member.FieldAccessUntil, member.FieldRemovedAt, member.FieldLastSignedInAt:
 			values[i] = new(sql.NullTime)
@@ -144,6 +146,13 @@ func (_m *Member) assignValues(columns []string, values []any) error {
 				_m.LastSignedInAt = new(time.Time)
 				*_m.LastSignedInAt = value.Time
 			}
+		case member.FieldMailIncidents:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field mail_incidents", values[i])
+			} else if value.Valid {
+				_m.MailIncidents = new(member.MailIncidents)
+				*_m.MailIncidents = member.MailIncidents(value.String)
+			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
 		}
@@ -217,6 +226,11 @@ func (_m *Member) String() string {
 	if v := _m.LastSignedInAt; v != nil {
 		builder.WriteString("last_signed_in_at=")
 		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.MailIncidents; v != nil {
+		builder.WriteString("mail_incidents=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
 	}
 	builder.WriteByte(')')
 	return builder.String()

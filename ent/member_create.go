@@ -138,6 +138,20 @@ func (_c *MemberCreate) SetNillableLastSignedInAt(v *time.Time) *MemberCreate {
 	return _c
 }
 
+// SetMailIncidents sets the "mail_incidents" field.
+func (_c *MemberCreate) SetMailIncidents(v member.MailIncidents) *MemberCreate {
+	_c.mutation.SetMailIncidents(v)
+	return _c
+}
+
+// SetNillableMailIncidents sets the "mail_incidents" field if the given value is not nil.
+func (_c *MemberCreate) SetNillableMailIncidents(v *member.MailIncidents) *MemberCreate {
+	if v != nil {
+		_c.SetMailIncidents(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *MemberCreate) SetID(v string) *MemberCreate {
 	_c.mutation.SetID(v)
@@ -246,6 +260,11 @@ func (_c *MemberCreate) check() error {
 	if _, ok := _c.mutation.CreatedAt(); !ok {
 		return &ValidationError{Name: "created_at", err: errors.New(`ent: missing required field "Member.created_at"`)}
 	}
+	if v, ok := _c.mutation.MailIncidents(); ok {
+		if err := member.MailIncidentsValidator(v); err != nil {
+			return &ValidationError{Name: "mail_incidents", err: fmt.Errorf(`ent: validator failed for field "Member.mail_incidents": %w`, err)}
+		}
+	}
 	if v, ok := _c.mutation.ID(); ok {
 		if err := member.IDValidator(v); err != nil {
 			return &ValidationError{Name: "id", err: fmt.Errorf(`ent: validator failed for field "Member.id": %w`, err)}
@@ -330,6 +349,10 @@ func (_c *MemberCreate) createSpec() (*Member, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.LastSignedInAt(); ok {
 		_spec.SetField(member.FieldLastSignedInAt, field.TypeTime, value)
 		_node.LastSignedInAt = &value
+	}
+	if value, ok := _c.mutation.MailIncidents(); ok {
+		_spec.SetField(member.FieldMailIncidents, field.TypeEnum, value)
+		_node.MailIncidents = &value
 	}
 	return _node, _spec
 }
@@ -494,6 +517,24 @@ func (u *MemberUpsert) UpdateLastSignedInAt() *MemberUpsert {
 // ClearLastSignedInAt clears the value of the "last_signed_in_at" field.
 func (u *MemberUpsert) ClearLastSignedInAt() *MemberUpsert {
 	u.SetNull(member.FieldLastSignedInAt)
+	return u
+}
+
+// SetMailIncidents sets the "mail_incidents" field.
+func (u *MemberUpsert) SetMailIncidents(v member.MailIncidents) *MemberUpsert {
+	u.Set(member.FieldMailIncidents, v)
+	return u
+}
+
+// UpdateMailIncidents sets the "mail_incidents" field to the value that was provided on create.
+func (u *MemberUpsert) UpdateMailIncidents() *MemberUpsert {
+	u.SetExcluded(member.FieldMailIncidents)
+	return u
+}
+
+// ClearMailIncidents clears the value of the "mail_incidents" field.
+func (u *MemberUpsert) ClearMailIncidents() *MemberUpsert {
+	u.SetNull(member.FieldMailIncidents)
 	return u
 }
 
@@ -684,6 +725,27 @@ func (u *MemberUpsertOne) UpdateLastSignedInAt() *MemberUpsertOne {
 func (u *MemberUpsertOne) ClearLastSignedInAt() *MemberUpsertOne {
 	return u.Update(func(s *MemberUpsert) {
 		s.ClearLastSignedInAt()
+	})
+}
+
+// SetMailIncidents sets the "mail_incidents" field.
+func (u *MemberUpsertOne) SetMailIncidents(v member.MailIncidents) *MemberUpsertOne {
+	return u.Update(func(s *MemberUpsert) {
+		s.SetMailIncidents(v)
+	})
+}
+
+// UpdateMailIncidents sets the "mail_incidents" field to the value that was provided on create.
+func (u *MemberUpsertOne) UpdateMailIncidents() *MemberUpsertOne {
+	return u.Update(func(s *MemberUpsert) {
+		s.UpdateMailIncidents()
+	})
+}
+
+// ClearMailIncidents clears the value of the "mail_incidents" field.
+func (u *MemberUpsertOne) ClearMailIncidents() *MemberUpsertOne {
+	return u.Update(func(s *MemberUpsert) {
+		s.ClearMailIncidents()
 	})
 }
 
@@ -1041,6 +1103,27 @@ func (u *MemberUpsertBulk) UpdateLastSignedInAt() *MemberUpsertBulk {
 func (u *MemberUpsertBulk) ClearLastSignedInAt() *MemberUpsertBulk {
 	return u.Update(func(s *MemberUpsert) {
 		s.ClearLastSignedInAt()
+	})
+}
+
+// SetMailIncidents sets the "mail_incidents" field.
+func (u *MemberUpsertBulk) SetMailIncidents(v member.MailIncidents) *MemberUpsertBulk {
+	return u.Update(func(s *MemberUpsert) {
+		s.SetMailIncidents(v)
+	})
+}
+
+// UpdateMailIncidents sets the "mail_incidents" field to the value that was provided on create.
+func (u *MemberUpsertBulk) UpdateMailIncidents() *MemberUpsertBulk {
+	return u.Update(func(s *MemberUpsert) {
+		s.UpdateMailIncidents()
+	})
+}
+
+// ClearMailIncidents clears the value of the "mail_incidents" field.
+func (u *MemberUpsertBulk) ClearMailIncidents() *MemberUpsertBulk {
+	return u.Update(func(s *MemberUpsert) {
+		s.ClearMailIncidents()
 	})
 }
 

@@ -159,6 +159,26 @@ func (_u *MemberUpdate) ClearLastSignedInAt() *MemberUpdate {
 	return _u
 }
 
+// SetMailIncidents sets the "mail_incidents" field.
+func (_u *MemberUpdate) SetMailIncidents(v member.MailIncidents) *MemberUpdate {
+	_u.mutation.SetMailIncidents(v)
+	return _u
+}
+
+// SetNillableMailIncidents sets the "mail_incidents" field if the given value is not nil.
+func (_u *MemberUpdate) SetNillableMailIncidents(v *member.MailIncidents) *MemberUpdate {
+	if v != nil {
+		_u.SetMailIncidents(*v)
+	}
+	return _u
+}
+
+// ClearMailIncidents clears the value of the "mail_incidents" field.
+func (_u *MemberUpdate) ClearMailIncidents() *MemberUpdate {
+	_u.mutation.ClearMailIncidents()
+	return _u
+}
+
 // Mutation returns the MemberMutation object of the builder.
 func (_u *MemberUpdate) Mutation() *MemberMutation {
 	return _u.mutation
@@ -196,6 +216,11 @@ func (_u *MemberUpdate) check() error {
 	if v, ok := _u.mutation.Name(); ok {
 		if err := member.NameValidator(v); err != nil {
 			return &ValidationError{Name: "name", err: fmt.Errorf(`ent: validator failed for field "Member.name": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.MailIncidents(); ok {
+		if err := member.MailIncidentsValidator(v); err != nil {
+			return &ValidationError{Name: "mail_incidents", err: fmt.Errorf(`ent: validator failed for field "Member.mail_incidents": %w`, err)}
 		}
 	}
 	return nil
@@ -245,6 +270,12 @@ func (_u *MemberUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.LastSignedInAtCleared() {
 		_spec.ClearField(member.FieldLastSignedInAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.MailIncidents(); ok {
+		_spec.SetField(member.FieldMailIncidents, field.TypeEnum, value)
+	}
+	if _u.mutation.MailIncidentsCleared() {
+		_spec.ClearField(member.FieldMailIncidents, field.TypeEnum)
 	}
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -396,6 +427,26 @@ func (_u *MemberUpdateOne) ClearLastSignedInAt() *MemberUpdateOne {
 	return _u
 }
 
+// SetMailIncidents sets the "mail_incidents" field.
+func (_u *MemberUpdateOne) SetMailIncidents(v member.MailIncidents) *MemberUpdateOne {
+	_u.mutation.SetMailIncidents(v)
+	return _u
+}
+
+// SetNillableMailIncidents sets the "mail_incidents" field if the given value is not nil.
+func (_u *MemberUpdateOne) SetNillableMailIncidents(v *member.MailIncidents) *MemberUpdateOne {
+	if v != nil {
+		_u.SetMailIncidents(*v)
+	}
+	return _u
+}
+
+// ClearMailIncidents clears the value of the "mail_incidents" field.
+func (_u *MemberUpdateOne) ClearMailIncidents() *MemberUpdateOne {
+	_u.mutation.ClearMailIncidents()
+	return _u
+}
+
 // Mutation returns the MemberMutation object of the builder.
 func (_u *MemberUpdateOne) Mutation() *MemberMutation {
 	return _u.mutation
@@ -446,6 +497,11 @@ func (_u *MemberUpdateOne) check() error {
 	if v, ok := _u.mutation.Name(); ok {
 		if err := member.NameValidator(v); err != nil {
 			return &ValidationError{Name: "name", err: fmt.Errorf(`ent: validator failed for field "Member.name": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.MailIncidents(); ok {
+		if err := member.MailIncidentsValidator(v); err != nil {
+			return &ValidationError{Name: "mail_incidents", err: fmt.Errorf(`ent: validator failed for field "Member.mail_incidents": %w`, err)}
 		}
 	}
 	return nil
@@ -512,6 +568,12 @@ func (_u *MemberUpdateOne) sqlSave(ctx context.Context) (_node *Member, err erro
 	}
 	if _u.mutation.LastSignedInAtCleared() {
 		_spec.ClearField(member.FieldLastSignedInAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.MailIncidents(); ok {
+		_spec.SetField(member.FieldMailIncidents, field.TypeEnum, value)
+	}
+	if _u.mutation.MailIncidentsCleared() {
+		_spec.ClearField(member.FieldMailIncidents, field.TypeEnum)
 	}
 	_node = &Member{config: _u.config}
 	_spec.Assign = _node.assignValues

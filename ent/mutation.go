@@ -24,9 +24,12 @@ import (
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/ent/invitation"
 	"github.com/cairn-itdr/cairn/ent/member"
+	"github.com/cairn-itdr/cairn/ent/notification"
+	"github.com/cairn-itdr/cairn/ent/notificationmail"
 	"github.com/cairn-itdr/cairn/ent/organization"
 	"github.com/cairn-itdr/cairn/ent/predicate"
 	"github.com/cairn-itdr/cairn/ent/psaconnection"
+	"github.com/cairn-itdr/cairn/ent/routedtenant"
 	"github.com/cairn-itdr/cairn/ent/session"
 	"github.com/cairn-itdr/cairn/ent/signinlink"
 	"github.com/cairn-itdr/cairn/ent/tenant"
@@ -47,27 +50,30 @@ const (
 	OpUpdateOne = ent.OpUpdateOne
 
 	// Node types.
-	TypeAPIKey         = "APIKey"
-	TypeAccount        = "Account"
-	TypeAssignment     = "Assignment"
-	TypeAuditEntry     = "AuditEntry"
-	TypeAuditSeal      = "AuditSeal"
-	TypeCompanyMapping = "CompanyMapping"
-	TypeFailedAttack   = "FailedAttack"
-	TypeFinding        = "Finding"
-	TypeIdempotencyKey = "IdempotencyKey"
-	TypeIncident       = "Incident"
-	TypeIncidentEvent  = "IncidentEvent"
-	TypeInvitation     = "Invitation"
-	TypeMember         = "Member"
-	TypeOrganization   = "Organization"
-	TypePSAConnection  = "PSAConnection"
-	TypeSession        = "Session"
-	TypeSignInLink     = "SignInLink"
-	TypeTenant         = "Tenant"
-	TypeTicket         = "Ticket"
-	TypeTicketEvent    = "TicketEvent"
-	TypeTicketStep     = "TicketStep"
+	TypeAPIKey           = "APIKey"
+	TypeAccount          = "Account"
+	TypeAssignment       = "Assignment"
+	TypeAuditEntry       = "AuditEntry"
+	TypeAuditSeal        = "AuditSeal"
+	TypeCompanyMapping   = "CompanyMapping"
+	TypeFailedAttack     = "FailedAttack"
+	TypeFinding          = "Finding"
+	TypeIdempotencyKey   = "IdempotencyKey"
+	TypeIncident         = "Incident"
+	TypeIncidentEvent    = "IncidentEvent"
+	TypeInvitation       = "Invitation"
+	TypeMember           = "Member"
+	TypeNotification     = "Notification"
+	TypeNotificationMail = "NotificationMail"
+	TypeOrganization     = "Organization"
+	TypePSAConnection    = "PSAConnection"
+	TypeRoutedTenant     = "RoutedTenant"
+	TypeSession          = "Session"
+	TypeSignInLink       = "SignInLink"
+	TypeTenant           = "Tenant"
+	TypeTicket           = "Ticket"
+	TypeTicketEvent      = "TicketEvent"
+	TypeTicketStep       = "TicketStep"
 )
 
 // APIKeyMutation represents an operation that mutates the APIKey nodes in the graph.
@@ -10413,6 +10419,7 @@ type IncidentEventMutation struct {
 	kind            *incidentevent.Kind
 	principal       *string
 	text            *string
+	internal        *bool
 	finding_id      *string
 	related_id      *string
 	clearedFields   map[string]struct{}
@@ -10837,6 +10844,42 @@ func (m *IncidentEventMutation) ResetText() {
 	m.text = nil
 }
 
+// SetInternal sets the "internal" field.
+func (m *IncidentEventMutation) SetInternal(b bool) {
+	m.internal = &b
+}
+
+// Internal returns the value of the "internal" field in the mutation.
+func (m *IncidentEventMutation) Internal() (r bool, exists bool) {
+	v := m.internal
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldInternal returns the old "internal" field's value of the IncidentEvent entity.
+// If the IncidentEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *IncidentEventMutation) OldInternal(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldInternal is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldInternal requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldInternal: %w", err)
+	}
+	return oldValue.Internal, nil
+}
+
+// ResetInternal resets all changes to the "internal" field.
+func (m *IncidentEventMutation) ResetInternal() {
+	m.internal = nil
+}
+
 // SetFindingID sets the "finding_id" field.
 func (m *IncidentEventMutation) SetFindingID(s string) {
 	m.finding_id = &s
@@ -11023,7 +11066,7 @@ func (m *IncidentEventMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *IncidentEventMutation) Fields() []string {
-	fields := make([]string, 0, 10)
+	fields := make([]string, 0, 11)
 	if m.organization_id != nil {
 		fields = append(fields, incidentevent.FieldOrganizationID)
 	}
@@ -11047,6 +11090,9 @@ func (m *IncidentEventMutation) Fields() []string {
 	}
 	if m.text != nil {
 		fields = append(fields, incidentevent.FieldText)
+	}
+	if m.internal != nil {
+		fields = append(fields, incidentevent.FieldInternal)
 	}
 	if m.finding_id != nil {
 		fields = append(fields, incidentevent.FieldFindingID)
@@ -11078,6 +11124,8 @@ func (m *IncidentEventMutation) Field(name string) (ent.Value, bool) {
 		return m.Principal()
 	case incidentevent.FieldText:
 		return m.Text()
+	case incidentevent.FieldInternal:
+		return m.Internal()
 	case incidentevent.FieldFindingID:
 		return m.FindingID()
 	case incidentevent.FieldRelatedID:
@@ -11107,6 +11155,8 @@ func (m *IncidentEventMutation) OldField(ctx context.Context, name string) (ent.
 		return m.OldPrincipal(ctx)
 	case incidentevent.FieldText:
 		return m.OldText(ctx)
+	case incidentevent.FieldInternal:
+		return m.OldInternal(ctx)
 	case incidentevent.FieldFindingID:
 		return m.OldFindingID(ctx)
 	case incidentevent.FieldRelatedID:
@@ -11175,6 +11225,13 @@ func (m *IncidentEventMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetText(v)
+		return nil
+	case incidentevent.FieldInternal:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetInternal(v)
 		return nil
 	case incidentevent.FieldFindingID:
 		v, ok := value.(string)
@@ -11292,6 +11349,9 @@ func (m *IncidentEventMutation) ResetField(name string) error {
 		return nil
 	case incidentevent.FieldText:
 		m.ResetText()
+		return nil
+	case incidentevent.FieldInternal:
+		m.ResetInternal()
 		return nil
 	case incidentevent.FieldFindingID:
 		m.ResetFindingID()
@@ -12579,6 +12639,7 @@ type MemberMutation struct {
 	access_until               *time.Time
 	removed_at                 *time.Time
 	last_signed_in_at          *time.Time
+	mail_incidents             *member.MailIncidents
 	clearedFields              map[string]struct{}
 	done                       bool
 	oldValue                   func(context.Context) (*Member, error)
@@ -13124,6 +13185,55 @@ func (m *MemberMutation) ResetLastSignedInAt() {
 	delete(m.clearedFields, member.FieldLastSignedInAt)
 }
 
+// SetMailIncidents sets the "mail_incidents" field.
+func (m *MemberMutation) SetMailIncidents(mi member.MailIncidents) {
+	m.mail_incidents = &mi
+}
+
+// MailIncidents returns the value of the "mail_incidents" field in the mutation.
+func (m *MemberMutation) MailIncidents() (r member.MailIncidents, exists bool) {
+	v := m.mail_incidents
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMailIncidents returns the old "mail_incidents" field's value of the Member entity.
+// If the Member object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MemberMutation) OldMailIncidents(ctx context.Context) (v *member.MailIncidents, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMailIncidents is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMailIncidents requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMailIncidents: %w", err)
+	}
+	return oldValue.MailIncidents, nil
+}
+
+// ClearMailIncidents clears the value of the "mail_incidents" field.
+func (m *MemberMutation) ClearMailIncidents() {
+	m.mail_incidents = nil
+	m.clearedFields[member.FieldMailIncidents] = struct{}{}
+}
+
+// MailIncidentsCleared returns if the "mail_incidents" field was cleared in this mutation.
+func (m *MemberMutation) MailIncidentsCleared() bool {
+	_, ok := m.clearedFields[member.FieldMailIncidents]
+	return ok
+}
+
+// ResetMailIncidents resets all changes to the "mail_incidents" field.
+func (m *MemberMutation) ResetMailIncidents() {
+	m.mail_incidents = nil
+	delete(m.clearedFields, member.FieldMailIncidents)
+}
+
 // Where appends a list predicates to the MemberMutation builder.
 func (m *MemberMutation) Where(ps ...predicate.Member) {
 	m.predicates = append(m.predicates, ps...)
@@ -13158,7 +13268,7 @@ func (m *MemberMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *MemberMutation) Fields() []string {
-	fields := make([]string, 0, 11)
+	fields := make([]string, 0, 12)
 	if m.organization_id != nil {
 		fields = append(fields, member.FieldOrganizationID)
 	}
@@ -13192,6 +13302,9 @@ func (m *MemberMutation) Fields() []string {
 	if m.last_signed_in_at != nil {
 		fields = append(fields, member.FieldLastSignedInAt)
 	}
+	if m.mail_incidents != nil {
+		fields = append(fields, member.FieldMailIncidents)
+	}
 	return fields
 }
 
@@ -13222,6 +13335,8 @@ func (m *MemberMutation) Field(name string) (ent.Value, bool) {
 		return m.RemovedAt()
 	case member.FieldLastSignedInAt:
 		return m.LastSignedInAt()
+	case member.FieldMailIncidents:
+		return m.MailIncidents()
 	}
 	return nil, false
 }
@@ -13253,6 +13368,8 @@ func (m *MemberMutation) OldField(ctx context.Context, name string) (ent.Value, 
 		return m.OldRemovedAt(ctx)
 	case member.FieldLastSignedInAt:
 		return m.OldLastSignedInAt(ctx)
+	case member.FieldMailIncidents:
+		return m.OldMailIncidents(ctx)
 	}
 	return nil, fmt.Errorf("unknown Member field %s", name)
 }
@@ -13339,6 +13456,13 @@ func (m *MemberMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetLastSignedInAt(v)
 		return nil
+	case member.FieldMailIncidents:
+		v, ok := value.(member.MailIncidents)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMailIncidents(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Member field %s", name)
 }
@@ -13378,6 +13502,9 @@ func (m *MemberMutation) ClearedFields() []string {
 	if m.FieldCleared(member.FieldLastSignedInAt) {
 		fields = append(fields, member.FieldLastSignedInAt)
 	}
+	if m.FieldCleared(member.FieldMailIncidents) {
+		fields = append(fields, member.FieldMailIncidents)
+	}
 	return fields
 }
 
@@ -13400,6 +13527,9 @@ func (m *MemberMutation) ClearField(name string) error {
 		return nil
 	case member.FieldLastSignedInAt:
 		m.ClearLastSignedInAt()
+		return nil
+	case member.FieldMailIncidents:
+		m.ClearMailIncidents()
 		return nil
 	}
 	return fmt.Errorf("unknown Member nullable field %s", name)
@@ -13441,6 +13571,9 @@ func (m *MemberMutation) ResetField(name string) error {
 		return nil
 	case member.FieldLastSignedInAt:
 		m.ResetLastSignedInAt()
+		return nil
+	case member.FieldMailIncidents:
+		m.ResetMailIncidents()
 		return nil
 	}
 	return fmt.Errorf("unknown Member field %s", name)
@@ -13492,6 +13625,2602 @@ func (m *MemberMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *MemberMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Member edge %s", name)
+}
+
+// NotificationMutation represents an operation that mutates the Notification nodes in the graph.
+type NotificationMutation struct {
+	config
+	op              Op
+	typ             string
+	id              *string
+	organization_id *string
+	next_attempt_at *time.Time
+	urgency         *int
+	addurgency      *int
+	attempts        *int
+	addattempts     *int
+	wakes           *int
+	addwakes        *int
+	fence           *int
+	addfence        *int
+	claimed_until   *time.Time
+	published       *bool
+	created_at      *time.Time
+	clearedFields   map[string]struct{}
+	tenant          *string
+	clearedtenant   bool
+	incident        *string
+	clearedincident bool
+	done            bool
+	oldValue        func(context.Context) (*Notification, error)
+	predicates      []predicate.Notification
+}
+
+var _ ent.Mutation = (*NotificationMutation)(nil)
+
+// notificationOption allows management of the mutation configuration using functional options.
+type notificationOption func(*NotificationMutation)
+
+// newNotificationMutation creates new mutation for the Notification entity.
+func newNotificationMutation(c config, op Op, opts ...notificationOption) *NotificationMutation {
+	m := &NotificationMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeNotification,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withNotificationID sets the ID field of the mutation.
+func withNotificationID(id string) notificationOption {
+	return func(m *NotificationMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Notification
+		)
+		m.oldValue = func(ctx context.Context) (*Notification, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Notification.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withNotification sets the old Notification of the mutation.
+func withNotification(node *Notification) notificationOption {
+	return func(m *NotificationMutation) {
+		m.oldValue = func(context.Context) (*Notification, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m NotificationMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m NotificationMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Notification entities.
+func (m *NotificationMutation) SetID(id string) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *NotificationMutation) ID() (id string, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *NotificationMutation) IDs(ctx context.Context) ([]string, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []string{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Notification.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *NotificationMutation) SetOrganizationID(s string) {
+	m.organization_id = &s
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *NotificationMutation) OrganizationID() (r string, exists bool) {
+	v := m.organization_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the Notification entity.
+// If the Notification object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMutation) OldOrganizationID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *NotificationMutation) ResetOrganizationID() {
+	m.organization_id = nil
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *NotificationMutation) SetTenantID(s string) {
+	m.tenant = &s
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *NotificationMutation) TenantID() (r string, exists bool) {
+	v := m.tenant
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the Notification entity.
+// If the Notification object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMutation) OldTenantID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *NotificationMutation) ResetTenantID() {
+	m.tenant = nil
+}
+
+// SetNextAttemptAt sets the "next_attempt_at" field.
+func (m *NotificationMutation) SetNextAttemptAt(t time.Time) {
+	m.next_attempt_at = &t
+}
+
+// NextAttemptAt returns the value of the "next_attempt_at" field in the mutation.
+func (m *NotificationMutation) NextAttemptAt() (r time.Time, exists bool) {
+	v := m.next_attempt_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNextAttemptAt returns the old "next_attempt_at" field's value of the Notification entity.
+// If the Notification object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMutation) OldNextAttemptAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNextAttemptAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNextAttemptAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNextAttemptAt: %w", err)
+	}
+	return oldValue.NextAttemptAt, nil
+}
+
+// ClearNextAttemptAt clears the value of the "next_attempt_at" field.
+func (m *NotificationMutation) ClearNextAttemptAt() {
+	m.next_attempt_at = nil
+	m.clearedFields[notification.FieldNextAttemptAt] = struct{}{}
+}
+
+// NextAttemptAtCleared returns if the "next_attempt_at" field was cleared in this mutation.
+func (m *NotificationMutation) NextAttemptAtCleared() bool {
+	_, ok := m.clearedFields[notification.FieldNextAttemptAt]
+	return ok
+}
+
+// ResetNextAttemptAt resets all changes to the "next_attempt_at" field.
+func (m *NotificationMutation) ResetNextAttemptAt() {
+	m.next_attempt_at = nil
+	delete(m.clearedFields, notification.FieldNextAttemptAt)
+}
+
+// SetUrgency sets the "urgency" field.
+func (m *NotificationMutation) SetUrgency(i int) {
+	m.urgency = &i
+	m.addurgency = nil
+}
+
+// Urgency returns the value of the "urgency" field in the mutation.
+func (m *NotificationMutation) Urgency() (r int, exists bool) {
+	v := m.urgency
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUrgency returns the old "urgency" field's value of the Notification entity.
+// If the Notification object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMutation) OldUrgency(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUrgency is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUrgency requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUrgency: %w", err)
+	}
+	return oldValue.Urgency, nil
+}
+
+// AddUrgency adds i to the "urgency" field.
+func (m *NotificationMutation) AddUrgency(i int) {
+	if m.addurgency != nil {
+		*m.addurgency += i
+	} else {
+		m.addurgency = &i
+	}
+}
+
+// AddedUrgency returns the value that was added to the "urgency" field in this mutation.
+func (m *NotificationMutation) AddedUrgency() (r int, exists bool) {
+	v := m.addurgency
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetUrgency resets all changes to the "urgency" field.
+func (m *NotificationMutation) ResetUrgency() {
+	m.urgency = nil
+	m.addurgency = nil
+}
+
+// SetAttempts sets the "attempts" field.
+func (m *NotificationMutation) SetAttempts(i int) {
+	m.attempts = &i
+	m.addattempts = nil
+}
+
+// Attempts returns the value of the "attempts" field in the mutation.
+func (m *NotificationMutation) Attempts() (r int, exists bool) {
+	v := m.attempts
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAttempts returns the old "attempts" field's value of the Notification entity.
+// If the Notification object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMutation) OldAttempts(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAttempts is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAttempts requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAttempts: %w", err)
+	}
+	return oldValue.Attempts, nil
+}
+
+// AddAttempts adds i to the "attempts" field.
+func (m *NotificationMutation) AddAttempts(i int) {
+	if m.addattempts != nil {
+		*m.addattempts += i
+	} else {
+		m.addattempts = &i
+	}
+}
+
+// AddedAttempts returns the value that was added to the "attempts" field in this mutation.
+func (m *NotificationMutation) AddedAttempts() (r int, exists bool) {
+	v := m.addattempts
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetAttempts resets all changes to the "attempts" field.
+func (m *NotificationMutation) ResetAttempts() {
+	m.attempts = nil
+	m.addattempts = nil
+}
+
+// SetWakes sets the "wakes" field.
+func (m *NotificationMutation) SetWakes(i int) {
+	m.wakes = &i
+	m.addwakes = nil
+}
+
+// Wakes returns the value of the "wakes" field in the mutation.
+func (m *NotificationMutation) Wakes() (r int, exists bool) {
+	v := m.wakes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldWakes returns the old "wakes" field's value of the Notification entity.
+// If the Notification object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMutation) OldWakes(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldWakes is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldWakes requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldWakes: %w", err)
+	}
+	return oldValue.Wakes, nil
+}
+
+// AddWakes adds i to the "wakes" field.
+func (m *NotificationMutation) AddWakes(i int) {
+	if m.addwakes != nil {
+		*m.addwakes += i
+	} else {
+		m.addwakes = &i
+	}
+}
+
+// AddedWakes returns the value that was added to the "wakes" field in this mutation.
+func (m *NotificationMutation) AddedWakes() (r int, exists bool) {
+	v := m.addwakes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetWakes resets all changes to the "wakes" field.
+func (m *NotificationMutation) ResetWakes() {
+	m.wakes = nil
+	m.addwakes = nil
+}
+
+// SetFence sets the "fence" field.
+func (m *NotificationMutation) SetFence(i int) {
+	m.fence = &i
+	m.addfence = nil
+}
+
+// Fence returns the value of the "fence" field in the mutation.
+func (m *NotificationMutation) Fence() (r int, exists bool) {
+	v := m.fence
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFence returns the old "fence" field's value of the Notification entity.
+// If the Notification object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMutation) OldFence(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFence is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFence requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFence: %w", err)
+	}
+	return oldValue.Fence, nil
+}
+
+// AddFence adds i to the "fence" field.
+func (m *NotificationMutation) AddFence(i int) {
+	if m.addfence != nil {
+		*m.addfence += i
+	} else {
+		m.addfence = &i
+	}
+}
+
+// AddedFence returns the value that was added to the "fence" field in this mutation.
+func (m *NotificationMutation) AddedFence() (r int, exists bool) {
+	v := m.addfence
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetFence resets all changes to the "fence" field.
+func (m *NotificationMutation) ResetFence() {
+	m.fence = nil
+	m.addfence = nil
+}
+
+// SetClaimedUntil sets the "claimed_until" field.
+func (m *NotificationMutation) SetClaimedUntil(t time.Time) {
+	m.claimed_until = &t
+}
+
+// ClaimedUntil returns the value of the "claimed_until" field in the mutation.
+func (m *NotificationMutation) ClaimedUntil() (r time.Time, exists bool) {
+	v := m.claimed_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClaimedUntil returns the old "claimed_until" field's value of the Notification entity.
+// If the Notification object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMutation) OldClaimedUntil(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClaimedUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClaimedUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClaimedUntil: %w", err)
+	}
+	return oldValue.ClaimedUntil, nil
+}
+
+// ClearClaimedUntil clears the value of the "claimed_until" field.
+func (m *NotificationMutation) ClearClaimedUntil() {
+	m.claimed_until = nil
+	m.clearedFields[notification.FieldClaimedUntil] = struct{}{}
+}
+
+// ClaimedUntilCleared returns if the "claimed_until" field was cleared in this mutation.
+func (m *NotificationMutation) ClaimedUntilCleared() bool {
+	_, ok := m.clearedFields[notification.FieldClaimedUntil]
+	return ok
+}
+
+// ResetClaimedUntil resets all changes to the "claimed_until" field.
+func (m *NotificationMutation) ResetClaimedUntil() {
+	m.claimed_until = nil
+	delete(m.clearedFields, notification.FieldClaimedUntil)
+}
+
+// SetIncidentID sets the "incident_id" field.
+func (m *NotificationMutation) SetIncidentID(s string) {
+	m.incident = &s
+}
+
+// IncidentID returns the value of the "incident_id" field in the mutation.
+func (m *NotificationMutation) IncidentID() (r string, exists bool) {
+	v := m.incident
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldIncidentID returns the old "incident_id" field's value of the Notification entity.
+// If the Notification object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMutation) OldIncidentID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldIncidentID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldIncidentID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldIncidentID: %w", err)
+	}
+	return oldValue.IncidentID, nil
+}
+
+// ResetIncidentID resets all changes to the "incident_id" field.
+func (m *NotificationMutation) ResetIncidentID() {
+	m.incident = nil
+}
+
+// SetPublished sets the "published" field.
+func (m *NotificationMutation) SetPublished(b bool) {
+	m.published = &b
+}
+
+// Published returns the value of the "published" field in the mutation.
+func (m *NotificationMutation) Published() (r bool, exists bool) {
+	v := m.published
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPublished returns the old "published" field's value of the Notification entity.
+// If the Notification object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMutation) OldPublished(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPublished is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPublished requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPublished: %w", err)
+	}
+	return oldValue.Published, nil
+}
+
+// ResetPublished resets all changes to the "published" field.
+func (m *NotificationMutation) ResetPublished() {
+	m.published = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *NotificationMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *NotificationMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the Notification entity.
+// If the Notification object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *NotificationMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// ClearTenant clears the "tenant" edge to the Tenant entity.
+func (m *NotificationMutation) ClearTenant() {
+	m.clearedtenant = true
+	m.clearedFields[notification.FieldTenantID] = struct{}{}
+}
+
+// TenantCleared reports if the "tenant" edge to the Tenant entity was cleared.
+func (m *NotificationMutation) TenantCleared() bool {
+	return m.clearedtenant
+}
+
+// TenantIDs returns the "tenant" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TenantID instead. It exists only for internal usage by the builders.
+func (m *NotificationMutation) TenantIDs() (ids []string) {
+	if id := m.tenant; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetTenant resets all changes to the "tenant" edge.
+func (m *NotificationMutation) ResetTenant() {
+	m.tenant = nil
+	m.clearedtenant = false
+}
+
+// ClearIncident clears the "incident" edge to the Incident entity.
+func (m *NotificationMutation) ClearIncident() {
+	m.clearedincident = true
+	m.clearedFields[notification.FieldIncidentID] = struct{}{}
+}
+
+// IncidentCleared reports if the "incident" edge to the Incident entity was cleared.
+func (m *NotificationMutation) IncidentCleared() bool {
+	return m.clearedincident
+}
+
+// IncidentIDs returns the "incident" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// IncidentID instead. It exists only for internal usage by the builders.
+func (m *NotificationMutation) IncidentIDs() (ids []string) {
+	if id := m.incident; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetIncident resets all changes to the "incident" edge.
+func (m *NotificationMutation) ResetIncident() {
+	m.incident = nil
+	m.clearedincident = false
+}
+
+// Where appends a list predicates to the NotificationMutation builder.
+func (m *NotificationMutation) Where(ps ...predicate.Notification) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the NotificationMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *NotificationMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Notification, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *NotificationMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *NotificationMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Notification).
+func (m *NotificationMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *NotificationMutation) Fields() []string {
+	fields := make([]string, 0, 11)
+	if m.organization_id != nil {
+		fields = append(fields, notification.FieldOrganizationID)
+	}
+	if m.tenant != nil {
+		fields = append(fields, notification.FieldTenantID)
+	}
+	if m.next_attempt_at != nil {
+		fields = append(fields, notification.FieldNextAttemptAt)
+	}
+	if m.urgency != nil {
+		fields = append(fields, notification.FieldUrgency)
+	}
+	if m.attempts != nil {
+		fields = append(fields, notification.FieldAttempts)
+	}
+	if m.wakes != nil {
+		fields = append(fields, notification.FieldWakes)
+	}
+	if m.fence != nil {
+		fields = append(fields, notification.FieldFence)
+	}
+	if m.claimed_until != nil {
+		fields = append(fields, notification.FieldClaimedUntil)
+	}
+	if m.incident != nil {
+		fields = append(fields, notification.FieldIncidentID)
+	}
+	if m.published != nil {
+		fields = append(fields, notification.FieldPublished)
+	}
+	if m.created_at != nil {
+		fields = append(fields, notification.FieldCreatedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *NotificationMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case notification.FieldOrganizationID:
+		return m.OrganizationID()
+	case notification.FieldTenantID:
+		return m.TenantID()
+	case notification.FieldNextAttemptAt:
+		return m.NextAttemptAt()
+	case notification.FieldUrgency:
+		return m.Urgency()
+	case notification.FieldAttempts:
+		return m.Attempts()
+	case notification.FieldWakes:
+		return m.Wakes()
+	case notification.FieldFence:
+		return m.Fence()
+	case notification.FieldClaimedUntil:
+		return m.ClaimedUntil()
+	case notification.FieldIncidentID:
+		return m.IncidentID()
+	case notification.FieldPublished:
+		return m.Published()
+	case notification.FieldCreatedAt:
+		return m.CreatedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *NotificationMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case notification.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case notification.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case notification.FieldNextAttemptAt:
+		return m.OldNextAttemptAt(ctx)
+	case notification.FieldUrgency:
+		return m.OldUrgency(ctx)
+	case notification.FieldAttempts:
+		return m.OldAttempts(ctx)
+	case notification.FieldWakes:
+		return m.OldWakes(ctx)
+	case notification.FieldFence:
+		return m.OldFence(ctx)
+	case notification.FieldClaimedUntil:
+		return m.OldClaimedUntil(ctx)
+	case notification.FieldIncidentID:
+		return m.OldIncidentID(ctx)
+	case notification.FieldPublished:
+		return m.OldPublished(ctx)
+	case notification.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown Notification field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *NotificationMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case notification.FieldOrganizationID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case notification.FieldTenantID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case notification.FieldNextAttemptAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNextAttemptAt(v)
+		return nil
+	case notification.FieldUrgency:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUrgency(v)
+		return nil
+	case notification.FieldAttempts:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAttempts(v)
+		return nil
+	case notification.FieldWakes:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetWakes(v)
+		return nil
+	case notification.FieldFence:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFence(v)
+		return nil
+	case notification.FieldClaimedUntil:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClaimedUntil(v)
+		return nil
+	case notification.FieldIncidentID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetIncidentID(v)
+		return nil
+	case notification.FieldPublished:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPublished(v)
+		return nil
+	case notification.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Notification field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *NotificationMutation) AddedFields() []string {
+	var fields []string
+	if m.addurgency != nil {
+		fields = append(fields, notification.FieldUrgency)
+	}
+	if m.addattempts != nil {
+		fields = append(fields, notification.FieldAttempts)
+	}
+	if m.addwakes != nil {
+		fields = append(fields, notification.FieldWakes)
+	}
+	if m.addfence != nil {
+		fields = append(fields, notification.FieldFence)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *NotificationMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case notification.FieldUrgency:
+		return m.AddedUrgency()
+	case notification.FieldAttempts:
+		return m.AddedAttempts()
+	case notification.FieldWakes:
+		return m.AddedWakes()
+	case notification.FieldFence:
+		return m.AddedFence()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *NotificationMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case notification.FieldUrgency:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddUrgency(v)
+		return nil
+	case notification.FieldAttempts:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddAttempts(v)
+		return nil
+	case notification.FieldWakes:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddWakes(v)
+		return nil
+	case notification.FieldFence:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddFence(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Notification numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *NotificationMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(notification.FieldNextAttemptAt) {
+		fields = append(fields, notification.FieldNextAttemptAt)
+	}
+	if m.FieldCleared(notification.FieldClaimedUntil) {
+		fields = append(fields, notification.FieldClaimedUntil)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *NotificationMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *NotificationMutation) ClearField(name string) error {
+	switch name {
+	case notification.FieldNextAttemptAt:
+		m.ClearNextAttemptAt()
+		return nil
+	case notification.FieldClaimedUntil:
+		m.ClearClaimedUntil()
+		return nil
+	}
+	return fmt.Errorf("unknown Notification nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *NotificationMutation) ResetField(name string) error {
+	switch name {
+	case notification.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case notification.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case notification.FieldNextAttemptAt:
+		m.ResetNextAttemptAt()
+		return nil
+	case notification.FieldUrgency:
+		m.ResetUrgency()
+		return nil
+	case notification.FieldAttempts:
+		m.ResetAttempts()
+		return nil
+	case notification.FieldWakes:
+		m.ResetWakes()
+		return nil
+	case notification.FieldFence:
+		m.ResetFence()
+		return nil
+	case notification.FieldClaimedUntil:
+		m.ResetClaimedUntil()
+		return nil
+	case notification.FieldIncidentID:
+		m.ResetIncidentID()
+		return nil
+	case notification.FieldPublished:
+		m.ResetPublished()
+		return nil
+	case notification.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown Notification field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *NotificationMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.tenant != nil {
+		edges = append(edges, notification.EdgeTenant)
+	}
+	if m.incident != nil {
+		edges = append(edges, notification.EdgeIncident)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *NotificationMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case notification.EdgeTenant:
+		if id := m.tenant; id != nil {
+			return []ent.Value{*id}
+		}
+	case notification.EdgeIncident:
+		if id := m.incident; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *NotificationMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *NotificationMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *NotificationMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.clearedtenant {
+		edges = append(edges, notification.EdgeTenant)
+	}
+	if m.clearedincident {
+		edges = append(edges, notification.EdgeIncident)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *NotificationMutation) EdgeCleared(name string) bool {
+	switch name {
+	case notification.EdgeTenant:
+		return m.clearedtenant
+	case notification.EdgeIncident:
+		return m.clearedincident
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *NotificationMutation) ClearEdge(name string) error {
+	switch name {
+	case notification.EdgeTenant:
+		m.ClearTenant()
+		return nil
+	case notification.EdgeIncident:
+		m.ClearIncident()
+		return nil
+	}
+	return fmt.Errorf("unknown Notification unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *NotificationMutation) ResetEdge(name string) error {
+	switch name {
+	case notification.EdgeTenant:
+		m.ResetTenant()
+		return nil
+	case notification.EdgeIncident:
+		m.ResetIncident()
+		return nil
+	}
+	return fmt.Errorf("unknown Notification edge %s", name)
+}
+
+// NotificationMailMutation represents an operation that mutates the NotificationMail nodes in the graph.
+type NotificationMailMutation struct {
+	config
+	op              Op
+	typ             string
+	id              *string
+	organization_id *string
+	next_attempt_at *time.Time
+	urgency         *int
+	addurgency      *int
+	attempts        *int
+	addattempts     *int
+	wakes           *int
+	addwakes        *int
+	fence           *int
+	addfence        *int
+	claimed_until   *time.Time
+	state           *notificationmail.State
+	created_at      *time.Time
+	sent_at         *time.Time
+	last_error      *string
+	last_error_at   *time.Time
+	clearedFields   map[string]struct{}
+	tenant          *string
+	clearedtenant   bool
+	incident        *string
+	clearedincident bool
+	member          *string
+	clearedmember   bool
+	done            bool
+	oldValue        func(context.Context) (*NotificationMail, error)
+	predicates      []predicate.NotificationMail
+}
+
+var _ ent.Mutation = (*NotificationMailMutation)(nil)
+
+// notificationmailOption allows management of the mutation configuration using functional options.
+type notificationmailOption func(*NotificationMailMutation)
+
+// newNotificationMailMutation creates new mutation for the NotificationMail entity.
+func newNotificationMailMutation(c config, op Op, opts ...notificationmailOption) *NotificationMailMutation {
+	m := &NotificationMailMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeNotificationMail,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withNotificationMailID sets the ID field of the mutation.
+func withNotificationMailID(id string) notificationmailOption {
+	return func(m *NotificationMailMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *NotificationMail
+		)
+		m.oldValue = func(ctx context.Context) (*NotificationMail, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().NotificationMail.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withNotificationMail sets the old NotificationMail of the mutation.
+func withNotificationMail(node *NotificationMail) notificationmailOption {
+	return func(m *NotificationMailMutation) {
+		m.oldValue = func(context.Context) (*NotificationMail, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m NotificationMailMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m NotificationMailMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of NotificationMail entities.
+func (m *NotificationMailMutation) SetID(id string) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *NotificationMailMutation) ID() (id string, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *NotificationMailMutation) IDs(ctx context.Context) ([]string, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []string{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().NotificationMail.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *NotificationMailMutation) SetOrganizationID(s string) {
+	m.organization_id = &s
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *NotificationMailMutation) OrganizationID() (r string, exists bool) {
+	v := m.organization_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the NotificationMail entity.
+// If the NotificationMail object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMailMutation) OldOrganizationID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *NotificationMailMutation) ResetOrganizationID() {
+	m.organization_id = nil
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *NotificationMailMutation) SetTenantID(s string) {
+	m.tenant = &s
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *NotificationMailMutation) TenantID() (r string, exists bool) {
+	v := m.tenant
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the NotificationMail entity.
+// If the NotificationMail object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMailMutation) OldTenantID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *NotificationMailMutation) ResetTenantID() {
+	m.tenant = nil
+}
+
+// SetNextAttemptAt sets the "next_attempt_at" field.
+func (m *NotificationMailMutation) SetNextAttemptAt(t time.Time) {
+	m.next_attempt_at = &t
+}
+
+// NextAttemptAt returns the value of the "next_attempt_at" field in the mutation.
+func (m *NotificationMailMutation) NextAttemptAt() (r time.Time, exists bool) {
+	v := m.next_attempt_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNextAttemptAt returns the old "next_attempt_at" field's value of the NotificationMail entity.
+// If the NotificationMail object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMailMutation) OldNextAttemptAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNextAttemptAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNextAttemptAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNextAttemptAt: %w", err)
+	}
+	return oldValue.NextAttemptAt, nil
+}
+
+// ClearNextAttemptAt clears the value of the "next_attempt_at" field.
+func (m *NotificationMailMutation) ClearNextAttemptAt() {
+	m.next_attempt_at = nil
+	m.clearedFields[notificationmail.FieldNextAttemptAt] = struct{}{}
+}
+
+// NextAttemptAtCleared returns if the "next_attempt_at" field was cleared in this mutation.
+func (m *NotificationMailMutation) NextAttemptAtCleared() bool {
+	_, ok := m.clearedFields[notificationmail.FieldNextAttemptAt]
+	return ok
+}
+
+// ResetNextAttemptAt resets all changes to the "next_attempt_at" field.
+func (m *NotificationMailMutation) ResetNextAttemptAt() {
+	m.next_attempt_at = nil
+	delete(m.clearedFields, notificationmail.FieldNextAttemptAt)
+}
+
+// SetUrgency sets the "urgency" field.
+func (m *NotificationMailMutation) SetUrgency(i int) {
+	m.urgency = &i
+	m.addurgency = nil
+}
+
+// Urgency returns the value of the "urgency" field in the mutation.
+func (m *NotificationMailMutation) Urgency() (r int, exists bool) {
+	v := m.urgency
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUrgency returns the old "urgency" field's value of the NotificationMail entity.
+// If the NotificationMail object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMailMutation) OldUrgency(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUrgency is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUrgency requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUrgency: %w", err)
+	}
+	return oldValue.Urgency, nil
+}
+
+// AddUrgency adds i to the "urgency" field.
+func (m *NotificationMailMutation) AddUrgency(i int) {
+	if m.addurgency != nil {
+		*m.addurgency += i
+	} else {
+		m.addurgency = &i
+	}
+}
+
+// AddedUrgency returns the value that was added to the "urgency" field in this mutation.
+func (m *NotificationMailMutation) AddedUrgency() (r int, exists bool) {
+	v := m.addurgency
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetUrgency resets all changes to the "urgency" field.
+func (m *NotificationMailMutation) ResetUrgency() {
+	m.urgency = nil
+	m.addurgency = nil
+}
+
+// SetAttempts sets the "attempts" field.
+func (m *NotificationMailMutation) SetAttempts(i int) {
+	m.attempts = &i
+	m.addattempts = nil
+}
+
+// Attempts returns the value of the "attempts" field in the mutation.
+func (m *NotificationMailMutation) Attempts() (r int, exists bool) {
+	v := m.attempts
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAttempts returns the old "attempts" field's value of the NotificationMail entity.
+// If the NotificationMail object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMailMutation) OldAttempts(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAttempts is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAttempts requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAttempts: %w", err)
+	}
+	return oldValue.Attempts, nil
+}
+
+// AddAttempts adds i to the "attempts" field.
+func (m *NotificationMailMutation) AddAttempts(i int) {
+	if m.addattempts != nil {
+		*m.addattempts += i
+	} else {
+		m.addattempts = &i
+	}
+}
+
+// AddedAttempts returns the value that was added to the "attempts" field in this mutation.
+func (m *NotificationMailMutation) AddedAttempts() (r int, exists bool) {
+	v := m.addattempts
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetAttempts resets all changes to the "attempts" field.
+func (m *NotificationMailMutation) ResetAttempts() {
+	m.attempts = nil
+	m.addattempts = nil
+}
+
+// SetWakes sets the "wakes" field.
+func (m *NotificationMailMutation) SetWakes(i int) {
+	m.wakes = &i
+	m.addwakes = nil
+}
+
+// Wakes returns the value of the "wakes" field in the mutation.
+func (m *NotificationMailMutation) Wakes() (r int, exists bool) {
+	v := m.wakes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldWakes returns the old "wakes" field's value of the NotificationMail entity.
+// If the NotificationMail object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMailMutation) OldWakes(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldWakes is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldWakes requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldWakes: %w", err)
+	}
+	return oldValue.Wakes, nil
+}
+
+// AddWakes adds i to the "wakes" field.
+func (m *NotificationMailMutation) AddWakes(i int) {
+	if m.addwakes != nil {
+		*m.addwakes += i
+	} else {
+		m.addwakes = &i
+	}
+}
+
+// AddedWakes returns the value that was added to the "wakes" field in this mutation.
+func (m *NotificationMailMutation) AddedWakes() (r int, exists bool) {
+	v := m.addwakes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetWakes resets all changes to the "wakes" field.
+func (m *NotificationMailMutation) ResetWakes() {
+	m.wakes = nil
+	m.addwakes = nil
+}
+
+// SetFence sets the "fence" field.
+func (m *NotificationMailMutation) SetFence(i int) {
+	m.fence = &i
+	m.addfence = nil
+}
+
+// Fence returns the value of the "fence" field in the mutation.
+func (m *NotificationMailMutation) Fence() (r int, exists bool) {
+	v := m.fence
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFence returns the old "fence" field's value of the NotificationMail entity.
+// If the NotificationMail object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMailMutation) OldFence(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFence is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFence requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFence: %w", err)
+	}
+	return oldValue.Fence, nil
+}
+
+// AddFence adds i to the "fence" field.
+func (m *NotificationMailMutation) AddFence(i int) {
+	if m.addfence != nil {
+		*m.addfence += i
+	} else {
+		m.addfence = &i
+	}
+}
+
+// AddedFence returns the value that was added to the "fence" field in this mutation.
+func (m *NotificationMailMutation) AddedFence() (r int, exists bool) {
+	v := m.addfence
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetFence resets all changes to the "fence" field.
+func (m *NotificationMailMutation) ResetFence() {
+	m.fence = nil
+	m.addfence = nil
+}
+
+// SetClaimedUntil sets the "claimed_until" field.
+func (m *NotificationMailMutation) SetClaimedUntil(t time.Time) {
+	m.claimed_until = &t
+}
+
+// ClaimedUntil returns the value of the "claimed_until" field in the mutation.
+func (m *NotificationMailMutation) ClaimedUntil() (r time.Time, exists bool) {
+	v := m.claimed_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClaimedUntil returns the old "claimed_until" field's value of the NotificationMail entity.
+// If the NotificationMail object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMailMutation) OldClaimedUntil(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClaimedUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClaimedUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClaimedUntil: %w", err)
+	}
+	return oldValue.ClaimedUntil, nil
+}
+
+// ClearClaimedUntil clears the value of the "claimed_until" field.
+func (m *NotificationMailMutation) ClearClaimedUntil() {
+	m.claimed_until = nil
+	m.clearedFields[notificationmail.FieldClaimedUntil] = struct{}{}
+}
+
+// ClaimedUntilCleared returns if the "claimed_until" field was cleared in this mutation.
+func (m *NotificationMailMutation) ClaimedUntilCleared() bool {
+	_, ok := m.clearedFields[notificationmail.FieldClaimedUntil]
+	return ok
+}
+
+// ResetClaimedUntil resets all changes to the "claimed_until" field.
+func (m *NotificationMailMutation) ResetClaimedUntil() {
+	m.claimed_until = nil
+	delete(m.clearedFields, notificationmail.FieldClaimedUntil)
+}
+
+// SetIncidentID sets the "incident_id" field.
+func (m *NotificationMailMutation) SetIncidentID(s string) {
+	m.incident = &s
+}
+
+// IncidentID returns the value of the "incident_id" field in the mutation.
+func (m *NotificationMailMutation) IncidentID() (r string, exists bool) {
+	v := m.incident
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldIncidentID returns the old "incident_id" field's value of the NotificationMail entity.
+// If the NotificationMail object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMailMutation) OldIncidentID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldIncidentID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldIncidentID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldIncidentID: %w", err)
+	}
+	return oldValue.IncidentID, nil
+}
+
+// ResetIncidentID resets all changes to the "incident_id" field.
+func (m *NotificationMailMutation) ResetIncidentID() {
+	m.incident = nil
+}
+
+// SetMemberID sets the "member_id" field.
+func (m *NotificationMailMutation) SetMemberID(s string) {
+	m.member = &s
+}
+
+// MemberID returns the value of the "member_id" field in the mutation.
+func (m *NotificationMailMutation) MemberID() (r string, exists bool) {
+	v := m.member
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldMemberID returns the old "member_id" field's value of the NotificationMail entity.
+// If the NotificationMail object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMailMutation) OldMemberID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldMemberID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldMemberID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldMemberID: %w", err)
+	}
+	return oldValue.MemberID, nil
+}
+
+// ResetMemberID resets all changes to the "member_id" field.
+func (m *NotificationMailMutation) ResetMemberID() {
+	m.member = nil
+}
+
+// SetState sets the "state" field.
+func (m *NotificationMailMutation) SetState(n notificationmail.State) {
+	m.state = &n
+}
+
+// State returns the value of the "state" field in the mutation.
+func (m *NotificationMailMutation) State() (r notificationmail.State, exists bool) {
+	v := m.state
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldState returns the old "state" field's value of the NotificationMail entity.
+// If the NotificationMail object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMailMutation) OldState(ctx context.Context) (v notificationmail.State, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldState is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldState requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldState: %w", err)
+	}
+	return oldValue.State, nil
+}
+
+// ResetState resets all changes to the "state" field.
+func (m *NotificationMailMutation) ResetState() {
+	m.state = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *NotificationMailMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *NotificationMailMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the NotificationMail entity.
+// If the NotificationMail object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMailMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *NotificationMailMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetSentAt sets the "sent_at" field.
+func (m *NotificationMailMutation) SetSentAt(t time.Time) {
+	m.sent_at = &t
+}
+
+// SentAt returns the value of the "sent_at" field in the mutation.
+func (m *NotificationMailMutation) SentAt() (r time.Time, exists bool) {
+	v := m.sent_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSentAt returns the old "sent_at" field's value of the NotificationMail entity.
+// If the NotificationMail object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMailMutation) OldSentAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSentAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSentAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSentAt: %w", err)
+	}
+	return oldValue.SentAt, nil
+}
+
+// ClearSentAt clears the value of the "sent_at" field.
+func (m *NotificationMailMutation) ClearSentAt() {
+	m.sent_at = nil
+	m.clearedFields[notificationmail.FieldSentAt] = struct{}{}
+}
+
+// SentAtCleared returns if the "sent_at" field was cleared in this mutation.
+func (m *NotificationMailMutation) SentAtCleared() bool {
+	_, ok := m.clearedFields[notificationmail.FieldSentAt]
+	return ok
+}
+
+// ResetSentAt resets all changes to the "sent_at" field.
+func (m *NotificationMailMutation) ResetSentAt() {
+	m.sent_at = nil
+	delete(m.clearedFields, notificationmail.FieldSentAt)
+}
+
+// SetLastError sets the "last_error" field.
+func (m *NotificationMailMutation) SetLastError(s string) {
+	m.last_error = &s
+}
+
+// LastError returns the value of the "last_error" field in the mutation.
+func (m *NotificationMailMutation) LastError() (r string, exists bool) {
+	v := m.last_error
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastError returns the old "last_error" field's value of the NotificationMail entity.
+// If the NotificationMail object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMailMutation) OldLastError(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastError is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastError requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastError: %w", err)
+	}
+	return oldValue.LastError, nil
+}
+
+// ResetLastError resets all changes to the "last_error" field.
+func (m *NotificationMailMutation) ResetLastError() {
+	m.last_error = nil
+}
+
+// SetLastErrorAt sets the "last_error_at" field.
+func (m *NotificationMailMutation) SetLastErrorAt(t time.Time) {
+	m.last_error_at = &t
+}
+
+// LastErrorAt returns the value of the "last_error_at" field in the mutation.
+func (m *NotificationMailMutation) LastErrorAt() (r time.Time, exists bool) {
+	v := m.last_error_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastErrorAt returns the old "last_error_at" field's value of the NotificationMail entity.
+// If the NotificationMail object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *NotificationMailMutation) OldLastErrorAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastErrorAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastErrorAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastErrorAt: %w", err)
+	}
+	return oldValue.LastErrorAt, nil
+}
+
+// ClearLastErrorAt clears the value of the "last_error_at" field.
+func (m *NotificationMailMutation) ClearLastErrorAt() {
+	m.last_error_at = nil
+	m.clearedFields[notificationmail.FieldLastErrorAt] = struct{}{}
+}
+
+// LastErrorAtCleared returns if the "last_error_at" field was cleared in this mutation.
+func (m *NotificationMailMutation) LastErrorAtCleared() bool {
+	_, ok := m.clearedFields[notificationmail.FieldLastErrorAt]
+	return ok
+}
+
+// ResetLastErrorAt resets all changes to the "last_error_at" field.
+func (m *NotificationMailMutation) ResetLastErrorAt() {
+	m.last_error_at = nil
+	delete(m.clearedFields, notificationmail.FieldLastErrorAt)
+}
+
+// ClearTenant clears the "tenant" edge to the Tenant entity.
+func (m *NotificationMailMutation) ClearTenant() {
+	m.clearedtenant = true
+	m.clearedFields[notificationmail.FieldTenantID] = struct{}{}
+}
+
+// TenantCleared reports if the "tenant" edge to the Tenant entity was cleared.
+func (m *NotificationMailMutation) TenantCleared() bool {
+	return m.clearedtenant
+}
+
+// TenantIDs returns the "tenant" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TenantID instead. It exists only for internal usage by the builders.
+func (m *NotificationMailMutation) TenantIDs() (ids []string) {
+	if id := m.tenant; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetTenant resets all changes to the "tenant" edge.
+func (m *NotificationMailMutation) ResetTenant() {
+	m.tenant = nil
+	m.clearedtenant = false
+}
+
+// ClearIncident clears the "incident" edge to the Incident entity.
+func (m *NotificationMailMutation) ClearIncident() {
+	m.clearedincident = true
+	m.clearedFields[notificationmail.FieldIncidentID] = struct{}{}
+}
+
+// IncidentCleared reports if the "incident" edge to the Incident entity was cleared.
+func (m *NotificationMailMutation) IncidentCleared() bool {
+	return m.clearedincident
+}
+
+// IncidentIDs returns the "incident" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// IncidentID instead. It exists only for internal usage by the builders.
+func (m *NotificationMailMutation) IncidentIDs() (ids []string) {
+	if id := m.incident; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetIncident resets all changes to the "incident" edge.
+func (m *NotificationMailMutation) ResetIncident() {
+	m.incident = nil
+	m.clearedincident = false
+}
+
+// ClearMember clears the "member" edge to the Member entity.
+func (m *NotificationMailMutation) ClearMember() {
+	m.clearedmember = true
+	m.clearedFields[notificationmail.FieldMemberID] = struct{}{}
+}
+
+// MemberCleared reports if the "member" edge to the Member entity was cleared.
+func (m *NotificationMailMutation) MemberCleared() bool {
+	return m.clearedmember
+}
+
+// MemberIDs returns the "member" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// MemberID instead. It exists only for internal usage by the builders.
+func (m *NotificationMailMutation) MemberIDs() (ids []string) {
+	if id := m.member; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetMember resets all changes to the "member" edge.
+func (m *NotificationMailMutation) ResetMember() {
+	m.member = nil
+	m.clearedmember = false
+}
+
+// Where appends a list predicates to the NotificationMailMutation builder.
+func (m *NotificationMailMutation) Where(ps ...predicate.NotificationMail) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the NotificationMailMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *NotificationMailMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.NotificationMail, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *NotificationMailMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *NotificationMailMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (NotificationMail).
+func (m *NotificationMailMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *NotificationMailMutation) Fields() []string {
+	fields := make([]string, 0, 15)
+	if m.organization_id != nil {
+		fields = append(fields, notificationmail.FieldOrganizationID)
+	}
+	if m.tenant != nil {
+		fields = append(fields, notificationmail.FieldTenantID)
+	}
+	if m.next_attempt_at != nil {
+		fields = append(fields, notificationmail.FieldNextAttemptAt)
+	}
+	if m.urgency != nil {
+		fields = append(fields, notificationmail.FieldUrgency)
+	}
+	if m.attempts != nil {
+		fields = append(fields, notificationmail.FieldAttempts)
+	}
+	if m.wakes != nil {
+		fields = append(fields, notificationmail.FieldWakes)
+	}
+	if m.fence != nil {
+		fields = append(fields, notificationmail.FieldFence)
+	}
+	if m.claimed_until != nil {
+		fields = append(fields, notificationmail.FieldClaimedUntil)
+	}
+	if m.incident != nil {
+		fields = append(fields, notificationmail.FieldIncidentID)
+	}
+	if m.member != nil {
+		fields = append(fields, notificationmail.FieldMemberID)
+	}
+	if m.state != nil {
+		fields = append(fields, notificationmail.FieldState)
+	}
+	if m.created_at != nil {
+		fields = append(fields, notificationmail.FieldCreatedAt)
+	}
+	if m.sent_at != nil {
+		fields = append(fields, notificationmail.FieldSentAt)
+	}
+	if m.last_error != nil {
+		fields = append(fields, notificationmail.FieldLastError)
+	}
+	if m.last_error_at != nil {
+		fields = append(fields, notificationmail.FieldLastErrorAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *NotificationMailMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case notificationmail.FieldOrganizationID:
+		return m.OrganizationID()
+	case notificationmail.FieldTenantID:
+		return m.TenantID()
+	case notificationmail.FieldNextAttemptAt:
+		return m.NextAttemptAt()
+	case notificationmail.FieldUrgency:
+		return m.Urgency()
+	case notificationmail.FieldAttempts:
+		return m.Attempts()
+	case notificationmail.FieldWakes:
+		return m.Wakes()
+	case notificationmail.FieldFence:
+		return m.Fence()
+	case notificationmail.FieldClaimedUntil:
+		return m.ClaimedUntil()
+	case notificationmail.FieldIncidentID:
+		return m.IncidentID()
+	case notificationmail.FieldMemberID:
+		return m.MemberID()
+	case notificationmail.FieldState:
+		return m.State()
+	case notificationmail.FieldCreatedAt:
+		return m.CreatedAt()
+	case notificationmail.FieldSentAt:
+		return m.SentAt()
+	case notificationmail.FieldLastError:
+		return m.LastError()
+	case notificationmail.FieldLastErrorAt:
+		return m.LastErrorAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *NotificationMailMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case notificationmail.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case notificationmail.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case notificationmail.FieldNextAttemptAt:
+		return m.OldNextAttemptAt(ctx)
+	case notificationmail.FieldUrgency:
+		return m.OldUrgency(ctx)
+	case notificationmail.FieldAttempts:
+		return m.OldAttempts(ctx)
+	case notificationmail.FieldWakes:
+		return m.OldWakes(ctx)
+	case notificationmail.FieldFence:
+		return m.OldFence(ctx)
+	case notificationmail.FieldClaimedUntil:
+		return m.OldClaimedUntil(ctx)
+	case notificationmail.FieldIncidentID:
+		return m.OldIncidentID(ctx)
+	case notificationmail.FieldMemberID:
+		return m.OldMemberID(ctx)
+	case notificationmail.FieldState:
+		return m.OldState(ctx)
+	case notificationmail.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case notificationmail.FieldSentAt:
+		return m.OldSentAt(ctx)
+	case notificationmail.FieldLastError:
+		return m.OldLastError(ctx)
+	case notificationmail.FieldLastErrorAt:
+		return m.OldLastErrorAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown NotificationMail field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *NotificationMailMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case notificationmail.FieldOrganizationID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case notificationmail.FieldTenantID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case notificationmail.FieldNextAttemptAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNextAttemptAt(v)
+		return nil
+	case notificationmail.FieldUrgency:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUrgency(v)
+		return nil
+	case notificationmail.FieldAttempts:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAttempts(v)
+		return nil
+	case notificationmail.FieldWakes:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetWakes(v)
+		return nil
+	case notificationmail.FieldFence:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFence(v)
+		return nil
+	case notificationmail.FieldClaimedUntil:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClaimedUntil(v)
+		return nil
+	case notificationmail.FieldIncidentID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetIncidentID(v)
+		return nil
+	case notificationmail.FieldMemberID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetMemberID(v)
+		return nil
+	case notificationmail.FieldState:
+		v, ok := value.(notificationmail.State)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetState(v)
+		return nil
+	case notificationmail.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case notificationmail.FieldSentAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSentAt(v)
+		return nil
+	case notificationmail.FieldLastError:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastError(v)
+		return nil
+	case notificationmail.FieldLastErrorAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastErrorAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown NotificationMail field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *NotificationMailMutation) AddedFields() []string {
+	var fields []string
+	if m.addurgency != nil {
+		fields = append(fields, notificationmail.FieldUrgency)
+	}
+	if m.addattempts != nil {
+		fields = append(fields, notificationmail.FieldAttempts)
+	}
+	if m.addwakes != nil {
+		fields = append(fields, notificationmail.FieldWakes)
+	}
+	if m.addfence != nil {
+		fields = append(fields, notificationmail.FieldFence)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *NotificationMailMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case notificationmail.FieldUrgency:
+		return m.AddedUrgency()
+	case notificationmail.FieldAttempts:
+		return m.AddedAttempts()
+	case notificationmail.FieldWakes:
+		return m.AddedWakes()
+	case notificationmail.FieldFence:
+		return m.AddedFence()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *NotificationMailMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case notificationmail.FieldUrgency:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddUrgency(v)
+		return nil
+	case notificationmail.FieldAttempts:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddAttempts(v)
+		return nil
+	case notificationmail.FieldWakes:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddWakes(v)
+		return nil
+	case notificationmail.FieldFence:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddFence(v)
+		return nil
+	}
+	return fmt.Errorf("unknown NotificationMail numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *NotificationMailMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(notificationmail.FieldNextAttemptAt) {
+		fields = append(fields, notificationmail.FieldNextAttemptAt)
+	}
+	if m.FieldCleared(notificationmail.FieldClaimedUntil) {
+		fields = append(fields, notificationmail.FieldClaimedUntil)
+	}
+	if m.FieldCleared(notificationmail.FieldSentAt) {
+		fields = append(fields, notificationmail.FieldSentAt)
+	}
+	if m.FieldCleared(notificationmail.FieldLastErrorAt) {
+		fields = append(fields, notificationmail.FieldLastErrorAt)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *NotificationMailMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *NotificationMailMutation) ClearField(name string) error {
+	switch name {
+	case notificationmail.FieldNextAttemptAt:
+		m.ClearNextAttemptAt()
+		return nil
+	case notificationmail.FieldClaimedUntil:
+		m.ClearClaimedUntil()
+		return nil
+	case notificationmail.FieldSentAt:
+		m.ClearSentAt()
+		return nil
+	case notificationmail.FieldLastErrorAt:
+		m.ClearLastErrorAt()
+		return nil
+	}
+	return fmt.Errorf("unknown NotificationMail nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *NotificationMailMutation) ResetField(name string) error {
+	switch name {
+	case notificationmail.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case notificationmail.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case notificationmail.FieldNextAttemptAt:
+		m.ResetNextAttemptAt()
+		return nil
+	case notificationmail.FieldUrgency:
+		m.ResetUrgency()
+		return nil
+	case notificationmail.FieldAttempts:
+		m.ResetAttempts()
+		return nil
+	case notificationmail.FieldWakes:
+		m.ResetWakes()
+		return nil
+	case notificationmail.FieldFence:
+		m.ResetFence()
+		return nil
+	case notificationmail.FieldClaimedUntil:
+		m.ResetClaimedUntil()
+		return nil
+	case notificationmail.FieldIncidentID:
+		m.ResetIncidentID()
+		return nil
+	case notificationmail.FieldMemberID:
+		m.ResetMemberID()
+		return nil
+	case notificationmail.FieldState:
+		m.ResetState()
+		return nil
+	case notificationmail.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case notificationmail.FieldSentAt:
+		m.ResetSentAt()
+		return nil
+	case notificationmail.FieldLastError:
+		m.ResetLastError()
+		return nil
+	case notificationmail.FieldLastErrorAt:
+		m.ResetLastErrorAt()
+		return nil
+	}
+	return fmt.Errorf("unknown NotificationMail field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *NotificationMailMutation) AddedEdges() []string {
+	edges := make([]string, 0, 3)
+	if m.tenant != nil {
+		edges = append(edges, notificationmail.EdgeTenant)
+	}
+	if m.incident != nil {
+		edges = append(edges, notificationmail.EdgeIncident)
+	}
+	if m.member != nil {
+		edges = append(edges, notificationmail.EdgeMember)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *NotificationMailMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case notificationmail.EdgeTenant:
+		if id := m.tenant; id != nil {
+			return []ent.Value{*id}
+		}
+	case notificationmail.EdgeIncident:
+		if id := m.incident; id != nil {
+			return []ent.Value{*id}
+		}
+	case notificationmail.EdgeMember:
+		if id := m.member; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *NotificationMailMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 3)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *NotificationMailMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *NotificationMailMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 3)
+	if m.clearedtenant {
+		edges = append(edges, notificationmail.EdgeTenant)
+	}
+	if m.clearedincident {
+		edges = append(edges, notificationmail.EdgeIncident)
+	}
+	if m.clearedmember {
+		edges = append(edges, notificationmail.EdgeMember)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *NotificationMailMutation) EdgeCleared(name string) bool {
+	switch name {
+	case notificationmail.EdgeTenant:
+		return m.clearedtenant
+	case notificationmail.EdgeIncident:
+		return m.clearedincident
+	case notificationmail.EdgeMember:
+		return m.clearedmember
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *NotificationMailMutation) ClearEdge(name string) error {
+	switch name {
+	case notificationmail.EdgeTenant:
+		m.ClearTenant()
+		return nil
+	case notificationmail.EdgeIncident:
+		m.ClearIncident()
+		return nil
+	case notificationmail.EdgeMember:
+		m.ClearMember()
+		return nil
+	}
+	return fmt.Errorf("unknown NotificationMail unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *NotificationMailMutation) ResetEdge(name string) error {
+	switch name {
+	case notificationmail.EdgeTenant:
+		m.ResetTenant()
+		return nil
+	case notificationmail.EdgeIncident:
+		m.ResetIncident()
+		return nil
+	case notificationmail.EdgeMember:
+		m.ResetMember()
+		return nil
+	}
+	return fmt.Errorf("unknown NotificationMail edge %s", name)
 }
 
 // OrganizationMutation represents an operation that mutates the Organization nodes in the graph.
@@ -13999,6 +16728,8 @@ type PSAConnectionMutation struct {
 	addcalls_per_minute  *int
 	public_notes         *bool
 	on_close             *psaconnection.OnClose
+	routes               *psaconnection.Routes
+	routed_at            *time.Time
 	created_at           *time.Time
 	updated_at           *time.Time
 	disconnected_at      *time.Time
@@ -14018,6 +16749,9 @@ type PSAConnectionMutation struct {
 	tickets              map[string]struct{}
 	removedtickets       map[string]struct{}
 	clearedtickets       bool
+	routedTenants        map[string]struct{}
+	removedroutedTenants map[string]struct{}
+	clearedroutedTenants bool
 	done                 bool
 	oldValue             func(context.Context) (*PSAConnection, error)
 	predicates           []predicate.PSAConnection
@@ -14901,6 +17635,91 @@ func (m *PSAConnectionMutation) ResetOnClose() {
 	m.on_close = nil
 }
 
+// SetRoutes sets the "routes" field.
+func (m *PSAConnectionMutation) SetRoutes(ps psaconnection.Routes) {
+	m.routes = &ps
+}
+
+// Routes returns the value of the "routes" field in the mutation.
+func (m *PSAConnectionMutation) Routes() (r psaconnection.Routes, exists bool) {
+	v := m.routes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRoutes returns the old "routes" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldRoutes(ctx context.Context) (v psaconnection.Routes, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRoutes is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRoutes requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRoutes: %w", err)
+	}
+	return oldValue.Routes, nil
+}
+
+// ResetRoutes resets all changes to the "routes" field.
+func (m *PSAConnectionMutation) ResetRoutes() {
+	m.routes = nil
+}
+
+// SetRoutedAt sets the "routed_at" field.
+func (m *PSAConnectionMutation) SetRoutedAt(t time.Time) {
+	m.routed_at = &t
+}
+
+// RoutedAt returns the value of the "routed_at" field in the mutation.
+func (m *PSAConnectionMutation) RoutedAt() (r time.Time, exists bool) {
+	v := m.routed_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRoutedAt returns the old "routed_at" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldRoutedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRoutedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRoutedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRoutedAt: %w", err)
+	}
+	return oldValue.RoutedAt, nil
+}
+
+// ClearRoutedAt clears the value of the "routed_at" field.
+func (m *PSAConnectionMutation) ClearRoutedAt() {
+	m.routed_at = nil
+	m.clearedFields[psaconnection.FieldRoutedAt] = struct{}{}
+}
+
+// RoutedAtCleared returns if the "routed_at" field was cleared in this mutation.
+func (m *PSAConnectionMutation) RoutedAtCleared() bool {
+	_, ok := m.clearedFields[psaconnection.FieldRoutedAt]
+	return ok
+}
+
+// ResetRoutedAt resets all changes to the "routed_at" field.
+func (m *PSAConnectionMutation) ResetRoutedAt() {
+	m.routed_at = nil
+	delete(m.clearedFields, psaconnection.FieldRoutedAt)
+}
+
 // SetCreatedAt sets the "created_at" field.
 func (m *PSAConnectionMutation) SetCreatedAt(t time.Time) {
 	m.created_at = &t
@@ -15532,6 +18351,60 @@ func (m *PSAConnectionMutation) ResetTickets() {
 	m.removedtickets = nil
 }
 
+// AddRoutedTenantIDs adds the "routedTenants" edge to the RoutedTenant entity by ids.
+func (m *PSAConnectionMutation) AddRoutedTenantIDs(ids ...string) {
+	if m.routedTenants == nil {
+		m.routedTenants = make(map[string]struct{})
+	}
+	for i := range ids {
+		m.routedTenants[ids[i]] = struct{}{}
+	}
+}
+
+// ClearRoutedTenants clears the "routedTenants" edge to the RoutedTenant entity.
+func (m *PSAConnectionMutation) ClearRoutedTenants() {
+	m.clearedroutedTenants = true
+}
+
+// RoutedTenantsCleared reports if the "routedTenants" edge to the RoutedTenant entity was cleared.
+func (m *PSAConnectionMutation) RoutedTenantsCleared() bool {
+	return m.clearedroutedTenants
+}
+
+// RemoveRoutedTenantIDs removes the "routedTenants" edge to the RoutedTenant entity by IDs.
+func (m *PSAConnectionMutation) RemoveRoutedTenantIDs(ids ...string) {
+	if m.removedroutedTenants == nil {
+		m.removedroutedTenants = make(map[string]struct{})
+	}
+	for i := range ids {
+		delete(m.routedTenants, ids[i])
+		m.removedroutedTenants[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedRoutedTenants returns the removed IDs of the "routedTenants" edge to the RoutedTenant entity.
+func (m *PSAConnectionMutation) RemovedRoutedTenantsIDs() (ids []string) {
+	for id := range m.removedroutedTenants {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// RoutedTenantsIDs returns the "routedTenants" edge IDs in the mutation.
+func (m *PSAConnectionMutation) RoutedTenantsIDs() (ids []string) {
+	for id := range m.routedTenants {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetRoutedTenants resets all changes to the "routedTenants" edge.
+func (m *PSAConnectionMutation) ResetRoutedTenants() {
+	m.routedTenants = nil
+	m.clearedroutedTenants = false
+	m.removedroutedTenants = nil
+}
+
 // Where appends a list predicates to the PSAConnectionMutation builder.
 func (m *PSAConnectionMutation) Where(ps ...predicate.PSAConnection) {
 	m.predicates = append(m.predicates, ps...)
@@ -15566,7 +18439,7 @@ func (m *PSAConnectionMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *PSAConnectionMutation) Fields() []string {
-	fields := make([]string, 0, 30)
+	fields := make([]string, 0, 32)
 	if m.organization_id != nil {
 		fields = append(fields, psaconnection.FieldOrganizationID)
 	}
@@ -15620,6 +18493,12 @@ func (m *PSAConnectionMutation) Fields() []string {
 	}
 	if m.on_close != nil {
 		fields = append(fields, psaconnection.FieldOnClose)
+	}
+	if m.routes != nil {
+		fields = append(fields, psaconnection.FieldRoutes)
+	}
+	if m.routed_at != nil {
+		fields = append(fields, psaconnection.FieldRoutedAt)
 	}
 	if m.created_at != nil {
 		fields = append(fields, psaconnection.FieldCreatedAt)
@@ -15701,6 +18580,10 @@ func (m *PSAConnectionMutation) Field(name string) (ent.Value, bool) {
 		return m.PublicNotes()
 	case psaconnection.FieldOnClose:
 		return m.OnClose()
+	case psaconnection.FieldRoutes:
+		return m.Routes()
+	case psaconnection.FieldRoutedAt:
+		return m.RoutedAt()
 	case psaconnection.FieldCreatedAt:
 		return m.CreatedAt()
 	case psaconnection.FieldUpdatedAt:
@@ -15770,6 +18653,10 @@ func (m *PSAConnectionMutation) OldField(ctx context.Context, name string) (ent.
 		return m.OldPublicNotes(ctx)
 	case psaconnection.FieldOnClose:
 		return m.OldOnClose(ctx)
+	case psaconnection.FieldRoutes:
+		return m.OldRoutes(ctx)
+	case psaconnection.FieldRoutedAt:
+		return m.OldRoutedAt(ctx)
 	case psaconnection.FieldCreatedAt:
 		return m.OldCreatedAt(ctx)
 	case psaconnection.FieldUpdatedAt:
@@ -15928,6 +18815,20 @@ func (m *PSAConnectionMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetOnClose(v)
+		return nil
+	case psaconnection.FieldRoutes:
+		v, ok := value.(psaconnection.Routes)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRoutes(v)
+		return nil
+	case psaconnection.FieldRoutedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRoutedAt(v)
 		return nil
 	case psaconnection.FieldCreatedAt:
 		v, ok := value.(time.Time)
@@ -16112,6 +19013,9 @@ func (m *PSAConnectionMutation) ClearedFields() []string {
 	if m.FieldCleared(psaconnection.FieldClaimedUntil) {
 		fields = append(fields, psaconnection.FieldClaimedUntil)
 	}
+	if m.FieldCleared(psaconnection.FieldRoutedAt) {
+		fields = append(fields, psaconnection.FieldRoutedAt)
+	}
 	if m.FieldCleared(psaconnection.FieldDisconnectedAt) {
 		fields = append(fields, psaconnection.FieldDisconnectedAt)
 	}
@@ -16152,6 +19056,9 @@ func (m *PSAConnectionMutation) ClearField(name string) error {
 		return nil
 	case psaconnection.FieldClaimedUntil:
 		m.ClearClaimedUntil()
+		return nil
+	case psaconnection.FieldRoutedAt:
+		m.ClearRoutedAt()
 		return nil
 	case psaconnection.FieldDisconnectedAt:
 		m.ClearDisconnectedAt()
@@ -16236,6 +19143,12 @@ func (m *PSAConnectionMutation) ResetField(name string) error {
 	case psaconnection.FieldOnClose:
 		m.ResetOnClose()
 		return nil
+	case psaconnection.FieldRoutes:
+		m.ResetRoutes()
+		return nil
+	case psaconnection.FieldRoutedAt:
+		m.ResetRoutedAt()
+		return nil
 	case psaconnection.FieldCreatedAt:
 		m.ResetCreatedAt()
 		return nil
@@ -16278,12 +19191,15 @@ func (m *PSAConnectionMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *PSAConnectionMutation) AddedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 3)
 	if m.mappings != nil {
 		edges = append(edges, psaconnection.EdgeMappings)
 	}
 	if m.tickets != nil {
 		edges = append(edges, psaconnection.EdgeTickets)
+	}
+	if m.routedTenants != nil {
+		edges = append(edges, psaconnection.EdgeRoutedTenants)
 	}
 	return edges
 }
@@ -16304,18 +19220,27 @@ func (m *PSAConnectionMutation) AddedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case psaconnection.EdgeRoutedTenants:
+		ids := make([]ent.Value, 0, len(m.routedTenants))
+		for id := range m.routedTenants {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *PSAConnectionMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 3)
 	if m.removedmappings != nil {
 		edges = append(edges, psaconnection.EdgeMappings)
 	}
 	if m.removedtickets != nil {
 		edges = append(edges, psaconnection.EdgeTickets)
+	}
+	if m.removedroutedTenants != nil {
+		edges = append(edges, psaconnection.EdgeRoutedTenants)
 	}
 	return edges
 }
@@ -16336,18 +19261,27 @@ func (m *PSAConnectionMutation) RemovedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case psaconnection.EdgeRoutedTenants:
+		ids := make([]ent.Value, 0, len(m.removedroutedTenants))
+		for id := range m.removedroutedTenants {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *PSAConnectionMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 3)
 	if m.clearedmappings {
 		edges = append(edges, psaconnection.EdgeMappings)
 	}
 	if m.clearedtickets {
 		edges = append(edges, psaconnection.EdgeTickets)
+	}
+	if m.clearedroutedTenants {
+		edges = append(edges, psaconnection.EdgeRoutedTenants)
 	}
 	return edges
 }
@@ -16360,6 +19294,8 @@ func (m *PSAConnectionMutation) EdgeCleared(name string) bool {
 		return m.clearedmappings
 	case psaconnection.EdgeTickets:
 		return m.clearedtickets
+	case psaconnection.EdgeRoutedTenants:
+		return m.clearedroutedTenants
 	}
 	return false
 }
@@ -16382,8 +19318,551 @@ func (m *PSAConnectionMutation) ResetEdge(name string) error {
 	case psaconnection.EdgeTickets:
 		m.ResetTickets()
 		return nil
+	case psaconnection.EdgeRoutedTenants:
+		m.ResetRoutedTenants()
+		return nil
 	}
 	return fmt.Errorf("unknown PSAConnection edge %s", name)
+}
+
+// RoutedTenantMutation represents an operation that mutates the RoutedTenant nodes in the graph.
+type RoutedTenantMutation struct {
+	config
+	op                Op
+	typ               string
+	id                *string
+	organization_id   *string
+	clearedFields     map[string]struct{}
+	tenant            *string
+	clearedtenant     bool
+	connection        *string
+	clearedconnection bool
+	done              bool
+	oldValue          func(context.Context) (*RoutedTenant, error)
+	predicates        []predicate.RoutedTenant
+}
+
+var _ ent.Mutation = (*RoutedTenantMutation)(nil)
+
+// routedtenantOption allows management of the mutation configuration using functional options.
+type routedtenantOption func(*RoutedTenantMutation)
+
+// newRoutedTenantMutation creates new mutation for the RoutedTenant entity.
+func newRoutedTenantMutation(c config, op Op, opts ...routedtenantOption) *RoutedTenantMutation {
+	m := &RoutedTenantMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeRoutedTenant,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withRoutedTenantID sets the ID field of the mutation.
+func withRoutedTenantID(id string) routedtenantOption {
+	return func(m *RoutedTenantMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *RoutedTenant
+		)
+		m.oldValue = func(ctx context.Context) (*RoutedTenant, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().RoutedTenant.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withRoutedTenant sets the old RoutedTenant of the mutation.
+func withRoutedTenant(node *RoutedTenant) routedtenantOption {
+	return func(m *RoutedTenantMutation) {
+		m.oldValue = func(context.Context) (*RoutedTenant, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m RoutedTenantMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m RoutedTenantMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of RoutedTenant entities.
+func (m *RoutedTenantMutation) SetID(id string) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *RoutedTenantMutation) ID() (id string, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *RoutedTenantMutation) IDs(ctx context.Context) ([]string, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []string{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().RoutedTenant.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *RoutedTenantMutation) SetOrganizationID(s string) {
+	m.organization_id = &s
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *RoutedTenantMutation) OrganizationID() (r string, exists bool) {
+	v := m.organization_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the RoutedTenant entity.
+// If the RoutedTenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RoutedTenantMutation) OldOrganizationID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *RoutedTenantMutation) ResetOrganizationID() {
+	m.organization_id = nil
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *RoutedTenantMutation) SetTenantID(s string) {
+	m.tenant = &s
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *RoutedTenantMutation) TenantID() (r string, exists bool) {
+	v := m.tenant
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the RoutedTenant entity.
+// If the RoutedTenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RoutedTenantMutation) OldTenantID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *RoutedTenantMutation) ResetTenantID() {
+	m.tenant = nil
+}
+
+// SetConnectionID sets the "connection_id" field.
+func (m *RoutedTenantMutation) SetConnectionID(s string) {
+	m.connection = &s
+}
+
+// ConnectionID returns the value of the "connection_id" field in the mutation.
+func (m *RoutedTenantMutation) ConnectionID() (r string, exists bool) {
+	v := m.connection
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldConnectionID returns the old "connection_id" field's value of the RoutedTenant entity.
+// If the RoutedTenant object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *RoutedTenantMutation) OldConnectionID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldConnectionID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldConnectionID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldConnectionID: %w", err)
+	}
+	return oldValue.ConnectionID, nil
+}
+
+// ResetConnectionID resets all changes to the "connection_id" field.
+func (m *RoutedTenantMutation) ResetConnectionID() {
+	m.connection = nil
+}
+
+// ClearTenant clears the "tenant" edge to the Tenant entity.
+func (m *RoutedTenantMutation) ClearTenant() {
+	m.clearedtenant = true
+	m.clearedFields[routedtenant.FieldTenantID] = struct{}{}
+}
+
+// TenantCleared reports if the "tenant" edge to the Tenant entity was cleared.
+func (m *RoutedTenantMutation) TenantCleared() bool {
+	return m.clearedtenant
+}
+
+// TenantIDs returns the "tenant" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TenantID instead. It exists only for internal usage by the builders.
+func (m *RoutedTenantMutation) TenantIDs() (ids []string) {
+	if id := m.tenant; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetTenant resets all changes to the "tenant" edge.
+func (m *RoutedTenantMutation) ResetTenant() {
+	m.tenant = nil
+	m.clearedtenant = false
+}
+
+// ClearConnection clears the "connection" edge to the PSAConnection entity.
+func (m *RoutedTenantMutation) ClearConnection() {
+	m.clearedconnection = true
+	m.clearedFields[routedtenant.FieldConnectionID] = struct{}{}
+}
+
+// ConnectionCleared reports if the "connection" edge to the PSAConnection entity was cleared.
+func (m *RoutedTenantMutation) ConnectionCleared() bool {
+	return m.clearedconnection
+}
+
+// ConnectionIDs returns the "connection" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// ConnectionID instead. It exists only for internal usage by the builders.
+func (m *RoutedTenantMutation) ConnectionIDs() (ids []string) {
+	if id := m.connection; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetConnection resets all changes to the "connection" edge.
+func (m *RoutedTenantMutation) ResetConnection() {
+	m.connection = nil
+	m.clearedconnection = false
+}
+
+// Where appends a list predicates to the RoutedTenantMutation builder.
+func (m *RoutedTenantMutation) Where(ps ...predicate.RoutedTenant) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the RoutedTenantMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *RoutedTenantMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.RoutedTenant, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *RoutedTenantMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *RoutedTenantMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (RoutedTenant).
+func (m *RoutedTenantMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *RoutedTenantMutation) Fields() []string {
+	fields := make([]string, 0, 3)
+	if m.organization_id != nil {
+		fields = append(fields, routedtenant.FieldOrganizationID)
+	}
+	if m.tenant != nil {
+		fields = append(fields, routedtenant.FieldTenantID)
+	}
+	if m.connection != nil {
+		fields = append(fields, routedtenant.FieldConnectionID)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *RoutedTenantMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case routedtenant.FieldOrganizationID:
+		return m.OrganizationID()
+	case routedtenant.FieldTenantID:
+		return m.TenantID()
+	case routedtenant.FieldConnectionID:
+		return m.ConnectionID()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *RoutedTenantMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case routedtenant.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case routedtenant.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case routedtenant.FieldConnectionID:
+		return m.OldConnectionID(ctx)
+	}
+	return nil, fmt.Errorf("unknown RoutedTenant field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *RoutedTenantMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case routedtenant.FieldOrganizationID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case routedtenant.FieldTenantID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case routedtenant.FieldConnectionID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetConnectionID(v)
+		return nil
+	}
+	return fmt.Errorf("unknown RoutedTenant field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *RoutedTenantMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *RoutedTenantMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *RoutedTenantMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown RoutedTenant numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *RoutedTenantMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *RoutedTenantMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *RoutedTenantMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown RoutedTenant nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *RoutedTenantMutation) ResetField(name string) error {
+	switch name {
+	case routedtenant.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case routedtenant.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case routedtenant.FieldConnectionID:
+		m.ResetConnectionID()
+		return nil
+	}
+	return fmt.Errorf("unknown RoutedTenant field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *RoutedTenantMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.tenant != nil {
+		edges = append(edges, routedtenant.EdgeTenant)
+	}
+	if m.connection != nil {
+		edges = append(edges, routedtenant.EdgeConnection)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *RoutedTenantMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case routedtenant.EdgeTenant:
+		if id := m.tenant; id != nil {
+			return []ent.Value{*id}
+		}
+	case routedtenant.EdgeConnection:
+		if id := m.connection; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *RoutedTenantMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *RoutedTenantMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *RoutedTenantMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.clearedtenant {
+		edges = append(edges, routedtenant.EdgeTenant)
+	}
+	if m.clearedconnection {
+		edges = append(edges, routedtenant.EdgeConnection)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *RoutedTenantMutation) EdgeCleared(name string) bool {
+	switch name {
+	case routedtenant.EdgeTenant:
+		return m.clearedtenant
+	case routedtenant.EdgeConnection:
+		return m.clearedconnection
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *RoutedTenantMutation) ClearEdge(name string) error {
+	switch name {
+	case routedtenant.EdgeTenant:
+		m.ClearTenant()
+		return nil
+	case routedtenant.EdgeConnection:
+		m.ClearConnection()
+		return nil
+	}
+	return fmt.Errorf("unknown RoutedTenant unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *RoutedTenantMutation) ResetEdge(name string) error {
+	switch name {
+	case routedtenant.EdgeTenant:
+		m.ResetTenant()
+		return nil
+	case routedtenant.EdgeConnection:
+		m.ResetConnection()
+		return nil
+	}
+	return fmt.Errorf("unknown RoutedTenant edge %s", name)
 }
 
 // SessionMutation represents an operation that mutates the Session nodes in the graph.
@@ -21607,6 +25086,7 @@ type TicketEventMutation struct {
 	in_psa          *bool
 	by              *string
 	text            *string
+	internal        *bool
 	external_id     *string
 	clearedFields   map[string]struct{}
 	tenant          *string
@@ -22010,6 +25490,42 @@ func (m *TicketEventMutation) ResetText() {
 	m.text = nil
 }
 
+// SetInternal sets the "internal" field.
+func (m *TicketEventMutation) SetInternal(b bool) {
+	m.internal = &b
+}
+
+// Internal returns the value of the "internal" field in the mutation.
+func (m *TicketEventMutation) Internal() (r bool, exists bool) {
+	v := m.internal
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldInternal returns the old "internal" field's value of the TicketEvent entity.
+// If the TicketEvent object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *TicketEventMutation) OldInternal(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldInternal is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldInternal requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldInternal: %w", err)
+	}
+	return oldValue.Internal, nil
+}
+
+// ResetInternal resets all changes to the "internal" field.
+func (m *TicketEventMutation) ResetInternal() {
+	m.internal = nil
+}
+
 // SetExternalID sets the "external_id" field.
 func (m *TicketEventMutation) SetExternalID(s string) {
 	m.external_id = &s
@@ -22147,7 +25663,7 @@ func (m *TicketEventMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *TicketEventMutation) Fields() []string {
-	fields := make([]string, 0, 9)
+	fields := make([]string, 0, 10)
 	if m.organization_id != nil {
 		fields = append(fields, ticketevent.FieldOrganizationID)
 	}
@@ -22171,6 +25687,9 @@ func (m *TicketEventMutation) Fields() []string {
 	}
 	if m.text != nil {
 		fields = append(fields, ticketevent.FieldText)
+	}
+	if m.internal != nil {
+		fields = append(fields, ticketevent.FieldInternal)
 	}
 	if m.external_id != nil {
 		fields = append(fields, ticketevent.FieldExternalID)
@@ -22199,6 +25718,8 @@ func (m *TicketEventMutation) Field(name string) (ent.Value, bool) {
 		return m.By()
 	case ticketevent.FieldText:
 		return m.Text()
+	case ticketevent.FieldInternal:
+		return m.Internal()
 	case ticketevent.FieldExternalID:
 		return m.ExternalID()
 	}
@@ -22226,6 +25747,8 @@ func (m *TicketEventMutation) OldField(ctx context.Context, name string) (ent.Va
 		return m.OldBy(ctx)
 	case ticketevent.FieldText:
 		return m.OldText(ctx)
+	case ticketevent.FieldInternal:
+		return m.OldInternal(ctx)
 	case ticketevent.FieldExternalID:
 		return m.OldExternalID(ctx)
 	}
@@ -22292,6 +25815,13 @@ func (m *TicketEventMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetText(v)
+		return nil
+	case ticketevent.FieldInternal:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetInternal(v)
 		return nil
 	case ticketevent.FieldExternalID:
 		v, ok := value.(string)
@@ -22381,6 +25911,9 @@ func (m *TicketEventMutation) ResetField(name string) error {
 		return nil
 	case ticketevent.FieldText:
 		m.ResetText()
+		return nil
+	case ticketevent.FieldInternal:
+		m.ResetInternal()
 		return nil
 	case ticketevent.FieldExternalID:
 		m.ResetExternalID()

@@ -54,6 +54,10 @@ type PSAConnection struct {
 	PublicNotes bool `json:"public_notes,omitempty"`
 	// what closing a ticket in the PSA does to its incident
 	OnClose psaconnection.OnClose `json:"on_close,omitempty"`
+	// the tenants whose incidents become tickets here: all, only the routed ones, all but them
+	Routes psaconnection.Routes `json:"routes,omitempty"`
+	// when the routes changed last: incidents of before keep the tickets they have
+	RoutedAt *time.Time `json:"routed_at,omitempty"`
 	// CreatedAt holds the value of the "created_at" field.
 	CreatedAt time.Time `json:"created_at,omitempty"`
 	// UpdatedAt holds the value of the "updated_at" field.
@@ -90,9 +94,11 @@ type PSAConnectionEdges struct {
 	Mappings []*CompanyMapping `json:"mappings,omitempty"`
 	// Tickets holds the value of the tickets edge.
 	Tickets []*Ticket `json:"tickets,omitempty"`
+	// RoutedTenants holds the value of the routedTenants edge.
+	RoutedTenants []*RoutedTenant `json:"routedTenants,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [2]bool
+	loadedTypes [3]bool
 }
 
 // MappingsOrErr returns the Mappings value or an error if the edge
@@ -113,6 +119,15 @@ func (e PSAConnectionEdges) TicketsOrErr() ([]*Ticket, error) {
 	return nil, &NotLoadedError{edge: "tickets"}
 }
 
+// RoutedTenantsOrErr returns the RoutedTenants value or an error if the edge
+// was not loaded in eager-loading.
+func (e PSAConnectionEdges) RoutedTenantsOrErr() ([]*RoutedTenant, error) {
+	if e.loadedTypes[2] {
+		return e.RoutedTenants, nil
+	}
+	return nil, &NotLoadedError{edge: "routedTenants"}
+}
+
 // scanValues returns the types for scanning values from sql.Rows.
 func (*PSAConnection) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
@@ -124,9 +139,9 @@ func (*PSAConnection) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullBool)
 		case psaconnection.FieldUrgency, psaconnection.FieldAttempts, psaconnection.FieldWakes, psaconnection.FieldFence, psaconnection.FieldCallsPerMinute:
 			values[i] = new(sql.NullInt64)
-		case psaconnection.FieldID, psaconnection.FieldOrganizationID, psaconnection.FieldKind, psaconnection.FieldAccount, psaconnection.FieldName, psaconnection.FieldDefaultCompanyID, psaconnection.FieldDefaultCompanyName, psaconnection.FieldOnClose, psaconnection.FieldLastError, psaconnection.FieldLastErrorReason, psaconnection.FieldCallbackError:
+		case psaconnection.FieldID, psaconnection.FieldOrganizationID, psaconnection.FieldKind, psaconnection.FieldAccount, psaconnection.FieldName, psaconnection.FieldDefaultCompanyID, psaconnection.FieldDefaultCompanyName, psaconnection.FieldOnClose, psaconnection.FieldRoutes, psaconnection.FieldLastError, psaconnection.FieldLastErrorReason, psaconnection.FieldCallbackError:
 			values[i] = new(sql.NullString)
-		case psaconnection.FieldNextAttemptAt, psaconnection.FieldClaimedUntil, psaconnection.FieldCreatedAt, psaconnection.FieldUpdatedAt, psaconnection.FieldDisconnectedAt, psaconnection.FieldLastErrorAt, psaconnection.FieldLastSuccessAt, psaconnection.FieldChangesSince, psaconnection.FieldNextProbeAt, psaconnection.FieldCallbacksAt:
+		case psaconnection.FieldNextAttemptAt, psaconnection.FieldClaimedUntil, psaconnection.FieldRoutedAt, psaconnection.FieldCreatedAt, psaconnection.FieldUpdatedAt, psaconnection.FieldDisconnectedAt, psaconnection.FieldLastErrorAt, psaconnection.FieldLastSuccessAt, psaconnection.FieldChangesSince, psaconnection.FieldNextProbeAt, psaconnection.FieldCallbacksAt:
 			values[i] = new(sql.NullTime)
 		default:
 			values[i] = new(sql.UnknownType)
@@ -263,6 +278,19 @@ func (_m *PSAConnection) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.OnClose = psaconnection.OnClose(value.String)
 			}
+		case psaconnection.FieldRoutes:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field routes", values[i])
+			} else if value.Valid {
+				_m.Routes = psaconnection.Routes(value.String)
+			}
+		case psaconnection.FieldRoutedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field routed_at", values[i])
+			} else if value.Valid {
+				_m.RoutedAt = new(time.Time)
+				*_m.RoutedAt = value.Time
+			}
 		case psaconnection.FieldCreatedAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
 				return fmt.Errorf("unexpected type %T for field created_at", values[i])
@@ -364,6 +392,11 @@ func (_m *PSAConnection) QueryTickets() *TicketQuery {
 	return NewPSAConnectionClient(_m.config).QueryTickets(_m)
 }
 
+// QueryRoutedTenants queries the "routedTenants" edge of the PSAConnection entity.
+func (_m *PSAConnection) QueryRoutedTenants() *RoutedTenantQuery {
+	return NewPSAConnectionClient(_m.config).QueryRoutedTenants(_m)
+}
+
 // Update returns a builder for updating this PSAConnection.
 // Note that you need to call PSAConnection.Unwrap() before calling this method if this PSAConnection
 // was returned from a transaction, and the transaction was committed or rolled back.
@@ -443,6 +476,14 @@ func (_m *PSAConnection) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("on_close=")
 	builder.WriteString(fmt.Sprintf("%v", _m.OnClose))
+	builder.WriteString(", ")
+	builder.WriteString("routes=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Routes))
+	builder.WriteString(", ")
+	if v := _m.RoutedAt; v != nil {
+		builder.WriteString("routed_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
 	builder.WriteString(", ")
 	builder.WriteString("created_at=")
 	builder.WriteString(_m.CreatedAt.Format(time.ANSIC))

@@ -14,6 +14,7 @@ import (
 	"entgo.io/ent/schema/field"
 	"github.com/cairn-itdr/cairn/ent/companymapping"
 	"github.com/cairn-itdr/cairn/ent/psaconnection"
+	"github.com/cairn-itdr/cairn/ent/routedtenant"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 )
 
@@ -213,6 +214,34 @@ func (_c *PSAConnectionCreate) SetNillableOnClose(v *psaconnection.OnClose) *PSA
 	return _c
 }
 
+// SetRoutes sets the "routes" field.
+func (_c *PSAConnectionCreate) SetRoutes(v psaconnection.Routes) *PSAConnectionCreate {
+	_c.mutation.SetRoutes(v)
+	return _c
+}
+
+// SetNillableRoutes sets the "routes" field if the given value is not nil.
+func (_c *PSAConnectionCreate) SetNillableRoutes(v *psaconnection.Routes) *PSAConnectionCreate {
+	if v != nil {
+		_c.SetRoutes(*v)
+	}
+	return _c
+}
+
+// SetRoutedAt sets the "routed_at" field.
+func (_c *PSAConnectionCreate) SetRoutedAt(v time.Time) *PSAConnectionCreate {
+	_c.mutation.SetRoutedAt(v)
+	return _c
+}
+
+// SetNillableRoutedAt sets the "routed_at" field if the given value is not nil.
+func (_c *PSAConnectionCreate) SetNillableRoutedAt(v *time.Time) *PSAConnectionCreate {
+	if v != nil {
+		_c.SetRoutedAt(*v)
+	}
+	return _c
+}
+
 // SetCreatedAt sets the "created_at" field.
 func (_c *PSAConnectionCreate) SetCreatedAt(v time.Time) *PSAConnectionCreate {
 	_c.mutation.SetCreatedAt(v)
@@ -401,6 +430,21 @@ func (_c *PSAConnectionCreate) AddTickets(v ...*Ticket) *PSAConnectionCreate {
 	return _c.AddTicketIDs(ids...)
 }
 
+// AddRoutedTenantIDs adds the "routedTenants" edge to the RoutedTenant entity by IDs.
+func (_c *PSAConnectionCreate) AddRoutedTenantIDs(ids ...string) *PSAConnectionCreate {
+	_c.mutation.AddRoutedTenantIDs(ids...)
+	return _c
+}
+
+// AddRoutedTenants adds the "routedTenants" edges to the RoutedTenant entity.
+func (_c *PSAConnectionCreate) AddRoutedTenants(v ...*RoutedTenant) *PSAConnectionCreate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddRoutedTenantIDs(ids...)
+}
+
 // Mutation returns the PSAConnectionMutation object of the builder.
 func (_c *PSAConnectionCreate) Mutation() *PSAConnectionMutation {
 	return _c.mutation
@@ -467,6 +511,10 @@ func (_c *PSAConnectionCreate) defaults() {
 	if _, ok := _c.mutation.OnClose(); !ok {
 		v := psaconnection.DefaultOnClose
 		_c.mutation.SetOnClose(v)
+	}
+	if _, ok := _c.mutation.Routes(); !ok {
+		v := psaconnection.DefaultRoutes
+		_c.mutation.SetRoutes(v)
 	}
 	if _, ok := _c.mutation.LastError(); !ok {
 		v := psaconnection.DefaultLastError
@@ -564,6 +612,14 @@ func (_c *PSAConnectionCreate) check() error {
 	if v, ok := _c.mutation.OnClose(); ok {
 		if err := psaconnection.OnCloseValidator(v); err != nil {
 			return &ValidationError{Name: "on_close", err: fmt.Errorf(`ent: validator failed for field "PSAConnection.on_close": %w`, err)}
+		}
+	}
+	if _, ok := _c.mutation.Routes(); !ok {
+		return &ValidationError{Name: "routes", err: errors.New(`ent: missing required field "PSAConnection.routes"`)}
+	}
+	if v, ok := _c.mutation.Routes(); ok {
+		if err := psaconnection.RoutesValidator(v); err != nil {
+			return &ValidationError{Name: "routes", err: fmt.Errorf(`ent: validator failed for field "PSAConnection.routes": %w`, err)}
 		}
 	}
 	if _, ok := _c.mutation.CreatedAt(); !ok {
@@ -694,6 +750,14 @@ func (_c *PSAConnectionCreate) createSpec() (*PSAConnection, *sqlgraph.CreateSpe
 		_spec.SetField(psaconnection.FieldOnClose, field.TypeEnum, value)
 		_node.OnClose = value
 	}
+	if value, ok := _c.mutation.Routes(); ok {
+		_spec.SetField(psaconnection.FieldRoutes, field.TypeEnum, value)
+		_node.Routes = value
+	}
+	if value, ok := _c.mutation.RoutedAt(); ok {
+		_spec.SetField(psaconnection.FieldRoutedAt, field.TypeTime, value)
+		_node.RoutedAt = &value
+	}
 	if value, ok := _c.mutation.CreatedAt(); ok {
 		_spec.SetField(psaconnection.FieldCreatedAt, field.TypeTime, value)
 		_node.CreatedAt = value
@@ -767,6 +831,22 @@ func (_c *PSAConnectionCreate) createSpec() (*PSAConnection, *sqlgraph.CreateSpe
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(ticket.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.RoutedTenantsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   psaconnection.RoutedTenantsTable,
+			Columns: []string{psaconnection.RoutedTenantsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(routedtenant.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {
@@ -1045,6 +1125,36 @@ func (u *PSAConnectionUpsert) SetOnClose(v psaconnection.OnClose) *PSAConnection
 // UpdateOnClose sets the "on_close" field to the value that was provided on create.
 func (u *PSAConnectionUpsert) UpdateOnClose() *PSAConnectionUpsert {
 	u.SetExcluded(psaconnection.FieldOnClose)
+	return u
+}
+
+// SetRoutes sets the "routes" field.
+func (u *PSAConnectionUpsert) SetRoutes(v psaconnection.Routes) *PSAConnectionUpsert {
+	u.Set(psaconnection.FieldRoutes, v)
+	return u
+}
+
+// UpdateRoutes sets the "routes" field to the value that was provided on create.
+func (u *PSAConnectionUpsert) UpdateRoutes() *PSAConnectionUpsert {
+	u.SetExcluded(psaconnection.FieldRoutes)
+	return u
+}
+
+// SetRoutedAt sets the "routed_at" field.
+func (u *PSAConnectionUpsert) SetRoutedAt(v time.Time) *PSAConnectionUpsert {
+	u.Set(psaconnection.FieldRoutedAt, v)
+	return u
+}
+
+// UpdateRoutedAt sets the "routed_at" field to the value that was provided on create.
+func (u *PSAConnectionUpsert) UpdateRoutedAt() *PSAConnectionUpsert {
+	u.SetExcluded(psaconnection.FieldRoutedAt)
+	return u
+}
+
+// ClearRoutedAt clears the value of the "routed_at" field.
+func (u *PSAConnectionUpsert) ClearRoutedAt() *PSAConnectionUpsert {
+	u.SetNull(psaconnection.FieldRoutedAt)
 	return u
 }
 
@@ -1538,6 +1648,41 @@ func (u *PSAConnectionUpsertOne) SetOnClose(v psaconnection.OnClose) *PSAConnect
 func (u *PSAConnectionUpsertOne) UpdateOnClose() *PSAConnectionUpsertOne {
 	return u.Update(func(s *PSAConnectionUpsert) {
 		s.UpdateOnClose()
+	})
+}
+
+// SetRoutes sets the "routes" field.
+func (u *PSAConnectionUpsertOne) SetRoutes(v psaconnection.Routes) *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetRoutes(v)
+	})
+}
+
+// UpdateRoutes sets the "routes" field to the value that was provided on create.
+func (u *PSAConnectionUpsertOne) UpdateRoutes() *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateRoutes()
+	})
+}
+
+// SetRoutedAt sets the "routed_at" field.
+func (u *PSAConnectionUpsertOne) SetRoutedAt(v time.Time) *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetRoutedAt(v)
+	})
+}
+
+// UpdateRoutedAt sets the "routed_at" field to the value that was provided on create.
+func (u *PSAConnectionUpsertOne) UpdateRoutedAt() *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateRoutedAt()
+	})
+}
+
+// ClearRoutedAt clears the value of the "routed_at" field.
+func (u *PSAConnectionUpsertOne) ClearRoutedAt() *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.ClearRoutedAt()
 	})
 }
 
@@ -2227,6 +2372,41 @@ func (u *PSAConnectionUpsertBulk) SetOnClose(v psaconnection.OnClose) *PSAConnec
 func (u *PSAConnectionUpsertBulk) UpdateOnClose() *PSAConnectionUpsertBulk {
 	return u.Update(func(s *PSAConnectionUpsert) {
 		s.UpdateOnClose()
+	})
+}
+
+// SetRoutes sets the "routes" field.
+func (u *PSAConnectionUpsertBulk) SetRoutes(v psaconnection.Routes) *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetRoutes(v)
+	})
+}
+
+// UpdateRoutes sets the "routes" field to the value that was provided on create.
+func (u *PSAConnectionUpsertBulk) UpdateRoutes() *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateRoutes()
+	})
+}
+
+// SetRoutedAt sets the "routed_at" field.
+func (u *PSAConnectionUpsertBulk) SetRoutedAt(v time.Time) *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetRoutedAt(v)
+	})
+}
+
+// UpdateRoutedAt sets the "routed_at" field to the value that was provided on create.
+func (u *PSAConnectionUpsertBulk) UpdateRoutedAt() *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateRoutedAt()
+	})
+}
+
+// ClearRoutedAt clears the value of the "routed_at" field.
+func (u *PSAConnectionUpsertBulk) ClearRoutedAt() *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.ClearRoutedAt()
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/companymapping"
 	"github.com/cairn-itdr/cairn/ent/predicate"
 	"github.com/cairn-itdr/cairn/ent/psaconnection"
+	"github.com/cairn-itdr/cairn/ent/routedtenant"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 )
 
@@ -263,6 +264,40 @@ func (_u *PSAConnectionUpdate) SetNillableOnClose(v *psaconnection.OnClose) *PSA
 	return _u
 }
 
+// SetRoutes sets the "routes" field.
+func (_u *PSAConnectionUpdate) SetRoutes(v psaconnection.Routes) *PSAConnectionUpdate {
+	_u.mutation.SetRoutes(v)
+	return _u
+}
+
+// SetNillableRoutes sets the "routes" field if the given value is not nil.
+func (_u *PSAConnectionUpdate) SetNillableRoutes(v *psaconnection.Routes) *PSAConnectionUpdate {
+	if v != nil {
+		_u.SetRoutes(*v)
+	}
+	return _u
+}
+
+// SetRoutedAt sets the "routed_at" field.
+func (_u *PSAConnectionUpdate) SetRoutedAt(v time.Time) *PSAConnectionUpdate {
+	_u.mutation.SetRoutedAt(v)
+	return _u
+}
+
+// SetNillableRoutedAt sets the "routed_at" field if the given value is not nil.
+func (_u *PSAConnectionUpdate) SetNillableRoutedAt(v *time.Time) *PSAConnectionUpdate {
+	if v != nil {
+		_u.SetRoutedAt(*v)
+	}
+	return _u
+}
+
+// ClearRoutedAt clears the value of the "routed_at" field.
+func (_u *PSAConnectionUpdate) ClearRoutedAt() *PSAConnectionUpdate {
+	_u.mutation.ClearRoutedAt()
+	return _u
+}
+
 // SetUpdatedAt sets the "updated_at" field.
 func (_u *PSAConnectionUpdate) SetUpdatedAt(v time.Time) *PSAConnectionUpdate {
 	_u.mutation.SetUpdatedAt(v)
@@ -481,6 +516,21 @@ func (_u *PSAConnectionUpdate) AddTickets(v ...*Ticket) *PSAConnectionUpdate {
 	return _u.AddTicketIDs(ids...)
 }
 
+// AddRoutedTenantIDs adds the "routedTenants" edge to the RoutedTenant entity by IDs.
+func (_u *PSAConnectionUpdate) AddRoutedTenantIDs(ids ...string) *PSAConnectionUpdate {
+	_u.mutation.AddRoutedTenantIDs(ids...)
+	return _u
+}
+
+// AddRoutedTenants adds the "routedTenants" edges to the RoutedTenant entity.
+func (_u *PSAConnectionUpdate) AddRoutedTenants(v ...*RoutedTenant) *PSAConnectionUpdate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddRoutedTenantIDs(ids...)
+}
+
 // Mutation returns the PSAConnectionMutation object of the builder.
 func (_u *PSAConnectionUpdate) Mutation() *PSAConnectionMutation {
 	return _u.mutation
@@ -528,6 +578,27 @@ func (_u *PSAConnectionUpdate) RemoveTickets(v ...*Ticket) *PSAConnectionUpdate 
 	return _u.RemoveTicketIDs(ids...)
 }
 
+// ClearRoutedTenants clears all "routedTenants" edges to the RoutedTenant entity.
+func (_u *PSAConnectionUpdate) ClearRoutedTenants() *PSAConnectionUpdate {
+	_u.mutation.ClearRoutedTenants()
+	return _u
+}
+
+// RemoveRoutedTenantIDs removes the "routedTenants" edge to RoutedTenant entities by IDs.
+func (_u *PSAConnectionUpdate) RemoveRoutedTenantIDs(ids ...string) *PSAConnectionUpdate {
+	_u.mutation.RemoveRoutedTenantIDs(ids...)
+	return _u
+}
+
+// RemoveRoutedTenants removes "routedTenants" edges to RoutedTenant entities.
+func (_u *PSAConnectionUpdate) RemoveRoutedTenants(v ...*RoutedTenant) *PSAConnectionUpdate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveRoutedTenantIDs(ids...)
+}
+
 // Save executes the query and returns the number of nodes affected by the update operation.
 func (_u *PSAConnectionUpdate) Save(ctx context.Context) (int, error) {
 	return withHooks(ctx, _u.sqlSave, _u.mutation, _u.hooks)
@@ -570,6 +641,11 @@ func (_u *PSAConnectionUpdate) check() error {
 	if v, ok := _u.mutation.OnClose(); ok {
 		if err := psaconnection.OnCloseValidator(v); err != nil {
 			return &ValidationError{Name: "on_close", err: fmt.Errorf(`ent: validator failed for field "PSAConnection.on_close": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.Routes(); ok {
+		if err := psaconnection.RoutesValidator(v); err != nil {
+			return &ValidationError{Name: "routes", err: fmt.Errorf(`ent: validator failed for field "PSAConnection.routes": %w`, err)}
 		}
 	}
 	return nil
@@ -652,6 +728,15 @@ func (_u *PSAConnectionUpdate) sqlSave(ctx context.Context) (_node int, err erro
 	}
 	if value, ok := _u.mutation.OnClose(); ok {
 		_spec.SetField(psaconnection.FieldOnClose, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.Routes(); ok {
+		_spec.SetField(psaconnection.FieldRoutes, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.RoutedAt(); ok {
+		_spec.SetField(psaconnection.FieldRoutedAt, field.TypeTime, value)
+	}
+	if _u.mutation.RoutedAtCleared() {
+		_spec.ClearField(psaconnection.FieldRoutedAt, field.TypeTime)
 	}
 	if value, ok := _u.mutation.UpdatedAt(); ok {
 		_spec.SetField(psaconnection.FieldUpdatedAt, field.TypeTime, value)
@@ -790,6 +875,51 @@ func (_u *PSAConnectionUpdate) sqlSave(ctx context.Context) (_node int, err erro
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(ticket.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.RoutedTenantsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   psaconnection.RoutedTenantsTable,
+			Columns: []string{psaconnection.RoutedTenantsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(routedtenant.FieldID, field.TypeString),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedRoutedTenantsIDs(); len(nodes) > 0 && !_u.mutation.RoutedTenantsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   psaconnection.RoutedTenantsTable,
+			Columns: []string{psaconnection.RoutedTenantsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(routedtenant.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RoutedTenantsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   psaconnection.RoutedTenantsTable,
+			Columns: []string{psaconnection.RoutedTenantsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(routedtenant.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {
@@ -1050,6 +1180,40 @@ func (_u *PSAConnectionUpdateOne) SetNillableOnClose(v *psaconnection.OnClose) *
 	return _u
 }
 
+// SetRoutes sets the "routes" field.
+func (_u *PSAConnectionUpdateOne) SetRoutes(v psaconnection.Routes) *PSAConnectionUpdateOne {
+	_u.mutation.SetRoutes(v)
+	return _u
+}
+
+// SetNillableRoutes sets the "routes" field if the given value is not nil.
+func (_u *PSAConnectionUpdateOne) SetNillableRoutes(v *psaconnection.Routes) *PSAConnectionUpdateOne {
+	if v != nil {
+		_u.SetRoutes(*v)
+	}
+	return _u
+}
+
+// SetRoutedAt sets the "routed_at" field.
+func (_u *PSAConnectionUpdateOne) SetRoutedAt(v time.Time) *PSAConnectionUpdateOne {
+	_u.mutation.SetRoutedAt(v)
+	return _u
+}
+
+// SetNillableRoutedAt sets the "routed_at" field if the given value is not nil.
+func (_u *PSAConnectionUpdateOne) SetNillableRoutedAt(v *time.Time) *PSAConnectionUpdateOne {
+	if v != nil {
+		_u.SetRoutedAt(*v)
+	}
+	return _u
+}
+
+// ClearRoutedAt clears the value of the "routed_at" field.
+func (_u *PSAConnectionUpdateOne) ClearRoutedAt() *PSAConnectionUpdateOne {
+	_u.mutation.ClearRoutedAt()
+	return _u
+}
+
 // SetUpdatedAt sets the "updated_at" field.
 func (_u *PSAConnectionUpdateOne) SetUpdatedAt(v time.Time) *PSAConnectionUpdateOne {
 	_u.mutation.SetUpdatedAt(v)
@@ -1268,6 +1432,21 @@ func (_u *PSAConnectionUpdateOne) AddTickets(v ...*Ticket) *PSAConnectionUpdateO
 	return _u.AddTicketIDs(ids...)
 }
 
+// AddRoutedTenantIDs adds the "routedTenants" edge to the RoutedTenant entity by IDs.
+func (_u *PSAConnectionUpdateOne) AddRoutedTenantIDs(ids ...string) *PSAConnectionUpdateOne {
+	_u.mutation.AddRoutedTenantIDs(ids...)
+	return _u
+}
+
+// AddRoutedTenants adds the "routedTenants" edges to the RoutedTenant entity.
+func (_u *PSAConnectionUpdateOne) AddRoutedTenants(v ...*RoutedTenant) *PSAConnectionUpdateOne {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddRoutedTenantIDs(ids...)
+}
+
 // Mutation returns the PSAConnectionMutation object of the builder.
 func (_u *PSAConnectionUpdateOne) Mutation() *PSAConnectionMutation {
 	return _u.mutation
@@ -1313,6 +1492,27 @@ func (_u *PSAConnectionUpdateOne) RemoveTickets(v ...*Ticket) *PSAConnectionUpda
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveTicketIDs(ids...)
+}
+
+// ClearRoutedTenants clears all "routedTenants" edges to the RoutedTenant entity.
+func (_u *PSAConnectionUpdateOne) ClearRoutedTenants() *PSAConnectionUpdateOne {
+	_u.mutation.ClearRoutedTenants()
+	return _u
+}
+
+// RemoveRoutedTenantIDs removes the "routedTenants" edge to RoutedTenant entities by IDs.
+func (_u *PSAConnectionUpdateOne) RemoveRoutedTenantIDs(ids ...string) *PSAConnectionUpdateOne {
+	_u.mutation.RemoveRoutedTenantIDs(ids...)
+	return _u
+}
+
+// RemoveRoutedTenants removes "routedTenants" edges to RoutedTenant entities.
+func (_u *PSAConnectionUpdateOne) RemoveRoutedTenants(v ...*RoutedTenant) *PSAConnectionUpdateOne {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveRoutedTenantIDs(ids...)
 }
 
 // Where appends a list predicates to the PSAConnectionUpdate builder.
@@ -1370,6 +1570,11 @@ func (_u *PSAConnectionUpdateOne) check() error {
 	if v, ok := _u.mutation.OnClose(); ok {
 		if err := psaconnection.OnCloseValidator(v); err != nil {
 			return &ValidationError{Name: "on_close", err: fmt.Errorf(`ent: validator failed for field "PSAConnection.on_close": %w`, err)}
+		}
+	}
+	if v, ok := _u.mutation.Routes(); ok {
+		if err := psaconnection.RoutesValidator(v); err != nil {
+			return &ValidationError{Name: "routes", err: fmt.Errorf(`ent: validator failed for field "PSAConnection.routes": %w`, err)}
 		}
 	}
 	return nil
@@ -1469,6 +1674,15 @@ func (_u *PSAConnectionUpdateOne) sqlSave(ctx context.Context) (_node *PSAConnec
 	}
 	if value, ok := _u.mutation.OnClose(); ok {
 		_spec.SetField(psaconnection.FieldOnClose, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.Routes(); ok {
+		_spec.SetField(psaconnection.FieldRoutes, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.RoutedAt(); ok {
+		_spec.SetField(psaconnection.FieldRoutedAt, field.TypeTime, value)
+	}
+	if _u.mutation.RoutedAtCleared() {
+		_spec.ClearField(psaconnection.FieldRoutedAt, field.TypeTime)
 	}
 	if value, ok := _u.mutation.UpdatedAt(); ok {
 		_spec.SetField(psaconnection.FieldUpdatedAt, field.TypeTime, value)
@@ -1607,6 +1821,51 @@ func (_u *PSAConnectionUpdateOne) sqlSave(ctx context.Context) (_node *PSAConnec
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(ticket.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.RoutedTenantsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   psaconnection.RoutedTenantsTable,
+			Columns: []string{psaconnection.RoutedTenantsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(routedtenant.FieldID, field.TypeString),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedRoutedTenantsIDs(); len(nodes) > 0 && !_u.mutation.RoutedTenantsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   psaconnection.RoutedTenantsTable,
+			Columns: []string{psaconnection.RoutedTenantsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(routedtenant.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RoutedTenantsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   psaconnection.RoutedTenantsTable,
+			Columns: []string{psaconnection.RoutedTenantsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(routedtenant.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {

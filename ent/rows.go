@@ -53,6 +53,7 @@ var Rows = map[string]access.Rows{
 	TypeIncidentEvent: {
 		Incident: "incident_id",
 		Read:     "INCIDENT_READ",
+		Staff:    "internal",
 		Tenant:   "tenant_id",
 	},
 	TypeInvitation: {
@@ -61,12 +62,24 @@ var Rows = map[string]access.Rows{
 	TypeMember: {
 		Read: "MEMBER_READ",
 	},
+	TypeNotification: {
+		Internal: true,
+	},
+	TypeNotificationMail: {
+		Incident: "incident_id",
+		Read:     "MEMBER_READ",
+		Tenant:   "tenant_id",
+	},
 	TypeOrganization: {
 		Organization: "id",
 		Read:         "ORGANIZATION_READ",
 	},
 	TypePSAConnection: {
 		Read: "PSA_READ",
+	},
+	TypeRoutedTenant: {
+		Read:   "PSA_READ",
+		Tenant: "tenant_id",
 	},
 	TypeSession: {
 		Principal: "member_id",
@@ -85,6 +98,7 @@ var Rows = map[string]access.Rows{
 	},
 	TypeTicketEvent: {
 		Read:   "TICKET_READ",
+		Staff:  "internal",
 		Tenant: "tenant_id",
 	},
 	TypeTicketStep: {

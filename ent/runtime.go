@@ -16,8 +16,11 @@ import (
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/ent/invitation"
 	"github.com/cairn-itdr/cairn/ent/member"
+	"github.com/cairn-itdr/cairn/ent/notification"
+	"github.com/cairn-itdr/cairn/ent/notificationmail"
 	"github.com/cairn-itdr/cairn/ent/organization"
 	"github.com/cairn-itdr/cairn/ent/psaconnection"
+	"github.com/cairn-itdr/cairn/ent/routedtenant"
 	"github.com/cairn-itdr/cairn/ent/schema"
 	"github.com/cairn-itdr/cairn/ent/session"
 	"github.com/cairn-itdr/cairn/ent/signinlink"
@@ -628,12 +631,16 @@ func init() {
 	incidenteventDescIncidentID := incidenteventFields[1].Descriptor()
 	// incidentevent.IncidentIDValidator is a validator for the "incident_id" field. It is called by the builders before save.
 	incidentevent.IncidentIDValidator = incidenteventDescIncidentID.Validators[0].(func(string) error)
+	// incidenteventDescInternal is the schema descriptor for internal field.
+	incidenteventDescInternal := incidenteventFields[7].Descriptor()
+	// incidentevent.DefaultInternal holds the default value on creation for the internal field.
+	incidentevent.DefaultInternal = incidenteventDescInternal.Default.(bool)
 	// incidenteventDescFindingID is the schema descriptor for finding_id field.
-	incidenteventDescFindingID := incidenteventFields[7].Descriptor()
+	incidenteventDescFindingID := incidenteventFields[8].Descriptor()
 	// incidentevent.FindingIDValidator is a validator for the "finding_id" field. It is called by the builders before save.
 	incidentevent.FindingIDValidator = incidenteventDescFindingID.Validators[0].(func(string) error)
 	// incidenteventDescRelatedID is the schema descriptor for related_id field.
-	incidenteventDescRelatedID := incidenteventFields[8].Descriptor()
+	incidenteventDescRelatedID := incidenteventFields[9].Descriptor()
 	// incidentevent.RelatedIDValidator is a validator for the "related_id" field. It is called by the builders before save.
 	incidentevent.RelatedIDValidator = incidenteventDescRelatedID.Validators[0].(func(string) error)
 	// incidenteventDescID is the schema descriptor for id field.
@@ -772,6 +779,152 @@ func init() {
 	member.DefaultID = memberDescID.Default.(func() string)
 	// member.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	member.IDValidator = memberDescID.Validators[0].(func(string) error)
+	notificationMixin := schema.Notification{}.Mixin()
+	notificationMixinFields0 := notificationMixin[0].Fields()
+	_ = notificationMixinFields0
+	notificationMixinFields1 := notificationMixin[1].Fields()
+	_ = notificationMixinFields1
+	notificationFields := schema.Notification{}.Fields()
+	_ = notificationFields
+	// notificationDescOrganizationID is the schema descriptor for organization_id field.
+	notificationDescOrganizationID := notificationMixinFields0[0].Descriptor()
+	// notification.OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
+	notification.OrganizationIDValidator = func() func(string) error {
+		validators := notificationDescOrganizationID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(organization_id string) error {
+			for _, fn := range fns {
+				if err := fn(organization_id); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// notificationDescTenantID is the schema descriptor for tenant_id field.
+	notificationDescTenantID := notificationMixinFields0[1].Descriptor()
+	// notification.TenantIDValidator is a validator for the "tenant_id" field. It is called by the builders before save.
+	notification.TenantIDValidator = func() func(string) error {
+		validators := notificationDescTenantID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(tenant string) error {
+			for _, fn := range fns {
+				if err := fn(tenant); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// notificationDescUrgency is the schema descriptor for urgency field.
+	notificationDescUrgency := notificationMixinFields1[1].Descriptor()
+	// notification.DefaultUrgency holds the default value on creation for the urgency field.
+	notification.DefaultUrgency = notificationDescUrgency.Default.(int)
+	// notificationDescAttempts is the schema descriptor for attempts field.
+	notificationDescAttempts := notificationMixinFields1[2].Descriptor()
+	// notification.DefaultAttempts holds the default value on creation for the attempts field.
+	notification.DefaultAttempts = notificationDescAttempts.Default.(int)
+	// notificationDescWakes is the schema descriptor for wakes field.
+	notificationDescWakes := notificationMixinFields1[3].Descriptor()
+	// notification.DefaultWakes holds the default value on creation for the wakes field.
+	notification.DefaultWakes = notificationDescWakes.Default.(int)
+	// notificationDescFence is the schema descriptor for fence field.
+	notificationDescFence := notificationMixinFields1[4].Descriptor()
+	// notification.DefaultFence holds the default value on creation for the fence field.
+	notification.DefaultFence = notificationDescFence.Default.(int)
+	// notificationDescIncidentID is the schema descriptor for incident_id field.
+	notificationDescIncidentID := notificationFields[1].Descriptor()
+	// notification.IncidentIDValidator is a validator for the "incident_id" field. It is called by the builders before save.
+	notification.IncidentIDValidator = notificationDescIncidentID.Validators[0].(func(string) error)
+	// notificationDescID is the schema descriptor for id field.
+	notificationDescID := notificationFields[0].Descriptor()
+	// notification.DefaultID holds the default value on creation for the id field.
+	notification.DefaultID = notificationDescID.Default.(func() string)
+	// notification.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	notification.IDValidator = notificationDescID.Validators[0].(func(string) error)
+	notificationmailMixin := schema.NotificationMail{}.Mixin()
+	notificationmailMixinFields0 := notificationmailMixin[0].Fields()
+	_ = notificationmailMixinFields0
+	notificationmailMixinFields1 := notificationmailMixin[1].Fields()
+	_ = notificationmailMixinFields1
+	notificationmailFields := schema.NotificationMail{}.Fields()
+	_ = notificationmailFields
+	// notificationmailDescOrganizationID is the schema descriptor for organization_id field.
+	notificationmailDescOrganizationID := notificationmailMixinFields0[0].Descriptor()
+	// notificationmail.OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
+	notificationmail.OrganizationIDValidator = func() func(string) error {
+		validators := notificationmailDescOrganizationID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(organization_id string) error {
+			for _, fn := range fns {
+				if err := fn(organization_id); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// notificationmailDescTenantID is the schema descriptor for tenant_id field.
+	notificationmailDescTenantID := notificationmailMixinFields0[1].Descriptor()
+	// notificationmail.TenantIDValidator is a validator for the "tenant_id" field. It is called by the builders before save.
+	notificationmail.TenantIDValidator = func() func(string) error {
+		validators := notificationmailDescTenantID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(tenant string) error {
+			for _, fn := range fns {
+				if err := fn(tenant); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// notificationmailDescUrgency is the schema descriptor for urgency field.
+	notificationmailDescUrgency := notificationmailMixinFields1[1].Descriptor()
+	// notificationmail.DefaultUrgency holds the default value on creation for the urgency field.
+	notificationmail.DefaultUrgency = notificationmailDescUrgency.Default.(int)
+	// notificationmailDescAttempts is the schema descriptor for attempts field.
+	notificationmailDescAttempts := notificationmailMixinFields1[2].Descriptor()
+	// notificationmail.DefaultAttempts holds the default value on creation for the attempts field.
+	notificationmail.DefaultAttempts = notificationmailDescAttempts.Default.(int)
+	// notificationmailDescWakes is the schema descriptor for wakes field.
+	notificationmailDescWakes := notificationmailMixinFields1[3].Descriptor()
+	// notificationmail.DefaultWakes holds the default value on creation for the wakes field.
+	notificationmail.DefaultWakes = notificationmailDescWakes.Default.(int)
+	// notificationmailDescFence is the schema descriptor for fence field.
+	notificationmailDescFence := notificationmailMixinFields1[4].Descriptor()
+	// notificationmail.DefaultFence holds the default value on creation for the fence field.
+	notificationmail.DefaultFence = notificationmailDescFence.Default.(int)
+	// notificationmailDescIncidentID is the schema descriptor for incident_id field.
+	notificationmailDescIncidentID := notificationmailFields[1].Descriptor()
+	// notificationmail.IncidentIDValidator is a validator for the "incident_id" field. It is called by the builders before save.
+	notificationmail.IncidentIDValidator = notificationmailDescIncidentID.Validators[0].(func(string) error)
+	// notificationmailDescMemberID is the schema descriptor for member_id field.
+	notificationmailDescMemberID := notificationmailFields[2].Descriptor()
+	// notificationmail.MemberIDValidator is a validator for the "member_id" field. It is called by the builders before save.
+	notificationmail.MemberIDValidator = notificationmailDescMemberID.Validators[0].(func(string) error)
+	// notificationmailDescLastError is the schema descriptor for last_error field.
+	notificationmailDescLastError := notificationmailFields[6].Descriptor()
+	// notificationmail.DefaultLastError holds the default value on creation for the last_error field.
+	notificationmail.DefaultLastError = notificationmailDescLastError.Default.(string)
+	// notificationmailDescID is the schema descriptor for id field.
+	notificationmailDescID := notificationmailFields[0].Descriptor()
+	// notificationmail.DefaultID holds the default value on creation for the id field.
+	notificationmail.DefaultID = notificationmailDescID.Default.(func() string)
+	// notificationmail.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	notificationmail.IDValidator = notificationmailDescID.Validators[0].(func(string) error)
 	organizationFields := schema.Organization{}.Fields()
 	_ = organizationFields
 	// organizationDescName is the schema descriptor for name field.
@@ -886,15 +1039,15 @@ func init() {
 	// psaconnection.DefaultPublicNotes holds the default value on creation for the public_notes field.
 	psaconnection.DefaultPublicNotes = psaconnectionDescPublicNotes.Default.(bool)
 	// psaconnectionDescLastError is the schema descriptor for last_error field.
-	psaconnectionDescLastError := psaconnectionFields[15].Descriptor()
+	psaconnectionDescLastError := psaconnectionFields[17].Descriptor()
 	// psaconnection.DefaultLastError holds the default value on creation for the last_error field.
 	psaconnection.DefaultLastError = psaconnectionDescLastError.Default.(string)
 	// psaconnectionDescLastErrorReason is the schema descriptor for last_error_reason field.
-	psaconnectionDescLastErrorReason := psaconnectionFields[16].Descriptor()
+	psaconnectionDescLastErrorReason := psaconnectionFields[18].Descriptor()
 	// psaconnection.DefaultLastErrorReason holds the default value on creation for the last_error_reason field.
 	psaconnection.DefaultLastErrorReason = psaconnectionDescLastErrorReason.Default.(string)
 	// psaconnectionDescCallbackError is the schema descriptor for callback_error field.
-	psaconnectionDescCallbackError := psaconnectionFields[22].Descriptor()
+	psaconnectionDescCallbackError := psaconnectionFields[24].Descriptor()
 	// psaconnection.DefaultCallbackError holds the default value on creation for the callback_error field.
 	psaconnection.DefaultCallbackError = psaconnectionDescCallbackError.Default.(string)
 	// psaconnectionDescID is the schema descriptor for id field.
@@ -903,6 +1056,57 @@ func init() {
 	psaconnection.DefaultID = psaconnectionDescID.Default.(func() string)
 	// psaconnection.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	psaconnection.IDValidator = psaconnectionDescID.Validators[0].(func(string) error)
+	routedtenantMixin := schema.RoutedTenant{}.Mixin()
+	routedtenantMixinFields0 := routedtenantMixin[0].Fields()
+	_ = routedtenantMixinFields0
+	routedtenantFields := schema.RoutedTenant{}.Fields()
+	_ = routedtenantFields
+	// routedtenantDescOrganizationID is the schema descriptor for organization_id field.
+	routedtenantDescOrganizationID := routedtenantMixinFields0[0].Descriptor()
+	// routedtenant.OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
+	routedtenant.OrganizationIDValidator = func() func(string) error {
+		validators := routedtenantDescOrganizationID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(organization_id string) error {
+			for _, fn := range fns {
+				if err := fn(organization_id); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// routedtenantDescTenantID is the schema descriptor for tenant_id field.
+	routedtenantDescTenantID := routedtenantMixinFields0[1].Descriptor()
+	// routedtenant.TenantIDValidator is a validator for the "tenant_id" field. It is called by the builders before save.
+	routedtenant.TenantIDValidator = func() func(string) error {
+		validators := routedtenantDescTenantID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(tenant string) error {
+			for _, fn := range fns {
+				if err := fn(tenant); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// routedtenantDescConnectionID is the schema descriptor for connection_id field.
+	routedtenantDescConnectionID := routedtenantFields[1].Descriptor()
+	// routedtenant.ConnectionIDValidator is a validator for the "connection_id" field. It is called by the builders before save.
+	routedtenant.ConnectionIDValidator = routedtenantDescConnectionID.Validators[0].(func(string) error)
+	// routedtenantDescID is the schema descriptor for id field.
+	routedtenantDescID := routedtenantFields[0].Descriptor()
+	// routedtenant.DefaultID holds the default value on creation for the id field.
+	routedtenant.DefaultID = routedtenantDescID.Default.(func() string)
+	// routedtenant.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	routedtenant.IDValidator = routedtenantDescID.Validators[0].(func(string) error)
 	sessionMixin := schema.Session{}.Mixin()
 	sessionMixinFields0 := sessionMixin[0].Fields()
 	_ = sessionMixinFields0
@@ -1240,6 +1444,10 @@ func init() {
 	ticketeventDescTicketID := ticketeventFields[1].Descriptor()
 	// ticketevent.TicketIDValidator is a validator for the "ticket_id" field. It is called by the builders before save.
 	ticketevent.TicketIDValidator = ticketeventDescTicketID.Validators[0].(func(string) error)
+	// ticketeventDescInternal is the schema descriptor for internal field.
+	ticketeventDescInternal := ticketeventFields[7].Descriptor()
+	// ticketevent.DefaultInternal holds the default value on creation for the internal field.
+	ticketevent.DefaultInternal = ticketeventDescInternal.Default.(bool)
 	// ticketeventDescID is the schema descriptor for id field.
 	ticketeventDescID := ticketeventFields[0].Descriptor()
 	// ticketevent.DefaultID holds the default value on creation for the id field.

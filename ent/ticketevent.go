@@ -35,6 +35,8 @@ type TicketEvent struct {
 	By string `json:"by,omitempty"`
 	// Text holds the value of the "text" field.
 	Text string `json:"text,omitempty"`
+	// of a note in the PSA: the company's people do not read it there, and guests not here
+	Internal bool `json:"internal,omitempty"`
 	// of the note in the PSA it repeats
 	ExternalID *string `json:"external_id,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
@@ -81,7 +83,7 @@ func (*TicketEvent) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case ticketevent.FieldInPsa:
+		case ticketevent.FieldInPsa, ticketevent.FieldInternal:
 			values[i] = new(sql.NullBool)
 		case ticketevent.FieldID, ticketevent.FieldOrganizationID, ticketevent.FieldTenantID, ticketevent.FieldTicketID, ticketevent.FieldKind, ticketevent.FieldBy, ticketevent.FieldText, ticketevent.FieldExternalID:
 			values[i] = new(sql.NullString)
@@ -155,6 +157,12 @@ func (_m *TicketEvent) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field text", values[i])
 			} else if value.Valid {
 				_m.Text = value.String
+			}
+		case ticketevent.FieldInternal:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field internal", values[i])
+			} else if value.Valid {
+				_m.Internal = value.Bool
 			}
 		case ticketevent.FieldExternalID:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -232,6 +240,9 @@ func (_m *TicketEvent) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("text=")
 	builder.WriteString(_m.Text)
+	builder.WriteString(", ")
+	builder.WriteString("internal=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Internal))
 	builder.WriteString(", ")
 	if v := _m.ExternalID; v != nil {
 		builder.WriteString("external_id=")

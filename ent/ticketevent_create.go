@@ -73,6 +73,20 @@ func (_c *TicketEventCreate) SetText(v string) *TicketEventCreate {
 	return _c
 }
 
+// SetInternal sets the "internal" field.
+func (_c *TicketEventCreate) SetInternal(v bool) *TicketEventCreate {
+	_c.mutation.SetInternal(v)
+	return _c
+}
+
+// SetNillableInternal sets the "internal" field if the given value is not nil.
+func (_c *TicketEventCreate) SetNillableInternal(v *bool) *TicketEventCreate {
+	if v != nil {
+		_c.SetInternal(*v)
+	}
+	return _c
+}
+
 // SetExternalID sets the "external_id" field.
 func (_c *TicketEventCreate) SetExternalID(v string) *TicketEventCreate {
 	_c.mutation.SetExternalID(v)
@@ -146,6 +160,10 @@ func (_c *TicketEventCreate) ExecX(ctx context.Context) {
 
 // defaults sets the default values of the builder before save.
 func (_c *TicketEventCreate) defaults() {
+	if _, ok := _c.mutation.Internal(); !ok {
+		v := ticketevent.DefaultInternal
+		_c.mutation.SetInternal(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		v := ticketevent.DefaultID()
 		_c.mutation.SetID(v)
@@ -197,6 +215,9 @@ func (_c *TicketEventCreate) check() error {
 	}
 	if _, ok := _c.mutation.Text(); !ok {
 		return &ValidationError{Name: "text", err: errors.New(`ent: missing required field "TicketEvent.text"`)}
+	}
+	if _, ok := _c.mutation.Internal(); !ok {
+		return &ValidationError{Name: "internal", err: errors.New(`ent: missing required field "TicketEvent.internal"`)}
 	}
 	if v, ok := _c.mutation.ID(); ok {
 		if err := ticketevent.IDValidator(v); err != nil {
@@ -268,6 +289,10 @@ func (_c *TicketEventCreate) createSpec() (*TicketEvent, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Text(); ok {
 		_spec.SetField(ticketevent.FieldText, field.TypeString, value)
 		_node.Text = value
+	}
+	if value, ok := _c.mutation.Internal(); ok {
+		_spec.SetField(ticketevent.FieldInternal, field.TypeBool, value)
+		_node.Internal = value
 	}
 	if value, ok := _c.mutation.ExternalID(); ok {
 		_spec.SetField(ticketevent.FieldExternalID, field.TypeString, value)
@@ -399,6 +424,9 @@ func (u *TicketEventUpsertOne) UpdateNewValues() *TicketEventUpsertOne {
 		}
 		if _, exists := u.create.mutation.Text(); exists {
 			s.SetIgnore(ticketevent.FieldText)
+		}
+		if _, exists := u.create.mutation.Internal(); exists {
+			s.SetIgnore(ticketevent.FieldInternal)
 		}
 		if _, exists := u.create.mutation.ExternalID(); exists {
 			s.SetIgnore(ticketevent.FieldExternalID)
@@ -640,6 +668,9 @@ func (u *TicketEventUpsertBulk) UpdateNewValues() *TicketEventUpsertBulk {
 			}
 			if _, exists := b.mutation.Text(); exists {
 				s.SetIgnore(ticketevent.FieldText)
+			}
+			if _, exists := b.mutation.Internal(); exists {
+				s.SetIgnore(ticketevent.FieldInternal)
 			}
 			if _, exists := b.mutation.ExternalID(); exists {
 				s.SetIgnore(ticketevent.FieldExternalID)

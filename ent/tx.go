@@ -40,10 +40,16 @@ type Tx struct {
 	Invitation *InvitationClient
 	// Member is the client for interacting with the Member builders.
 	Member *MemberClient
+	// Notification is the client for interacting with the Notification builders.
+	Notification *NotificationClient
+	// NotificationMail is the client for interacting with the NotificationMail builders.
+	NotificationMail *NotificationMailClient
 	// Organization is the client for interacting with the Organization builders.
 	Organization *OrganizationClient
 	// PSAConnection is the client for interacting with the PSAConnection builders.
 	PSAConnection *PSAConnectionClient
+	// RoutedTenant is the client for interacting with the RoutedTenant builders.
+	RoutedTenant *RoutedTenantClient
 	// Session is the client for interacting with the Session builders.
 	Session *SessionClient
 	// SignInLink is the client for interacting with the SignInLink builders.
@@ -200,8 +206,11 @@ func (tx *Tx) init() {
 	tx.IncidentEvent = NewIncidentEventClient(tx.config)
 	tx.Invitation = NewInvitationClient(tx.config)
 	tx.Member = NewMemberClient(tx.config)
+	tx.Notification = NewNotificationClient(tx.config)
+	tx.NotificationMail = NewNotificationMailClient(tx.config)
 	tx.Organization = NewOrganizationClient(tx.config)
 	tx.PSAConnection = NewPSAConnectionClient(tx.config)
+	tx.RoutedTenant = NewRoutedTenantClient(tx.config)
 	tx.Session = NewSessionClient(tx.config)
 	tx.SignInLink = NewSignInLinkClient(tx.config)
 	tx.Tenant = NewTenantClient(tx.config)

@@ -30,6 +30,8 @@ const (
 	FieldPrincipal = "principal"
 	// FieldText holds the string denoting the text field in the database.
 	FieldText = "text"
+	// FieldInternal holds the string denoting the internal field in the database.
+	FieldInternal = "internal"
 	// FieldFindingID holds the string denoting the finding_id field in the database.
 	FieldFindingID = "finding_id"
 	// FieldRelatedID holds the string denoting the related_id field in the database.
@@ -67,6 +69,7 @@ var Columns = []string{
 	FieldKind,
 	FieldPrincipal,
 	FieldText,
+	FieldInternal,
 	FieldFindingID,
 	FieldRelatedID,
 }
@@ -88,6 +91,8 @@ var (
 	TenantIDValidator func(string) error
 	// IncidentIDValidator is a validator for the "incident_id" field. It is called by the builders before save.
 	IncidentIDValidator func(string) error
+	// DefaultInternal holds the default value on creation for the "internal" field.
+	DefaultInternal bool
 	// FindingIDValidator is a validator for the "finding_id" field. It is called by the builders before save.
 	FindingIDValidator func(string) error
 	// RelatedIDValidator is a validator for the "related_id" field. It is called by the builders before save.
@@ -116,6 +121,8 @@ const (
 	KindStatusChanged     Kind = "STATUS_CHANGED"
 	KindReopened          Kind = "REOPENED"
 	KindPublished         Kind = "PUBLISHED"
+	KindNoted             Kind = "NOTED"
+	KindAsked             Kind = "ASKED"
 )
 
 func (k Kind) String() string {
@@ -125,7 +132,7 @@ func (k Kind) String() string {
 // KindValidator is a validator for the "kind" field enum values. It is called by the builders before save.
 func KindValidator(k Kind) error {
 	switch k {
-	case KindOpened, KindLinked, KindFindingAdded, KindFindingChanged, KindFindingMoved, KindFindingSuperseded, KindFindingRestored, KindSeverityChanged, KindReclassified, KindMerged, KindStatusChanged, KindReopened, KindPublished:
+	case KindOpened, KindLinked, KindFindingAdded, KindFindingChanged, KindFindingMoved, KindFindingSuperseded, KindFindingRestored, KindSeverityChanged, KindReclassified, KindMerged, KindStatusChanged, KindReopened, KindPublished, KindNoted, KindAsked:
 		return nil
 	default:
 		return fmt.Errorf("incidentevent: invalid enum value for kind field: %q", k)
@@ -178,6 +185,11 @@ func ByPrincipal(opts ...sql.OrderTermOption) OrderOption {
 // ByText orders the results by the text field.
 func ByText(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldText, opts...).ToFunc()
+}
+
+// ByInternal orders the results by the internal field.
+func ByInternal(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldInternal, opts...).ToFunc()
 }
 
 // ByFindingID orders the results by the finding_id field.

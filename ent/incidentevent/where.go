@@ -100,6 +100,11 @@ func Text(v string) predicate.IncidentEvent {
 	return predicate.IncidentEvent(sql.FieldEQ(FieldText, v))
 }
 
+// Internal applies equality check predicate on the "internal" field. It's identical to InternalEQ.
+func Internal(v bool) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldEQ(FieldInternal, v))
+}
+
 // FindingID applies equality check predicate on the "finding_id" field. It's identical to FindingIDEQ.
 func FindingID(v string) predicate.IncidentEvent {
 	return predicate.IncidentEvent(sql.FieldEQ(FieldFindingID, v))
@@ -533,6 +538,16 @@ func TextEqualFold(v string) predicate.IncidentEvent {
 // TextContainsFold applies the ContainsFold predicate on the "text" field.
 func TextContainsFold(v string) predicate.IncidentEvent {
 	return predicate.IncidentEvent(sql.FieldContainsFold(FieldText, v))
+}
+
+// InternalEQ applies the EQ predicate on the "internal" field.
+func InternalEQ(v bool) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldEQ(FieldInternal, v))
+}
+
+// InternalNEQ applies the NEQ predicate on the "internal" field.
+func InternalNEQ(v bool) predicate.IncidentEvent {
+	return predicate.IncidentEvent(sql.FieldNEQ(FieldInternal, v))
 }
 
 // FindingIDEQ applies the EQ predicate on the "finding_id" field.

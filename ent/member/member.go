@@ -3,6 +3,8 @@
 package member
 
 import (
+	"fmt"
+
 	"entgo.io/ent/dialect/sql"
 )
 
@@ -33,6 +35,8 @@ const (
 	FieldRemovedAt = "removed_at"
 	// FieldLastSignedInAt holds the string denoting the last_signed_in_at field in the database.
 	FieldLastSignedInAt = "last_signed_in_at"
+	// FieldMailIncidents holds the string denoting the mail_incidents field in the database.
+	FieldMailIncidents = "mail_incidents"
 	// Table holds the table name of the member in the database.
 	Table = "members"
 )
@@ -51,6 +55,7 @@ var Columns = []string{
 	FieldAccessUntil,
 	FieldRemovedAt,
 	FieldLastSignedInAt,
+	FieldMailIncidents,
 }
 
 // ValidColumn reports if the column name is valid (part of the table columns).
@@ -81,6 +86,29 @@ var (
 	// IDValidator is a validator for the "id" field. It is called by the builders before save.
 	IDValidator func(string) error
 )
+
+// MailIncidents defines the type for the "mail_incidents" enum field.
+type MailIncidents string
+
+// MailIncidents values.
+const (
+	MailIncidentsNone MailIncidents = "NONE"
+	MailIncidentsLive MailIncidents = "LIVE"
+)
+
+func (mi MailIncidents) String() string {
+	return string(mi)
+}
+
+// MailIncidentsValidator is a validator for the "mail_incidents" field enum values. It is called by the builders before save.
+func MailIncidentsValidator(mi MailIncidents) error {
+	switch mi {
+	case MailIncidentsNone, MailIncidentsLive:
+		return nil
+	default:
+		return fmt.Errorf("member: invalid enum value for mail_incidents field: %q", mi)
+	}
+}
 
 // OrderOption defines the ordering options for the Member queries.
 type OrderOption func(*sql.Selector)
@@ -143,4 +171,9 @@ func ByRemovedAt(opts ...sql.OrderTermOption) OrderOption {
 // ByLastSignedInAt orders the results by the last_signed_in_at field.
 func ByLastSignedInAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldLastSignedInAt, opts...).ToFunc()
+}
+
+// ByMailIncidents orders the results by the mail_incidents field.
+func ByMailIncidents(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldMailIncidents, opts...).ToFunc()
 }

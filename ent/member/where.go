@@ -620,6 +620,36 @@ func LastSignedInAtNotNil() predicate.Member {
 	return predicate.Member(sql.FieldNotNull(FieldLastSignedInAt))
 }
 
+// MailIncidentsEQ applies the EQ predicate on the "mail_incidents" field.
+func MailIncidentsEQ(v MailIncidents) predicate.Member {
+	return predicate.Member(sql.FieldEQ(FieldMailIncidents, v))
+}
+
+// MailIncidentsNEQ applies the NEQ predicate on the "mail_incidents" field.
+func MailIncidentsNEQ(v MailIncidents) predicate.Member {
+	return predicate.Member(sql.FieldNEQ(FieldMailIncidents, v))
+}
+
+// MailIncidentsIn applies the In predicate on the "mail_incidents" field.
+func MailIncidentsIn(vs ...MailIncidents) predicate.Member {
+	return predicate.Member(sql.FieldIn(FieldMailIncidents, vs...))
+}
+
+// MailIncidentsNotIn applies the NotIn predicate on the "mail_incidents" field.
+func MailIncidentsNotIn(vs ...MailIncidents) predicate.Member {
+	return predicate.Member(sql.FieldNotIn(FieldMailIncidents, vs...))
+}
+
+// MailIncidentsIsNil applies the IsNil predicate on the "mail_incidents" field.
+func MailIncidentsIsNil() predicate.Member {
+	return predicate.Member(sql.FieldIsNull(FieldMailIncidents))
+}
+
+// MailIncidentsNotNil applies the NotNil predicate on the "mail_incidents" field.
+func MailIncidentsNotNil() predicate.Member {
+	return predicate.Member(sql.FieldNotNull(FieldMailIncidents))
+}
+
 // And groups predicates with the AND operator between them.
 func And(predicates ...predicate.Member) predicate.Member {
 	return predicate.Member(sql.AndPredicates(predicates...))

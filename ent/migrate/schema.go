@@ -447,9 +447,10 @@ var (
 		{Name: "organization_id", Type: field.TypeString, Size: 64},
 		{Name: "sequence", Type: field.TypeInt},
 		{Name: "at", Type: field.TypeTime},
-		{Name: "kind", Type: field.TypeEnum, Enums: []string{"OPENED", "LINKED", "FINDING_ADDED", "FINDING_CHANGED", "FINDING_MOVED", "FINDING_SUPERSEDED", "FINDING_RESTORED", "SEVERITY_CHANGED", "RECLASSIFIED", "MERGED", "STATUS_CHANGED", "REOPENED", "PUBLISHED"}},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"OPENED", "LINKED", "FINDING_ADDED", "FINDING_CHANGED", "FINDING_MOVED", "FINDING_SUPERSEDED", "FINDING_RESTORED", "SEVERITY_CHANGED", "RECLASSIFIED", "MERGED", "STATUS_CHANGED", "REOPENED", "PUBLISHED", "NOTED", "ASKED"}},
 		{Name: "principal", Type: field.TypeString},
 		{Name: "text", Type: field.TypeString, Size: 2147483647},
+		{Name: "internal", Type: field.TypeBool, Default: false},
 		{Name: "finding_id", Type: field.TypeString, Nullable: true, Size: 64},
 		{Name: "related_id", Type: field.TypeString, Nullable: true, Size: 64},
 		{Name: "incident_id", Type: field.TypeString, Size: 64},
@@ -463,13 +464,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "incident_events_incidents_events",
-				Columns:    []*schema.Column{IncidentEventsColumns[9]},
+				Columns:    []*schema.Column{IncidentEventsColumns[10]},
 				RefColumns: []*schema.Column{IncidentsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "incident_events_tenants_tenant",
-				Columns:    []*schema.Column{IncidentEventsColumns[10]},
+				Columns:    []*schema.Column{IncidentEventsColumns[11]},
 				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -478,12 +479,12 @@ var (
 			{
 				Name:    "incidentevent_incident_id_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{IncidentEventsColumns[9], IncidentEventsColumns[3], IncidentEventsColumns[0]},
+				Columns: []*schema.Column{IncidentEventsColumns[10], IncidentEventsColumns[3], IncidentEventsColumns[0]},
 			},
 			{
 				Name:    "incidentevent_incident_id_sequence",
 				Unique:  true,
-				Columns: []*schema.Column{IncidentEventsColumns[9], IncidentEventsColumns[2]},
+				Columns: []*schema.Column{IncidentEventsColumns[10], IncidentEventsColumns[2]},
 			},
 		},
 	}
@@ -538,6 +539,7 @@ var (
 		{Name: "access_until", Type: field.TypeTime, Nullable: true},
 		{Name: "removed_at", Type: field.TypeTime, Nullable: true},
 		{Name: "last_signed_in_at", Type: field.TypeTime, Nullable: true},
+		{Name: "mail_incidents", Type: field.TypeEnum, Nullable: true, Enums: []string{"NONE", "LIVE"}},
 	}
 	// MembersTable holds the schema information for the "members" table.
 	MembersTable = &schema.Table{
@@ -562,6 +564,137 @@ var (
 				Name:    "member_organization_id_created_at_id",
 				Unique:  false,
 				Columns: []*schema.Column{MembersColumns[1], MembersColumns[8], MembersColumns[0]},
+			},
+		},
+	}
+	// NotificationsColumns holds the columns for the "notifications" table.
+	NotificationsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, Size: 64},
+		{Name: "organization_id", Type: field.TypeString, Size: 64},
+		{Name: "next_attempt_at", Type: field.TypeTime, Nullable: true},
+		{Name: "urgency", Type: field.TypeInt, Default: 0},
+		{Name: "attempts", Type: field.TypeInt, Default: 0},
+		{Name: "wakes", Type: field.TypeInt, Default: 0},
+		{Name: "fence", Type: field.TypeInt, Default: 0},
+		{Name: "claimed_until", Type: field.TypeTime, Nullable: true},
+		{Name: "published", Type: field.TypeBool},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "tenant_id", Type: field.TypeString, Size: 64},
+		{Name: "incident_id", Type: field.TypeString, Size: 64},
+	}
+	// NotificationsTable holds the schema information for the "notifications" table.
+	NotificationsTable = &schema.Table{
+		Name:       "notifications",
+		Columns:    NotificationsColumns,
+		PrimaryKey: []*schema.Column{NotificationsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "notifications_tenants_tenant",
+				Columns:    []*schema.Column{NotificationsColumns[10]},
+				RefColumns: []*schema.Column{TenantsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "notifications_incidents_incident",
+				Columns:    []*schema.Column{NotificationsColumns[11]},
+				RefColumns: []*schema.Column{IncidentsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "notification_claimed_until",
+				Unique:  false,
+				Columns: []*schema.Column{NotificationsColumns[7]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "claimed_until IS NOT NULL",
+				},
+			},
+			{
+				Name:    "notification_incident_id",
+				Unique:  true,
+				Columns: []*schema.Column{NotificationsColumns[11]},
+			},
+			{
+				Name:    "notification_organization_id_created_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{NotificationsColumns[1], NotificationsColumns[9], NotificationsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "next_attempt_at IS NOT NULL",
+				},
+			},
+		},
+	}
+	// NotificationMailsColumns holds the columns for the "notification_mails" table.
+	NotificationMailsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, Size: 64},
+		{Name: "organization_id", Type: field.TypeString, Size: 64},
+		{Name: "next_attempt_at", Type: field.TypeTime, Nullable: true},
+		{Name: "urgency", Type: field.TypeInt, Default: 0},
+		{Name: "attempts", Type: field.TypeInt, Default: 0},
+		{Name: "wakes", Type: field.TypeInt, Default: 0},
+		{Name: "fence", Type: field.TypeInt, Default: 0},
+		{Name: "claimed_until", Type: field.TypeTime, Nullable: true},
+		{Name: "state", Type: field.TypeEnum, Enums: []string{"PENDING", "RETRYING", "FAILED", "SENT", "CANCELLED"}, Default: "PENDING"},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "sent_at", Type: field.TypeTime, Nullable: true},
+		{Name: "last_error", Type: field.TypeString, Default: ""},
+		{Name: "last_error_at", Type: field.TypeTime, Nullable: true},
+		{Name: "tenant_id", Type: field.TypeString, Size: 64},
+		{Name: "incident_id", Type: field.TypeString, Size: 64},
+		{Name: "member_id", Type: field.TypeString, Size: 64},
+	}
+	// NotificationMailsTable holds the schema information for the "notification_mails" table.
+	NotificationMailsTable = &schema.Table{
+		Name:       "notification_mails",
+		Columns:    NotificationMailsColumns,
+		PrimaryKey: []*schema.Column{NotificationMailsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "notification_mails_tenants_tenant",
+				Columns:    []*schema.Column{NotificationMailsColumns[13]},
+				RefColumns: []*schema.Column{TenantsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "notification_mails_incidents_incident",
+				Columns:    []*schema.Column{NotificationMailsColumns[14]},
+				RefColumns: []*schema.Column{IncidentsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "notification_mails_members_member",
+				Columns:    []*schema.Column{NotificationMailsColumns[15]},
+				RefColumns: []*schema.Column{MembersColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "notificationmail_claimed_until",
+				Unique:  false,
+				Columns: []*schema.Column{NotificationMailsColumns[7]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "claimed_until IS NOT NULL",
+				},
+			},
+			{
+				Name:    "notificationmail_incident_id_member_id",
+				Unique:  true,
+				Columns: []*schema.Column{NotificationMailsColumns[14], NotificationMailsColumns[15]},
+			},
+			{
+				Name:    "notificationmail_organization_id_urgency_created_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{NotificationMailsColumns[1], NotificationMailsColumns[3], NotificationMailsColumns[9], NotificationMailsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "next_attempt_at IS NOT NULL",
+				},
+			},
+			{
+				Name:    "notificationmail_organization_id_created_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{NotificationMailsColumns[1], NotificationMailsColumns[9], NotificationMailsColumns[0]},
 			},
 		},
 	}
@@ -599,6 +732,8 @@ var (
 		{Name: "calls_per_minute", Type: field.TypeInt},
 		{Name: "public_notes", Type: field.TypeBool, Default: false},
 		{Name: "on_close", Type: field.TypeEnum, Enums: []string{"NOTHING", "ASK", "REMEDIATE"}, Default: "ASK"},
+		{Name: "routes", Type: field.TypeEnum, Enums: []string{"ALL", "ONLY", "EXCEPT"}, Default: "ALL"},
+		{Name: "routed_at", Type: field.TypeTime, Nullable: true},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "updated_at", Type: field.TypeTime},
 		{Name: "disconnected_at", Type: field.TypeTime, Nullable: true},
@@ -629,12 +764,46 @@ var (
 			{
 				Name:    "psaconnection_organization_id_created_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{PsaConnectionsColumns[1], PsaConnectionsColumns[19], PsaConnectionsColumns[0]},
+				Columns: []*schema.Column{PsaConnectionsColumns[1], PsaConnectionsColumns[21], PsaConnectionsColumns[0]},
 			},
 			{
 				Name:    "psaconnection_organization_id_kind_account",
 				Unique:  true,
 				Columns: []*schema.Column{PsaConnectionsColumns[1], PsaConnectionsColumns[8], PsaConnectionsColumns[9]},
+			},
+		},
+	}
+	// RoutedTenantsColumns holds the columns for the "routed_tenants" table.
+	RoutedTenantsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, Size: 64},
+		{Name: "organization_id", Type: field.TypeString, Size: 64},
+		{Name: "connection_id", Type: field.TypeString, Size: 64},
+		{Name: "tenant_id", Type: field.TypeString, Size: 64},
+	}
+	// RoutedTenantsTable holds the schema information for the "routed_tenants" table.
+	RoutedTenantsTable = &schema.Table{
+		Name:       "routed_tenants",
+		Columns:    RoutedTenantsColumns,
+		PrimaryKey: []*schema.Column{RoutedTenantsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "routed_tenants_psa_connections_routedTenants",
+				Columns:    []*schema.Column{RoutedTenantsColumns[2]},
+				RefColumns: []*schema.Column{PsaConnectionsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+			{
+				Symbol:     "routed_tenants_tenants_tenant",
+				Columns:    []*schema.Column{RoutedTenantsColumns[3]},
+				RefColumns: []*schema.Column{TenantsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "routedtenant_connection_id_tenant_id",
+				Unique:  true,
+				Columns: []*schema.Column{RoutedTenantsColumns[2], RoutedTenantsColumns[3]},
 			},
 		},
 	}
@@ -849,6 +1018,7 @@ var (
 		{Name: "in_psa", Type: field.TypeBool},
 		{Name: "by", Type: field.TypeString},
 		{Name: "text", Type: field.TypeString, Size: 2147483647},
+		{Name: "internal", Type: field.TypeBool, Default: false},
 		{Name: "external_id", Type: field.TypeString, Nullable: true},
 		{Name: "ticket_id", Type: field.TypeString, Size: 64},
 		{Name: "tenant_id", Type: field.TypeString, Size: 64},
@@ -861,13 +1031,13 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "ticket_events_tickets_events",
-				Columns:    []*schema.Column{TicketEventsColumns[8]},
+				Columns:    []*schema.Column{TicketEventsColumns[9]},
 				RefColumns: []*schema.Column{TicketsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
 			{
 				Symbol:     "ticket_events_tenants_tenant",
-				Columns:    []*schema.Column{TicketEventsColumns[9]},
+				Columns:    []*schema.Column{TicketEventsColumns[10]},
 				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -876,12 +1046,12 @@ var (
 			{
 				Name:    "ticketevent_ticket_id_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{TicketEventsColumns[8], TicketEventsColumns[2], TicketEventsColumns[0]},
+				Columns: []*schema.Column{TicketEventsColumns[9], TicketEventsColumns[2], TicketEventsColumns[0]},
 			},
 			{
 				Name:    "ticketevent_ticket_id_external_id",
 				Unique:  true,
-				Columns: []*schema.Column{TicketEventsColumns[8], TicketEventsColumns[7]},
+				Columns: []*schema.Column{TicketEventsColumns[9], TicketEventsColumns[8]},
 			},
 		},
 	}
@@ -944,8 +1114,11 @@ var (
 		IncidentEventsTable,
 		InvitationsTable,
 		MembersTable,
+		NotificationsTable,
+		NotificationMailsTable,
 		OrganizationsTable,
 		PsaConnectionsTable,
+		RoutedTenantsTable,
 		SessionsTable,
 		SignInLinksTable,
 		TenantsTable,
@@ -1009,11 +1182,27 @@ func init() {
 	MembersTable.Annotation = &entsql.Annotation{
 		Table: "members",
 	}
+	NotificationsTable.ForeignKeys[0].RefTable = TenantsTable
+	NotificationsTable.ForeignKeys[1].RefTable = IncidentsTable
+	NotificationsTable.Annotation = &entsql.Annotation{
+		Table: "notifications",
+	}
+	NotificationMailsTable.ForeignKeys[0].RefTable = TenantsTable
+	NotificationMailsTable.ForeignKeys[1].RefTable = IncidentsTable
+	NotificationMailsTable.ForeignKeys[2].RefTable = MembersTable
+	NotificationMailsTable.Annotation = &entsql.Annotation{
+		Table: "notification_mails",
+	}
 	OrganizationsTable.Annotation = &entsql.Annotation{
 		Table: "organizations",
 	}
 	PsaConnectionsTable.Annotation = &entsql.Annotation{
 		Table: "psa_connections",
+	}
+	RoutedTenantsTable.ForeignKeys[0].RefTable = PsaConnectionsTable
+	RoutedTenantsTable.ForeignKeys[1].RefTable = TenantsTable
+	RoutedTenantsTable.Annotation = &entsql.Annotation{
+		Table: "routed_tenants",
 	}
 	SessionsTable.Annotation = &entsql.Annotation{
 		Table: "sessions",

@@ -45,11 +45,20 @@ type Invitation func(*sql.Selector)
 // Member is the predicate function for member builders.
 type Member func(*sql.Selector)
 
+// Notification is the predicate function for notification builders.
+type Notification func(*sql.Selector)
+
+// NotificationMail is the predicate function for notificationmail builders.
+type NotificationMail func(*sql.Selector)
+
 // Organization is the predicate function for organization builders.
 type Organization func(*sql.Selector)
 
 // PSAConnection is the predicate function for psaconnection builders.
 type PSAConnection func(*sql.Selector)
+
+// RoutedTenant is the predicate function for routedtenant builders.
+type RoutedTenant func(*sql.Selector)
 
 // Session is the predicate function for session builders.
 type Session func(*sql.Selector)

@@ -50,6 +50,10 @@ const (
 	FieldPublicNotes = "public_notes"
 	// FieldOnClose holds the string denoting the on_close field in the database.
 	FieldOnClose = "on_close"
+	// FieldRoutes holds the string denoting the routes field in the database.
+	FieldRoutes = "routes"
+	// FieldRoutedAt holds the string denoting the routed_at field in the database.
+	FieldRoutedAt = "routed_at"
 	// FieldCreatedAt holds the string denoting the created_at field in the database.
 	FieldCreatedAt = "created_at"
 	// FieldUpdatedAt holds the string denoting the updated_at field in the database.
@@ -78,6 +82,8 @@ const (
 	EdgeMappings = "mappings"
 	// EdgeTickets holds the string denoting the tickets edge name in mutations.
 	EdgeTickets = "tickets"
+	// EdgeRoutedTenants holds the string denoting the routedtenants edge name in mutations.
+	EdgeRoutedTenants = "routedTenants"
 	// Table holds the table name of the psaconnection in the database.
 	Table = "psa_connections"
 	// MappingsTable is the table that holds the mappings relation/edge.
@@ -94,6 +100,13 @@ const (
 	TicketsInverseTable = "tickets"
 	// TicketsColumn is the table column denoting the tickets relation/edge.
 	TicketsColumn = "connection_id"
+	// RoutedTenantsTable is the table that holds the routedTenants relation/edge.
+	RoutedTenantsTable = "routed_tenants"
+	// RoutedTenantsInverseTable is the table name for the RoutedTenant entity.
+	// It exists in this package in order to avoid circular dependency with the "routedtenant" package.
+	RoutedTenantsInverseTable = "routed_tenants"
+	// RoutedTenantsColumn is the table column denoting the routedTenants relation/edge.
+	RoutedTenantsColumn = "connection_id"
 )
 
 // Columns holds all SQL columns for psaconnection fields.
@@ -117,6 +130,8 @@ var Columns = []string{
 	FieldCallsPerMinute,
 	FieldPublicNotes,
 	FieldOnClose,
+	FieldRoutes,
+	FieldRoutedAt,
 	FieldCreatedAt,
 	FieldUpdatedAt,
 	FieldDisconnectedAt,
@@ -205,6 +220,33 @@ func OnCloseValidator(oc OnClose) error {
 	}
 }
 
+// Routes defines the type for the "routes" enum field.
+type Routes string
+
+// RoutesAll is the default value of the Routes enum.
+const DefaultRoutes = RoutesAll
+
+// Routes values.
+const (
+	RoutesAll    Routes = "ALL"
+	RoutesOnly   Routes = "ONLY"
+	RoutesExcept Routes = "EXCEPT"
+)
+
+func (r Routes) String() string {
+	return string(r)
+}
+
+// RoutesValidator is a validator for the "routes" field enum values. It is called by the builders before save.
+func RoutesValidator(r Routes) error {
+	switch r {
+	case RoutesAll, RoutesOnly, RoutesExcept:
+		return nil
+	default:
+		return fmt.Errorf("psaconnection: invalid enum value for routes field: %q", r)
+	}
+}
+
 // OrderOption defines the ordering options for the PSAConnection queries.
 type OrderOption func(*sql.Selector)
 
@@ -286,6 +328,16 @@ func ByPublicNotes(opts ...sql.OrderTermOption) OrderOption {
 // ByOnClose orders the results by the on_close field.
 func ByOnClose(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldOnClose, opts...).ToFunc()
+}
+
+// ByRoutes orders the results by the routes field.
+func ByRoutes(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRoutes, opts...).ToFunc()
+}
+
+// ByRoutedAt orders the results by the routed_at field.
+func ByRoutedAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRoutedAt, opts...).ToFunc()
 }
 
 // ByCreatedAt orders the results by the created_at field.
@@ -370,6 +422,20 @@ func ByTickets(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
 		sqlgraph.OrderByNeighborTerms(s, newTicketsStep(), append([]sql.OrderTerm{term}, terms...)...)
 	}
 }
+
+// ByRoutedTenantsCount orders the results by routedTenants count.
+func ByRoutedTenantsCount(opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborsCount(s, newRoutedTenantsStep(), opts...)
+	}
+}
+
+// ByRoutedTenants orders the results by routedTenants terms.
+func ByRoutedTenants(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newRoutedTenantsStep(), append([]sql.OrderTerm{term}, terms...)...)
+	}
+}
 func newMappingsStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
@@ -382,5 +448,12 @@ func newTicketsStep() *sqlgraph.Step {
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(TicketsInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.O2M, false, TicketsTable, TicketsColumn),
+	)
+}
+func newRoutedTenantsStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(RoutedTenantsInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, RoutedTenantsTable, RoutedTenantsColumn),
 	)
 }

@@ -140,6 +140,11 @@ func PublicNotes(v bool) predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldEQ(FieldPublicNotes, v))
 }
 
+// RoutedAt applies equality check predicate on the "routed_at" field. It's identical to RoutedAtEQ.
+func RoutedAt(v time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldRoutedAt, v))
+}
+
 // CreatedAt applies equality check predicate on the "created_at" field. It's identical to CreatedAtEQ.
 func CreatedAt(v time.Time) predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldEQ(FieldCreatedAt, v))
@@ -960,6 +965,76 @@ func OnCloseNotIn(vs ...OnClose) predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldNotIn(FieldOnClose, vs...))
 }
 
+// RoutesEQ applies the EQ predicate on the "routes" field.
+func RoutesEQ(v Routes) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldRoutes, v))
+}
+
+// RoutesNEQ applies the NEQ predicate on the "routes" field.
+func RoutesNEQ(v Routes) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNEQ(FieldRoutes, v))
+}
+
+// RoutesIn applies the In predicate on the "routes" field.
+func RoutesIn(vs ...Routes) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldIn(FieldRoutes, vs...))
+}
+
+// RoutesNotIn applies the NotIn predicate on the "routes" field.
+func RoutesNotIn(vs ...Routes) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNotIn(FieldRoutes, vs...))
+}
+
+// RoutedAtEQ applies the EQ predicate on the "routed_at" field.
+func RoutedAtEQ(v time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldEQ(FieldRoutedAt, v))
+}
+
+// RoutedAtNEQ applies the NEQ predicate on the "routed_at" field.
+func RoutedAtNEQ(v time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNEQ(FieldRoutedAt, v))
+}
+
+// RoutedAtIn applies the In predicate on the "routed_at" field.
+func RoutedAtIn(vs ...time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldIn(FieldRoutedAt, vs...))
+}
+
+// RoutedAtNotIn applies the NotIn predicate on the "routed_at" field.
+func RoutedAtNotIn(vs ...time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNotIn(FieldRoutedAt, vs...))
+}
+
+// RoutedAtGT applies the GT predicate on the "routed_at" field.
+func RoutedAtGT(v time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGT(FieldRoutedAt, v))
+}
+
+// RoutedAtGTE applies the GTE predicate on the "routed_at" field.
+func RoutedAtGTE(v time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldGTE(FieldRoutedAt, v))
+}
+
+// RoutedAtLT applies the LT predicate on the "routed_at" field.
+func RoutedAtLT(v time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLT(FieldRoutedAt, v))
+}
+
+// RoutedAtLTE applies the LTE predicate on the "routed_at" field.
+func RoutedAtLTE(v time.Time) predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldLTE(FieldRoutedAt, v))
+}
+
+// RoutedAtIsNil applies the IsNil predicate on the "routed_at" field.
+func RoutedAtIsNil() predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldIsNull(FieldRoutedAt))
+}
+
+// RoutedAtNotNil applies the NotNil predicate on the "routed_at" field.
+func RoutedAtNotNil() predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNotNull(FieldRoutedAt))
+}
+
 // CreatedAtEQ applies the EQ predicate on the "created_at" field.
 func CreatedAtEQ(v time.Time) predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldEQ(FieldCreatedAt, v))
@@ -1623,6 +1698,29 @@ func HasTickets() predicate.PSAConnection {
 func HasTicketsWith(preds ...predicate.Ticket) predicate.PSAConnection {
 	return predicate.PSAConnection(func(s *sql.Selector) {
 		step := newTicketsStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
+// HasRoutedTenants applies the HasEdge predicate on the "routedTenants" edge.
+func HasRoutedTenants() predicate.PSAConnection {
+	return predicate.PSAConnection(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, RoutedTenantsTable, RoutedTenantsColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasRoutedTenantsWith applies the HasEdge predicate on the "routedTenants" edge with a given conditions (other predicates).
+func HasRoutedTenantsWith(preds ...predicate.RoutedTenant) predicate.PSAConnection {
+	return predicate.PSAConnection(func(s *sql.Selector) {
+		step := newRoutedTenantsStep()
 		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
 			for _, p := range preds {
 				p(s)

@@ -17,7 +17,7 @@ type IncidentEvent struct{ ent.Schema }
 
 // Annotations of the entity.
 func (IncidentEvent) Annotations() []schema.Annotation {
-	return table("incident_events", access.Rows{Read: access.IncidentRead, Tenant: "tenant_id", Incident: "incident_id"})
+	return table("incident_events", access.Rows{Read: access.IncidentRead, Tenant: "tenant_id", Incident: "incident_id", Staff: "internal"})
 }
 
 // Mixin of the entity.
@@ -44,11 +44,14 @@ func (IncidentEvent) Fields() []ent.Field {
 			"StatusChanged", "STATUS_CHANGED",
 			"Reopened", "REOPENED",
 			"Published", "PUBLISHED",
+			"Noted", "NOTED",
+			"Asked", "ASKED",
 		).Immutable(),
 		field.String("principal").Immutable().Comment("who did it, by name"),
 		field.Text("text").Immutable(),
+		field.Bool("internal").Default(false).Immutable().Comment("for the MSP's own people, not for guests"),
 		field.String("finding_id").Optional().Nillable().MaxLen(64).Immutable(),
-		field.String("related_id").Optional().Nillable().MaxLen(64).Immutable().Comment("the other incident a finding moved from or to, that this one is linked to, or one with"),
+		field.String("related_id").Optional().Nillable().MaxLen(64).Immutable().Comment("the other incident a finding moved from or to, that this one is linked to, or one with; the ticket a note was written on"),
 	}
 }
 

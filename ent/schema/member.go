@@ -32,6 +32,10 @@ func (Member) Fields() []ent.Field {
 		field.Time("access_until").Optional().Nillable(),
 		field.Time("removed_at").Optional().Nillable(),
 		field.Time("last_signed_in_at").Optional().Nillable(),
+		field.Enum("mail_incidents").NamedValues(
+			"None", "NONE",
+			"Live", "LIVE",
+		).Optional().Nillable().Comment("the incidents the member gets a mail for; empty where nobody has chosen, and the role says it"),
 	}
 }
 

@@ -41,6 +41,12 @@ func (PSAConnection) Fields() []ent.Field {
 			"Ask", "ASK",
 			"Remediate", "REMEDIATE",
 		).Default("ASK").Comment("what closing a ticket in the PSA does to its incident"),
+		field.Enum("routes").NamedValues(
+			"All", "ALL",
+			"Only", "ONLY",
+			"Except", "EXCEPT",
+		).Default("ALL").Comment("the tenants whose incidents become tickets here: all, only the routed ones, all but them"),
+		field.Time("routed_at").Optional().Nillable().Comment("when the routes changed last: incidents of before keep the tickets they have"),
 		field.Time("created_at").Immutable(),
 		field.Time("updated_at"),
 		field.Time("disconnected_at").Optional().Nillable(),
@@ -65,6 +71,7 @@ func (PSAConnection) Edges() []ent.Edge {
 	return []ent.Edge{
 		edge.To("mappings", CompanyMapping.Type),
 		edge.To("tickets", Ticket.Type),
+		edge.To("routedTenants", RoutedTenant.Type),
 	}
 }
 

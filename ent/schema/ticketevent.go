@@ -16,7 +16,7 @@ type TicketEvent struct{ ent.Schema }
 
 // Annotations of the entity.
 func (TicketEvent) Annotations() []schema.Annotation {
-	return table("ticket_events", access.Rows{Read: access.TicketRead, Tenant: "tenant_id"})
+	return table("ticket_events", access.Rows{Read: access.TicketRead, Tenant: "tenant_id", Staff: "internal"})
 }
 
 // Mixin of the entity.
@@ -50,6 +50,7 @@ func (TicketEvent) Fields() []ent.Field {
 		field.Bool("in_psa").Immutable().Comment("somebody did it in the PSA"),
 		field.String("by").Immutable().Comment("who, as the PSA or Cairn names them; empty where unknown"),
 		field.Text("text").Immutable(),
+		field.Bool("internal").Default(false).Immutable().Comment("of a note in the PSA: the company's people do not read it there, and guests not here"),
 		field.String("external_id").Optional().Nillable().Immutable().Comment("of the note in the PSA it repeats"),
 	}
 }

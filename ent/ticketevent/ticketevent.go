@@ -30,6 +30,8 @@ const (
 	FieldBy = "by"
 	// FieldText holds the string denoting the text field in the database.
 	FieldText = "text"
+	// FieldInternal holds the string denoting the internal field in the database.
+	FieldInternal = "internal"
 	// FieldExternalID holds the string denoting the external_id field in the database.
 	FieldExternalID = "external_id"
 	// EdgeTenant holds the string denoting the tenant edge name in mutations.
@@ -65,6 +67,7 @@ var Columns = []string{
 	FieldInPsa,
 	FieldBy,
 	FieldText,
+	FieldInternal,
 	FieldExternalID,
 }
 
@@ -85,6 +88,8 @@ var (
 	TenantIDValidator func(string) error
 	// TicketIDValidator is a validator for the "ticket_id" field. It is called by the builders before save.
 	TicketIDValidator func(string) error
+	// DefaultInternal holds the default value on creation for the "internal" field.
+	DefaultInternal bool
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() string
 	// IDValidator is a validator for the "id" field. It is called by the builders before save.
@@ -175,6 +180,11 @@ func ByBy(opts ...sql.OrderTermOption) OrderOption {
 // ByText orders the results by the text field.
 func ByText(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldText, opts...).ToFunc()
+}
+
+// ByInternal orders the results by the internal field.
+func ByInternal(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldInternal, opts...).ToFunc()
 }
 
 // ByExternalID orders the results by the external_id field.

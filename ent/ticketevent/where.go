@@ -100,6 +100,11 @@ func Text(v string) predicate.TicketEvent {
 	return predicate.TicketEvent(sql.FieldEQ(FieldText, v))
 }
 
+// Internal applies equality check predicate on the "internal" field. It's identical to InternalEQ.
+func Internal(v bool) predicate.TicketEvent {
+	return predicate.TicketEvent(sql.FieldEQ(FieldInternal, v))
+}
+
 // ExternalID applies equality check predicate on the "external_id" field. It's identical to ExternalIDEQ.
 func ExternalID(v string) predicate.TicketEvent {
 	return predicate.TicketEvent(sql.FieldEQ(FieldExternalID, v))
@@ -498,6 +503,16 @@ func TextEqualFold(v string) predicate.TicketEvent {
 // TextContainsFold applies the ContainsFold predicate on the "text" field.
 func TextContainsFold(v string) predicate.TicketEvent {
 	return predicate.TicketEvent(sql.FieldContainsFold(FieldText, v))
+}
+
+// InternalEQ applies the EQ predicate on the "internal" field.
+func InternalEQ(v bool) predicate.TicketEvent {
+	return predicate.TicketEvent(sql.FieldEQ(FieldInternal, v))
+}
+
+// InternalNEQ applies the NEQ predicate on the "internal" field.
+func InternalNEQ(v bool) predicate.TicketEvent {
+	return predicate.TicketEvent(sql.FieldNEQ(FieldInternal, v))
 }
 
 // ExternalIDEQ applies the EQ predicate on the "external_id" field.

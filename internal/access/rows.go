@@ -19,6 +19,8 @@ type Rows struct {
 	// Incident is a column that may hold an incident's id: where that incident
 	// is hidden for not being published, so is the row.
 	Incident string `json:"incident,omitempty"`
+	// Staff is the column that says of a row that it is for the MSP's own people.
+	Staff string `json:"staff,omitempty"`
 	// Principal is the column of the principal whom the row belongs to: it alone
 	// reaches it. Read is not asked for then.
 	Principal string `json:"principal,omitempty"`
@@ -79,6 +81,9 @@ func (r Rows) WriteCondition(s Scope, column func(string) string, to SQL) {
 	r.writeTenant(s, reach, column, to)
 	if !reach.unpublished {
 		r.writePublished(s, column, to)
+	}
+	if r.Staff != "" && !s.Principal.Role.Staff() {
+		to.Write(" AND NOT " + column(r.Staff))
 	}
 }
 

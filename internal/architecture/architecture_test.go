@@ -51,7 +51,7 @@ var house = [][]string{
 	{"ent/..."},
 	{"internal/access/...", "internal/detect/...", "internal/intel/...", "internal/activity/format/..."},
 	{"internal/activity", "internal/naming"},
-	{"internal/database/pgtest", "internal/refusal", "internal/typeid", "internal/outbound/...", "internal/mail/..."},
+	{"internal/database/pgtest", "internal/refusal", "internal/typeid", "internal/literal", "internal/outbound/...", "internal/mail/..."},
 
 	// The strangers: they use nothing of the house.
 	{"integrations/...", "internal/architecture", "internal/simulator/..."},

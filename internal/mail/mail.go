@@ -20,6 +20,9 @@ import (
 
 // Message is one mail. Its texts are plain.
 type Message struct {
+	// ID tells mails apart: one that is sent twice has it twice, which mailboxes
+	// show once. Letters, digits and _; empty for one of chance.
+	ID      string
 	To      string // an address alone
 	Subject string
 	Text    string
@@ -61,6 +64,7 @@ func (Nowhere) Send(context.Context, Message) error { return ErrNotConfigured }
 type SMTP struct {
 	host    string
 	from    string
+	domain  string // of the sender
 	options []gomail.Option
 }
 
@@ -73,10 +77,12 @@ func NewSMTP(u *url.URL, from string) (*SMTP, error) {
 	if u.Host == "" || u.Scheme != "smtp" && u.Scheme != "smtps" {
 		return nil, errors.New("the SMTP URL must look like smtp://user:password@mail.example.net:587 or smtps://mail.example.net")
 	}
-	if _, err := mail.ParseAddress(from); err != nil {
+	sender, err := mail.ParseAddress(from)
+	if err != nil {
 		return nil, fmt.Errorf("the sender %q is no mail address", clip(from))
 	}
-	s := &SMTP{host: u.Hostname(), from: from, options: []gomail.Option{gomail.WithTimeout(sendTimeout)}}
+	_, domain, _ := strings.Cut(sender.Address, "@")
+	s := &SMTP{host: u.Hostname(), from: from, domain: domain, options: []gomail.Option{gomail.WithTimeout(sendTimeout)}}
 	password, hasPassword := u.User.Password()
 	switch {
 	case u.Scheme == "smtps":
@@ -100,6 +106,13 @@ func NewSMTP(u *url.URL, from string) (*SMTP, error) {
 	return s, nil
 }
 
+// RefusesRecipient says of an error of Send that the server wants no mail for the
+// recipient, now or later: it is not the server that is at fault.
+func RefusesRecipient(err error) bool {
+	refused, ok := errors.AsType[*gomail.SendError](err)
+	return ok && refused.Reason == gomail.ErrSMTPRcptTo && !refused.IsTemp()
+}
+
 // Send hands a mail to the server, and fails where the server does not take it.
 func (s *SMTP) Send(ctx context.Context, m Message) error {
 	msg := gomail.NewMsg()
@@ -110,7 +123,11 @@ func (s *SMTP) Send(ctx context.Context, m Message) error {
 		return fmt.Errorf("mail: recipient: %w", err)
 	}
 	msg.Subject(m.Subject)
-	msg.SetMessageID()
+	if m.ID == "" {
+		msg.SetMessageID()
+	} else {
+		msg.SetMessageIDWithValue(m.ID + "@" + s.domain)
+	}
 	msg.SetDate()
 	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
 	client, err := gomail.NewClient(s.host, s.options...)

@@ -11,6 +11,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/ticketstep"
 	"github.com/cairn-itdr/cairn/integrations/psa"
 	"github.com/cairn-itdr/cairn/internal/database"
+	"github.com/cairn-itdr/cairn/internal/literal"
 )
 
 // noteTexts are the notes that the ticket is to hold: an event of the incident
@@ -104,8 +105,8 @@ func (v *visit) replies(ctx context.Context) error {
 				at = v.Now()
 			}
 			err := tx.Client.TicketEvent.Create().SetOrganizationID(v.ticket.OrganizationID).SetTenantID(v.ticket.TenantID).SetTicketID(v.ticket.ID).
-				SetAt(at.UTC()).SetKind(ticketevent.KindReplied).SetInPsa(true).SetBy(literal(n.By.Name)).
-				SetText(cut(literal(n.Text), replyLimit)).SetExternalID(id).Exec(ctx)
+				SetAt(at.UTC()).SetKind(ticketevent.KindReplied).SetInPsa(true).SetBy(literal.Text(n.By.Name)).
+				SetText(cut(literal.Text(n.Text), replyLimit)).SetExternalID(id).Exec(ctx)
 			if err != nil {
 				return err
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/ticketevent"
 	"github.com/cairn-itdr/cairn/integrations/psa"
 	"github.com/cairn-itdr/cairn/internal/database"
+	"github.com/cairn-itdr/cairn/internal/literal"
 )
 
 // look reads the ticket.
@@ -85,7 +86,7 @@ func (v *visit) follow(ctx context.Context, merged psa.Ticket) error {
 // observe writes down what is seen of the ticket, and what people did to it.
 func (v *visit) observe(ctx context.Context, st step) error {
 	x, t := st.ticket, v.ticket
-	status := literal(x.Settings[psa.SettingStatus].Name)
+	status := literal.Text(x.Settings[psa.SettingStatus].Name)
 	e := event{kind: ticketevent.KindStatusChanged, inPSA: true, by: x.ChangedBy.Name}
 	var events []event
 	remediated, closed := "", x.Closed && !t.ExternalClosed
@@ -114,7 +115,8 @@ func (v *visit) observe(ctx context.Context, st step) error {
 	}
 	if board := x.Settings[psa.SettingBoard]; t.ExternalBoardID != "" && board.ID != t.ExternalBoardID {
 		events = append(events, event{
-			kind: ticketevent.KindMoved, inPSA: true, by: x.ChangedBy.Name, text: fmt.Sprintf("Ticket %s was moved to %s.", numberOf(x), literal(board.Name)),
+			kind: ticketevent.KindMoved, inPSA: true, by: x.ChangedBy.Name,
+			text: fmt.Sprintf("Ticket %s was moved to %s.", numberOf(x), literal.Text(board.Name)),
 		})
 	}
 	v.at("observed")
@@ -144,14 +146,14 @@ func (v *visit) closing(x psa.Ticket) (kind ticketevent.Kind, by, text, remediat
 	if who.Kind == psa.AuthorUnknown {
 		who = x.ChangedBy
 	}
-	text = fmt.Sprintf("Ticket %s was closed (%s).", numberOf(x), literal(x.Settings[psa.SettingStatus].Name))
+	text = fmt.Sprintf("Ticket %s was closed (%s).", numberOf(x), literal.Text(x.Settings[psa.SettingStatus].Name))
 	switch {
 	case over(v.incident):
 	case v.ticket.Merged || who.Kind != psa.AuthorStaff || v.connection.OnClose == psaconnection.OnCloseNothing:
 		text += " The incident stays as it is."
 	case v.connection.OnClose == psaconnection.OnCloseRemediate:
 		text += " The incident is remediated, as the connection's setting has it."
-		remediated = fmt.Sprintf("%s closed its ticket %s in %s.", literal(who.Name), numberOf(x), v.connection.Name)
+		remediated = fmt.Sprintf("%s closed its ticket %s in %s.", literal.Text(who.Name), numberOf(x), v.connection.Name)
 	default:
 		text += " Is the incident dealt with? Then mark it remediated (updateIncident); else open the ticket again."
 	}
@@ -164,5 +166,5 @@ func (v *visit) companyName(ctx context.Context, id string) string {
 	if err != nil {
 		return id
 	}
-	return literal(company.Name)
+	return literal.Text(company.Name)
 }

@@ -2,14 +2,13 @@ package ticketing
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/cairn-itdr/cairn/ent"
 	"github.com/cairn-itdr/cairn/integrations/psa"
+	"github.com/cairn-itdr/cairn/internal/literal"
 )
 
 // Texts of tickets hold what attackers wrote: names of rules, addresses,
@@ -18,7 +17,7 @@ import (
 // titleOf is the incident's title, cut to what the PSA takes. The number comes
 // first, so that no cut loses it.
 func titleOf(i *ent.Incident, d psa.Description) string {
-	title := fmt.Sprintf("[%s] Incident #%d: %s", i.Severity, i.Number, literal(i.Title))
+	title := fmt.Sprintf("[%s] Incident #%d: %s", i.Severity, i.Number, literal.Text(i.Title))
 	return cut(title, d.TitleLimit)
 }
 
@@ -44,7 +43,7 @@ func (v *visit) wholeStory() string {
 	var b strings.Builder
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(&b, "%s: %s\n", name, literal(value))
+			fmt.Fprintf(&b, "%s: %s\n", name, literal.Text(value))
 		}
 	}
 	line("Incident", fmt.Sprintf("#%d, %s, severity %s", i.Number, strings.ToLower(strings.ReplaceAll(string(i.Kind), "_", " ")), i.Severity))
@@ -55,7 +54,7 @@ func (v *visit) wholeStory() string {
 	line("First act of the attacker", stamp(i.OccurredAt))
 	line("Last act seen", stamp(i.LastActivityAt))
 	line("Detected", stamp(i.DetectedAt))
-	b.WriteString("\n" + literal(i.Explanation) + "\n\n")
+	b.WriteString("\n" + literal.Text(i.Explanation) + "\n\n")
 	if v.PublicURL != nil && !v.public() { // clients click what they see
 		fmt.Fprintf(&b, "In Cairn: %s\n", v.PublicURL.JoinPath("explorer/"))
 	}
@@ -65,7 +64,7 @@ func (v *visit) wholeStory() string {
 // noteOf tells an event of the incident.
 func noteOf(e *ent.IncidentEvent, marker string, d psa.Description) string {
 	head := strings.ToLower(strings.ReplaceAll(string(e.Kind), "_", " "))
-	text := fmt.Sprintf("%s at %s, by %s\n%s\n", strings.ToUpper(head[:1])+head[1:], stamp(e.At), literal(e.Principal), literal(e.Text))
+	text := fmt.Sprintf("%s at %s, by %s\n%s\n", strings.ToUpper(head[:1])+head[1:], stamp(e.At), literal.Text(e.Principal), literal.Text(e.Text))
 	return fit(marked(text, d.Markup), marker, d.NoteLimit)
 }
 
@@ -112,54 +111,4 @@ func cutRunes(s string, n int) string {
 		n--
 	}
 	return s
-}
-
-// literal makes text from logs stand as it is: no control or direction
-// characters, nothing that becomes a link.
-func literal(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n':
-			return r
-		case r == '\t' || r == '\r':
-			return ' '
-		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r) && r != '\u200d': // joins emoji
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\ufffd"))
-	return defang(s)
-}
-
-var (
-	// schemed is a URL with its host: everything up to what ends a host.
-	schemed = regexp.MustCompile(`(?i)([a-z][a-z0-9+.-]{1,20})://([^\s/?#"'<>]*)`)
-	// bareHost is what programs make links of without a scheme. An address of
-	// mail is none: people have to recognise it.
-	bareHost = regexp.MustCompile(`(?i)[\p{L}\p{N}._%+'-]+@[\p{L}\p{N}.-]+|[\p{L}\p{N}_-]+(?:\.[\p{L}\p{N}_-]+)*\.(?:xn--[a-z0-9-]+|\p{L}{2,})`)
-	// site is what becomes a link whatever comes behind.
-	site = regexp.MustCompile(`(?i)(www)\.`)
-	// scripted is a link without an authority.
-	scripted = regexp.MustCompile(`(?i)(javascript|vbscript|mailto|callto|\bdata|\bfile|\btel|\bsms):`)
-	// share is a path to another machine.
-	share = regexp.MustCompile(`\\\\([\p{L}\p{N}])`)
-)
-
-// defang keeps URLs readable and unclickable, in the way the field does:
-// hxxps://evil[.]example/path.
-func defang(s string) string {
-	s = schemed.ReplaceAllStringFunc(s, func(m string) string {
-		scheme, host, _ := strings.Cut(m, "://")
-		scheme = strings.NewReplacer("tt", "xx", "TT", "XX").Replace(scheme)
-		return scheme + "[://]" + strings.ReplaceAll(host, ".", "[.]")
-	})
-	s = bareHost.ReplaceAllStringFunc(s, func(m string) string {
-		if strings.Contains(m, "@") {
-			return m
-		}
-		return strings.ReplaceAll(m, ".", "[.]")
-	})
-	s = site.ReplaceAllString(s, "$1[.]")
-	s = share.ReplaceAllString(s, `[\\]$1`)
-	return scripted.ReplaceAllString(s, "$1[:]")
 }
