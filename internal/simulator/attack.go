@@ -81,6 +81,8 @@ func (w *World) Attack(kind AttackKind, t *Tenant, at time.Time) Attack {
 		a.oldCompromise(at)
 	case BlockedSpray:
 		a.spray(at, false)
+	case RelayedSignIn, MovedSession, DeviceCodePhish, KitSignIn, PromptBombing, VPNSignIn, AppPhish, LegacySignIn, AdminTakeover, PatientThief:
+		a.intrude(kind, at)
 	default:
 		panic(fmt.Sprintf("simulator: no attack of kind %q", kind))
 	}

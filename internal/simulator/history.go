@@ -54,7 +54,9 @@ func (w *World) day(t *Tenant, date time.Time) []Record {
 	var records []Record
 	for _, a := range t.Accounts {
 		s := w.scribe(t, "day", a.UserPrincipalName, date.Format(time.DateOnly))
-		if a.Automation {
+		if a.scans {
+			s.scan(a, midnight)
+		} else if a.Automation {
 			s.nightlyScript(a, midnight)
 		} else {
 			s.person(a, date)
