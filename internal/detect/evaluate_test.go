@@ -130,7 +130,7 @@ func TestEvaluation(t *testing.T) {
 	}
 	y := &tally{byRule: map[string]int{}, planted: map[simulator.AttackKind]int{}, told: map[simulator.AttackKind]int{}}
 	for i := range worlds {
-		y.evaluate(t, first+uint64(i), 0.15) //nolint:gosec // a small number
+		y.evaluate(t, first+uint64(i), 0.15)
 	}
 	y.print(t)
 }

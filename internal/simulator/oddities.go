@@ -121,6 +121,14 @@ func (s *scribe) oddDay(a *Account, who presence, midnight time.Time, number, we
 		}
 		s.signIn(signIn{at: at, who: cafe, app: officeHome, resource: officeHome, proof: byPrompt})
 	}
+	s.likeIntruders(a, who, during)
+	if a.Administrator {
+		s.oddAdministration(who, during)
+	}
+}
+
+// likeIntruders is what a person does now and then at the usual place, and intruders too.
+func (s *scribe) likeIntruders(a *Account, who presence, during func() time.Time) {
 	if a.skew%10 == 7 && s.chance(0.3) {
 		dev := who
 		dev.client = devTool
@@ -149,9 +157,6 @@ func (s *scribe) oddDay(a *Account, who presence, midnight time.Time, number, we
 	if a.skew%5 == 0 && s.chance(0.2) {
 		s.search(during(), who, []string{"invoice 2231", "payroll May", "minutes"}[s.IntN(3)])
 	}
-	if a.Administrator {
-		s.oddAdministration(who, during)
-	}
 }
 
 // privately is a person at a machine of their own: a session of its own,
@@ -179,17 +184,17 @@ func (s *scribe) tidy(a *Account, who presence, at time.Time) {
 }
 
 // registered writes that security information of an account was set.
-func (s *scribe) registered(at time.Time, who presence, operation string) string {
-	return s.directory(at, who, directoryAct{
+func (s *scribe) registered(at time.Time, who presence, operation string) {
+	s.directory(at, who, directoryAct{
 		operation: operation, category: "UserManagement", object: who.account.UserPrincipalName, target: who.account.target(),
 	})
 }
 
 // search writes that mail was searched.
-func (s *scribe) search(at time.Time, who presence, query string) string {
+func (s *scribe) search(at time.Time, who presence, query string) {
 	m := s.mailbox(at, who, 208, "SearchQueryInitiatedExchange")
 	m.OperationProperties = []nameValue{{"QueryText", query}}
-	return s.write(UnifiedAudit, at, m.ID, m)
+	s.write(UnifiedAudit, at, m.ID, m)
 }
 
 // oddAdministration is what administrators do now and then, and intruders too.
