@@ -52,6 +52,10 @@ format: ## put imports and layout in order
 bench: ## run the benchmarks
 	scripts/with-postgres.sh --install go test -run '^$$' -bench . -benchmem $(PACKAGES)
 
+.PHONY: evaluate
+evaluate: ## measure the rules on simulated life and intrusions: 2,000 accounts, 30 days, 6 seeds
+	CAIRN_EVALUATE=60 go test ./internal/detect -run '^TestEvaluation$$' -count 1 -timeout 60m -v
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME
 	scripts/fuzz.sh $(FUZZTIME)

@@ -82,7 +82,10 @@ func (w *World) Attack(kind AttackKind, t *Tenant, at time.Time) Attack {
 	case BlockedSpray:
 		a.spray(at, false)
 	default:
-		panic(fmt.Sprintf("simulator: no attack of kind %q", kind))
+		if intrusions[kind] == nil {
+			panic(fmt.Sprintf("simulator: no attack of kind %q", kind))
+		}
+		a.intrude(kind, at)
 	}
 	a.Records = a.records
 	slices.SortStableFunc(a.Records, func(x, y Record) int { return x.Time.Compare(y.Time) })

@@ -147,6 +147,15 @@ const graphNames = "00000003-0000-0000-c000-000000000000/ags.windows.net;0000000
 // principal comes into being, the grant, the assignment and the consent, one
 // request. It returns the ids of grant and consent.
 func (s *scribe) consent(at time.Time, who presence, app application, scope, replyURL string) []string {
+	return s.consentFor(at, who, app, scope, replyURL, false)
+}
+
+// consentFor is consent for the person alone, or by an administrator for everybody.
+func (s *scribe) consentFor(at time.Time, who presence, app application, scope, replyURL string, everybody bool) []string {
+	kind, admin := "Principal", "False"
+	if everybody {
+		kind, admin = "AllPrincipals", "True"
+	}
 	a, request := who.account, s.uuid()
 	principal := s.world.dice("service principal", s.tenant.Name, app.id).uuid()
 	resource := s.world.dice("service principal", s.tenant.Name, graph.id).uuid()
@@ -168,7 +177,7 @@ func (s *scribe) consent(at time.Time, who presence, app application, scope, rep
 	granted := act("Add delegated permission grant.", "ServicePrincipal", graphNames,
 		append(entity("ServicePrincipal", resource), typedID{graph.name, 1}, typedID{graph.id, 2}, typedID{graphNames, 4}), []modified{
 			{Name: "DelegatedPermissionGrant.Scope", NewValue: " " + scope},
-			{Name: "DelegatedPermissionGrant.ConsentType", NewValue: "Principal"},
+			{Name: "DelegatedPermissionGrant.ConsentType", NewValue: kind},
 			{Name: "ServicePrincipal.ObjectID", NewValue: principal.String()},
 			{Name: "ServicePrincipal.DisplayName"},
 			{Name: "ServicePrincipal.AppId"},
@@ -184,12 +193,12 @@ func (s *scribe) consent(at time.Time, who presence, app application, scope, rep
 		{Name: "User.PUID", NewValue: a.PUID},
 		{Name: "TargetId.ServicePrincipalNames", NewValue: app.id},
 	})
-	grant := fmt.Sprintf("[] => [[Id: %s%s, ClientId: %s, PrincipalId: %s, ResourceId: %s, ConsentType: Principal, Scope:  %s]]; ",
-		s.token(), s.token(), principal, a.ObjectID, resource, scope)
+	grant := fmt.Sprintf("[] => [[Id: %s%s, ClientId: %s, PrincipalId: %s, ResourceId: %s, ConsentType: %s, Scope:  %s]]; ",
+		s.token(), s.token(), principal, a.ObjectID, resource, kind, scope)
 	consented := act("Consent to application.", "ServicePrincipal", app.id, target, []modified{
-		{Name: "ConsentContext.IsAdminConsent", NewValue: "False"},
+		{Name: "ConsentContext.IsAdminConsent", NewValue: admin},
 		{Name: "ConsentContext.IsAppOnly", NewValue: "False"},
-		{Name: "ConsentContext.OnBehalfOfAll", NewValue: "False"},
+		{Name: "ConsentContext.OnBehalfOfAll", NewValue: admin},
 		{Name: "ConsentContext.Tags", NewValue: "WindowsAzureActiveDirectoryIntegratedApp"},
 		{Name: "ConsentAction.Permissions", NewValue: grant},
 		{Name: "TargetId.ServicePrincipalNames", NewValue: app.id},

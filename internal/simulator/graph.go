@@ -130,6 +130,12 @@ func (s *scribe) graphSignIn(e signIn, id uuid.UUID) {
 	if e.protocol() == "oAuth2" {
 		r.ClientAppUsed = "Mobile Apps and Desktop clients"
 	}
+	if e.method == methodLegacy {
+		r.ClientAppUsed, r.AuthenticationRequirement = "Authenticated SMTP", "singleFactorAuthentication"
+	}
+	if e.method == methodDeviceCode {
+		r.OriginalTransferMethod = "deviceCodeFlow"
+	}
 	if e.code == wrongPassword || e.code == lockedOut {
 		r.AuthenticationRequirement = "singleFactorAuthentication"
 	}

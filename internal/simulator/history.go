@@ -54,9 +54,12 @@ func (w *World) day(t *Tenant, date time.Time) []Record {
 	var records []Record
 	for _, a := range t.Accounts {
 		s := w.scribe(t, "day", a.UserPrincipalName, date.Format(time.DateOnly))
-		if a.Automation {
+		switch {
+		case a.scans:
+			s.scan(a, midnight)
+		case a.Automation:
 			s.nightlyScript(a, midnight)
-		} else {
+		default:
 			s.person(a, date)
 		}
 		records = append(records, s.records...)

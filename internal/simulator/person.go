@@ -76,9 +76,16 @@ func (s *scribe) person(a *Account, date time.Time) {
 		where = place{address: t.office, number: t.country.offices.number, country: t.country.code, city: t.country.city}
 	case a.onVPN && s.chance(0.7):
 		where = place{address: t.vpn, number: companyVPN.number, country: companyVPN.country, city: companyVPN.city}
+		if w.isOdd {
+			where = w.exit(t, number)
+		}
 	}
 	start := midnight.Add(a.start + s.upTo(20*time.Minute))
-	s.work(w.atLaptop(a, where, number), start, fresh, (number+a.skew)%passwordLife == 0)
+	who := w.atLaptop(a, where, number)
+	s.work(who, start, fresh, (number+a.skew)%passwordLife == 0)
+	if w.isOdd {
+		s.oddDay(a, who, midnight, number, weekday, away)
+	}
 }
 
 // work is a day at the laptop.

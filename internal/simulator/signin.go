@@ -13,6 +13,9 @@ const (
 	wrongPassword   = 50126
 	lockedOut       = 50053
 	mfaAsked        = 50074
+	mfaDenied       = 500121
+	policyBlocked   = 53003
+	confirmApp      = 50199
 	staySignedIn    = 50140
 	silentFailed    = 50058
 	grantExpired    = 50173
@@ -26,6 +29,9 @@ var failures = map[int]struct{ word, reason string }{
 	lockedOut:     {"IdsLocked", "The account is locked, you've tried to sign in too many times with an incorrect user ID or password."},
 	mfaAsked:      {"UserStrongAuthClientAuthNRequiredInterrupt", "Strong Authentication is required."},
 	staySignedIn:  {"", "This occurred due to 'Keep me signed in' interrupt when the user was signing-in."},
+	mfaDenied:     {"UserStrongAuthClientAuthNRequired", "Authentication failed during strong authentication request."},
+	policyBlocked: {"BlockedByConditionalAccess", "Access has been blocked by Conditional Access policies."},
+	confirmApp:    {"CmsiInterrupt", "For security reasons, user confirmation is required for this request."},
 	silentFailed:  {"UserInformationNotProvided", "Session information is not sufficient for single-sign-on."},
 	grantExpired:  {"FreshTokenNeeded", "The provided grant has expired due to it being revoked, a fresh auth token is needed."},
 	noFailure:     {"", "Other."},
@@ -40,8 +46,17 @@ type signIn struct {
 	renewal     bool // no person took part
 	code        int
 	proof       proof
+	method      method
 	correlation uuid.UUID // ties the pages of one attempt; made up where nil
 }
+
+// method is how the client asked, where that is not the usual way.
+type method string
+
+const (
+	methodDeviceCode method = "deviceCode"
+	methodLegacy     method = "ropc"
+)
 
 // proof is how a person showed who they are.
 type proof string
@@ -84,6 +99,9 @@ func (s *scribe) signIn(e signIn) string {
 	if e.correlation == uuid.Nil {
 		e.correlation = s.uuid()
 	}
+	if edge := s.tenant.edge; len(edge) > 0 && e.who.client.managed {
+		e.who.place = edge[s.IntN(len(edge))]
+	}
 	a, address := e.who.account, e.who.place.address.String()
 	operation, status, detail := "UserLoggedIn", "Success", "Success"
 	switch e.code {
@@ -91,7 +109,9 @@ func (s *scribe) signIn(e signIn) string {
 		if e.app == officeHome {
 			detail = "Redirect"
 		}
-	case wrongPassword, lockedOut:
+	case confirmApp:
+		detail = "UserError"
+	case wrongPassword, lockedOut, mfaDenied, policyBlocked:
 		operation, status, detail = "UserLoginFailed", "Failed", "UserError"
 	default:
 		operation, detail = "UserLoginFailed", "UserError"
@@ -124,6 +144,10 @@ func (s *scribe) signIn(e signIn) string {
 
 func requestType(e signIn) string {
 	switch {
+	case e.method == methodDeviceCode && !e.renewal:
+		return "Cmsi:Cmsi"
+	case e.method == methodLegacy:
+		return "OAuth2:Token"
 	case e.code == mfaAsked:
 		return "SAS:ProcessAuth"
 	case e.renewal || e.app == azureCLI:
@@ -180,6 +204,9 @@ func (s *scribe) passwordSignIn(at time.Time, who presence, app, resource applic
 
 // protocol is the sign-in log's word for how an application signs in.
 func (e signIn) protocol() string {
+	if e.method != "" {
+		return string(e.method)
+	}
 	if strings.HasPrefix(requestType(e), "OAuth2:") || e.app == outlookApp || e.app == teams {
 		return "oAuth2"
 	}

@@ -31,6 +31,10 @@ type Config struct {
 	// read, files, chat); 1 is a plausible working day of about 35 records a
 	// person, 0 means 1. Rare events (consents, travel, new phones) do not scale.
 	Intensity float64
+	// Odd fills life with what is easily taken for an attack: web gateways, VPNs
+	// of companies and people, several browsers a session, trips by air, roles
+	// activated for an hour, tidy inbox rules and more (oddities.go).
+	Odd bool
 }
 
 // World is a set of tenants and the rules of their life.
@@ -39,6 +43,7 @@ type World struct {
 	Tenants []*Tenant
 
 	intensity float64
+	isOdd     bool
 }
 
 // Tenant is one company's Microsoft 365 directory.
@@ -53,6 +58,7 @@ type Tenant struct {
 	country country
 	offset  time.Duration // of local time from UTC; the simulator knows no summer time
 	office  netip.Addr
+	edge    []place    // the web gateway all laptops sign in through; empty where none
 	vpn     netip.Addr // the company's own VPN on a rented machine; invalid where none
 	server  string     // Exchange server that answers for the tenant
 	forest  string     // its forest, as in object ids
@@ -78,6 +84,7 @@ type Account struct {
 	skew      int           // weeks by which the account's cycles are shifted
 	traveller bool
 	onVPN     bool // uses the company VPN on days at home
+	scans     bool // a copier's account
 	relay     bool // browses through iCloud Private Relay on the phone
 }
 
@@ -86,7 +93,7 @@ func New(config Config) *World {
 	if config.Intensity <= 0 {
 		config.Intensity = 1
 	}
-	w := &World{Seed: config.Seed, intensity: config.Intensity}
+	w := &World{Seed: config.Seed, intensity: config.Intensity, isOdd: config.Odd}
 	for i, company := range companies {
 		w.Tenants = append(w.Tenants, w.tenant(i, company))
 	}
@@ -123,6 +130,9 @@ func (w *World) tenant(index int, company company) *Tenant {
 	}
 	if company.automation {
 		t.Accounts = append(t.Accounts, w.automation(t))
+	}
+	if w.isOdd {
+		w.odd(t, index)
 	}
 	return t
 }
