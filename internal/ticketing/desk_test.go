@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -323,14 +322,7 @@ func (d *desk) inStep() {
 			require.Equal(d, 1, n, "tickets of %s", i.Title)
 			over := i.Status == entincident.StatusRemediated || i.Status == entincident.StatusFalsePositive || i.Status == entincident.StatusSuperseded
 			require.Equal(d, over, x.Closed, "%s is %s", i.Title, i.Status)
-			var want []string
-			slices.SortFunc(i.Edges.Events, func(a, b *ent.IncidentEvent) int { return a.Sequence - b.Sequence })
-			for _, e := range i.Edges.Events {
-				if e.Sequence > t.OpenedRevision && e.Kind != "OPENED" {
-					want = append(want, strconv.Itoa(e.Sequence))
-				}
-			}
-			require.Equal(d, want, notes(x), "notes of %s", i.Title)
+			require.Equal(d, wantedNotes(i, t, psa.Description{}), notes(x), "notes of %s", i.Title)
 			require.Contains(d, x.Title, fmt.Sprintf("#%d", i.Number))
 		}
 	}

@@ -111,6 +111,6 @@ func (v *visit) replies(ctx context.Context) error {
 				return err
 			}
 		}
-		return v.write(ctx, tx, nil, "", func(u *ent.TicketUpdateOne) { u.SetNotesAsOf(v.seen.ticket.ChangedAt) })
+		return v.write(ctx, tx, nil, "", func(u *ent.TicketUpdateOne) { u.SetNotesAsOf(asStored(v.seen.ticket.ChangedAt)) })
 	})
 }
