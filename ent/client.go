@@ -35,7 +35,6 @@ import (
 	"github.com/cairn-itdr/cairn/ent/notificationmail"
 	"github.com/cairn-itdr/cairn/ent/organization"
 	"github.com/cairn-itdr/cairn/ent/psaconnection"
-	"github.com/cairn-itdr/cairn/ent/routedtenant"
 	"github.com/cairn-itdr/cairn/ent/session"
 	"github.com/cairn-itdr/cairn/ent/signinlink"
 	"github.com/cairn-itdr/cairn/ent/tenant"
@@ -91,8 +90,6 @@ type Client struct {
 	Organization *OrganizationClient
 	// PSAConnection is the client for interacting with the PSAConnection builders.
 	PSAConnection *PSAConnectionClient
-	// RoutedTenant is the client for interacting with the RoutedTenant builders.
-	RoutedTenant *RoutedTenantClient
 	// Session is the client for interacting with the Session builders.
 	Session *SessionClient
 	// SignInLink is the client for interacting with the SignInLink builders.
@@ -136,7 +133,6 @@ func (c *Client) init() {
 	c.NotificationMail = NewNotificationMailClient(c.config)
 	c.Organization = NewOrganizationClient(c.config)
 	c.PSAConnection = NewPSAConnectionClient(c.config)
-	c.RoutedTenant = NewRoutedTenantClient(c.config)
 	c.Session = NewSessionClient(c.config)
 	c.SignInLink = NewSignInLinkClient(c.config)
 	c.Tenant = NewTenantClient(c.config)
@@ -255,7 +251,6 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		NotificationMail:    NewNotificationMailClient(cfg),
 		Organization:        NewOrganizationClient(cfg),
 		PSAConnection:       NewPSAConnectionClient(cfg),
-		RoutedTenant:        NewRoutedTenantClient(cfg),
 		Session:             NewSessionClient(cfg),
 		SignInLink:          NewSignInLinkClient(cfg),
 		Tenant:              NewTenantClient(cfg),
@@ -301,7 +296,6 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		NotificationMail:    NewNotificationMailClient(cfg),
 		Organization:        NewOrganizationClient(cfg),
 		PSAConnection:       NewPSAConnectionClient(cfg),
-		RoutedTenant:        NewRoutedTenantClient(cfg),
 		Session:             NewSessionClient(cfg),
 		SignInLink:          NewSignInLinkClient(cfg),
 		Tenant:              NewTenantClient(cfg),
@@ -341,8 +335,8 @@ func (c *Client) Use(hooks ...Hook) {
 		c.CompanyMapping, c.ConsentRequest, c.FailedAttack, c.Finding,
 		c.IdempotencyKey, c.Incident, c.IncidentEvent, c.Invitation, c.Member,
 		c.MicrosoftConnection, c.Notification, c.NotificationMail, c.Organization,
-		c.PSAConnection, c.RoutedTenant, c.Session, c.SignInLink, c.Tenant, c.Ticket,
-		c.TicketEvent, c.TicketStep,
+		c.PSAConnection, c.Session, c.SignInLink, c.Tenant, c.Ticket, c.TicketEvent,
+		c.TicketStep,
 	} {
 		n.Use(hooks...)
 	}
@@ -356,8 +350,8 @@ func (c *Client) Intercept(interceptors ...Interceptor) {
 		c.CompanyMapping, c.ConsentRequest, c.FailedAttack, c.Finding,
 		c.IdempotencyKey, c.Incident, c.IncidentEvent, c.Invitation, c.Member,
 		c.MicrosoftConnection, c.Notification, c.NotificationMail, c.Organization,
-		c.PSAConnection, c.RoutedTenant, c.Session, c.SignInLink, c.Tenant, c.Ticket,
-		c.TicketEvent, c.TicketStep,
+		c.PSAConnection, c.Session, c.SignInLink, c.Tenant, c.Ticket, c.TicketEvent,
+		c.TicketStep,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -406,8 +400,6 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Organization.mutate(ctx, m)
 	case *PSAConnectionMutation:
 		return c.PSAConnection.mutate(ctx, m)
-	case *RoutedTenantMutation:
-		return c.RoutedTenant.mutate(ctx, m)
 	case *SessionMutation:
 		return c.Session.mutate(ctx, m)
 	case *SignInLinkMutation:
@@ -3556,22 +3548,6 @@ func (c *PSAConnectionClient) QueryTickets(_m *PSAConnection) *TicketQuery {
 	return query
 }
 
-// QueryRoutedTenants queries the routedTenants edge of a PSAConnection.
-func (c *PSAConnectionClient) QueryRoutedTenants(_m *PSAConnection) *RoutedTenantQuery {
-	query := (&RoutedTenantClient{config: c.config}).Query()
-	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
-		id := _m.ID
-		step := sqlgraph.NewStep(
-			sqlgraph.From(psaconnection.Table, psaconnection.FieldID, id),
-			sqlgraph.To(routedtenant.Table, routedtenant.FieldID),
-			sqlgraph.Edge(sqlgraph.O2M, false, psaconnection.RoutedTenantsTable, psaconnection.RoutedTenantsColumn),
-		)
-		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
-		return fromV, nil
-	}
-	return query
-}
-
 // Hooks returns the client hooks.
 func (c *PSAConnectionClient) Hooks() []Hook {
 	return c.hooks.PSAConnection
@@ -3594,171 +3570,6 @@ func (c *PSAConnectionClient) mutate(ctx context.Context, m *PSAConnectionMutati
 		return (&PSAConnectionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown PSAConnection mutation op: %q", m.Op())
-	}
-}
-
-// RoutedTenantClient is a client for the RoutedTenant schema.
-type RoutedTenantClient struct {
-	config
-}
-
-// NewRoutedTenantClient returns a client for the RoutedTenant from the given config.
-func NewRoutedTenantClient(c config) *RoutedTenantClient {
-	return &RoutedTenantClient{config: c}
-}
-
-// Use adds a list of mutation hooks to the hooks stack.
-// A call to `Use(f, g, h)` equals to `routedtenant.Hooks(f(g(h())))`.
-func (c *RoutedTenantClient) Use(hooks ...Hook) {
-	c.hooks.RoutedTenant = append(c.hooks.RoutedTenant, hooks...)
-}
-
-// Intercept adds a list of query interceptors to the interceptors stack.
-// A call to `Intercept(f, g, h)` equals to `routedtenant.Intercept(f(g(h())))`.
-func (c *RoutedTenantClient) Intercept(interceptors ...Interceptor) {
-	c.inters.RoutedTenant = append(c.inters.RoutedTenant, interceptors...)
-}
-
-// Create returns a builder for creating a RoutedTenant entity.
-func (c *RoutedTenantClient) Create() *RoutedTenantCreate {
-	mutation := newRoutedTenantMutation(c.config, OpCreate)
-	return &RoutedTenantCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
-}
-
-// CreateBulk returns a builder for creating a bulk of RoutedTenant entities.
-func (c *RoutedTenantClient) CreateBulk(builders ...*RoutedTenantCreate) *RoutedTenantCreateBulk {
-	return &RoutedTenantCreateBulk{config: c.config, builders: builders}
-}
-
-// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
-// a builder and applies setFunc on it.
-func (c *RoutedTenantClient) MapCreateBulk(slice any, setFunc func(*RoutedTenantCreate, int)) *RoutedTenantCreateBulk {
-	rv := reflect.ValueOf(slice)
-	if rv.Kind() != reflect.Slice {
-		return &RoutedTenantCreateBulk{err: fmt.Errorf("calling to RoutedTenantClient.MapCreateBulk with wrong type %T, need slice", slice)}
-	}
-	builders := make([]*RoutedTenantCreate, rv.Len())
-	for i := 0; i < rv.Len(); i++ {
-		builders[i] = c.Create()
-		setFunc(builders[i], i)
-	}
-	return &RoutedTenantCreateBulk{config: c.config, builders: builders}
-}
-
-// Update returns an update builder for RoutedTenant.
-func (c *RoutedTenantClient) Update() *RoutedTenantUpdate {
-	mutation := newRoutedTenantMutation(c.config, OpUpdate)
-	return &RoutedTenantUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
-}
-
-// UpdateOne returns an update builder for the given entity.
-func (c *RoutedTenantClient) UpdateOne(_m *RoutedTenant) *RoutedTenantUpdateOne {
-	mutation := newRoutedTenantMutation(c.config, OpUpdateOne, withRoutedTenant(_m))
-	return &RoutedTenantUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
-}
-
-// UpdateOneID returns an update builder for the given id.
-func (c *RoutedTenantClient) UpdateOneID(id string) *RoutedTenantUpdateOne {
-	mutation := newRoutedTenantMutation(c.config, OpUpdateOne, withRoutedTenantID(id))
-	return &RoutedTenantUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
-}
-
-// Delete returns a delete builder for RoutedTenant.
-func (c *RoutedTenantClient) Delete() *RoutedTenantDelete {
-	mutation := newRoutedTenantMutation(c.config, OpDelete)
-	return &RoutedTenantDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
-}
-
-// DeleteOne returns a builder for deleting the given entity.
-func (c *RoutedTenantClient) DeleteOne(_m *RoutedTenant) *RoutedTenantDeleteOne {
-	return c.DeleteOneID(_m.ID)
-}
-
-// DeleteOneID returns a builder for deleting the given entity by its id.
-func (c *RoutedTenantClient) DeleteOneID(id string) *RoutedTenantDeleteOne {
-	builder := c.Delete().Where(routedtenant.ID(id))
-	builder.mutation.id = &id
-	builder.mutation.op = OpDeleteOne
-	return &RoutedTenantDeleteOne{builder}
-}
-
-// Query returns a query builder for RoutedTenant.
-func (c *RoutedTenantClient) Query() *RoutedTenantQuery {
-	return &RoutedTenantQuery{
-		config: c.config,
-		ctx:    &QueryContext{Type: TypeRoutedTenant},
-		inters: c.Interceptors(),
-	}
-}
-
-// Get returns a RoutedTenant entity by its id.
-func (c *RoutedTenantClient) Get(ctx context.Context, id string) (*RoutedTenant, error) {
-	return c.Query().Where(routedtenant.ID(id)).Only(ctx)
-}
-
-// GetX is like Get, but panics if an error occurs.
-func (c *RoutedTenantClient) GetX(ctx context.Context, id string) *RoutedTenant {
-	obj, err := c.Get(ctx, id)
-	if err != nil {
-		panic(err)
-	}
-	return obj
-}
-
-// QueryTenant queries the tenant edge of a RoutedTenant.
-func (c *RoutedTenantClient) QueryTenant(_m *RoutedTenant) *TenantQuery {
-	query := (&TenantClient{config: c.config}).Query()
-	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
-		id := _m.ID
-		step := sqlgraph.NewStep(
-			sqlgraph.From(routedtenant.Table, routedtenant.FieldID, id),
-			sqlgraph.To(tenant.Table, tenant.FieldID),
-			sqlgraph.Edge(sqlgraph.M2O, false, routedtenant.TenantTable, routedtenant.TenantColumn),
-		)
-		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
-		return fromV, nil
-	}
-	return query
-}
-
-// QueryConnection queries the connection edge of a RoutedTenant.
-func (c *RoutedTenantClient) QueryConnection(_m *RoutedTenant) *PSAConnectionQuery {
-	query := (&PSAConnectionClient{config: c.config}).Query()
-	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
-		id := _m.ID
-		step := sqlgraph.NewStep(
-			sqlgraph.From(routedtenant.Table, routedtenant.FieldID, id),
-			sqlgraph.To(psaconnection.Table, psaconnection.FieldID),
-			sqlgraph.Edge(sqlgraph.M2O, true, routedtenant.ConnectionTable, routedtenant.ConnectionColumn),
-		)
-		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
-		return fromV, nil
-	}
-	return query
-}
-
-// Hooks returns the client hooks.
-func (c *RoutedTenantClient) Hooks() []Hook {
-	return c.hooks.RoutedTenant
-}
-
-// Interceptors returns the client interceptors.
-func (c *RoutedTenantClient) Interceptors() []Interceptor {
-	return c.inters.RoutedTenant
-}
-
-func (c *RoutedTenantClient) mutate(ctx context.Context, m *RoutedTenantMutation) (Value, error) {
-	switch m.Op() {
-	case OpCreate:
-		return (&RoutedTenantCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
-	case OpUpdate:
-		return (&RoutedTenantUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
-	case OpUpdateOne:
-		return (&RoutedTenantUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
-	case OpDelete, OpDeleteOne:
-		return (&RoutedTenantDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
-	default:
-		return nil, fmt.Errorf("ent: unknown RoutedTenant mutation op: %q", m.Op())
 	}
 }
 
@@ -4726,15 +4537,15 @@ type (
 		APIKey, Account, Assignment, AuditEntry, AuditSeal, Collector, CompanyMapping,
 		ConsentRequest, FailedAttack, Finding, IdempotencyKey, Incident, IncidentEvent,
 		Invitation, Member, MicrosoftConnection, Notification, NotificationMail,
-		Organization, PSAConnection, RoutedTenant, Session, SignInLink, Tenant, Ticket,
-		TicketEvent, TicketStep []ent.Hook
+		Organization, PSAConnection, Session, SignInLink, Tenant, Ticket, TicketEvent,
+		TicketStep []ent.Hook
 	}
 	inters struct {
 		APIKey, Account, Assignment, AuditEntry, AuditSeal, Collector, CompanyMapping,
 		ConsentRequest, FailedAttack, Finding, IdempotencyKey, Incident, IncidentEvent,
 		Invitation, Member, MicrosoftConnection, Notification, NotificationMail,
-		Organization, PSAConnection, RoutedTenant, Session, SignInLink, Tenant, Ticket,
-		TicketEvent, TicketStep []ent.Interceptor
+		Organization, PSAConnection, Session, SignInLink, Tenant, Ticket, TicketEvent,
+		TicketStep []ent.Interceptor
 	}
 )
 

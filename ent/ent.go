@@ -32,7 +32,6 @@ import (
 	"github.com/cairn-itdr/cairn/ent/notificationmail"
 	"github.com/cairn-itdr/cairn/ent/organization"
 	"github.com/cairn-itdr/cairn/ent/psaconnection"
-	"github.com/cairn-itdr/cairn/ent/routedtenant"
 	"github.com/cairn-itdr/cairn/ent/session"
 	"github.com/cairn-itdr/cairn/ent/signinlink"
 	"github.com/cairn-itdr/cairn/ent/tenant"
@@ -119,7 +118,6 @@ func checkColumn(t, c string) error {
 			notificationmail.Table:    notificationmail.ValidColumn,
 			organization.Table:        organization.ValidColumn,
 			psaconnection.Table:       psaconnection.ValidColumn,
-			routedtenant.Table:        routedtenant.ValidColumn,
 			session.Table:             session.ValidColumn,
 			signinlink.Table:          signinlink.ValidColumn,
 			tenant.Table:              tenant.ValidColumn,

@@ -32,7 +32,6 @@ import (
 	"github.com/cairn-itdr/cairn/ent/organization"
 	"github.com/cairn-itdr/cairn/ent/predicate"
 	"github.com/cairn-itdr/cairn/ent/psaconnection"
-	"github.com/cairn-itdr/cairn/ent/routedtenant"
 	"github.com/cairn-itdr/cairn/ent/session"
 	"github.com/cairn-itdr/cairn/ent/signinlink"
 	"github.com/cairn-itdr/cairn/ent/tenant"
@@ -73,7 +72,6 @@ const (
 	TypeNotificationMail    = "NotificationMail"
 	TypeOrganization        = "Organization"
 	TypePSAConnection       = "PSAConnection"
-	TypeRoutedTenant        = "RoutedTenant"
 	TypeSession             = "Session"
 	TypeSignInLink          = "SignInLink"
 	TypeTenant              = "Tenant"
@@ -21041,6 +21039,8 @@ type PSAConnectionMutation struct {
 	public_notes         *bool
 	on_close             *psaconnection.OnClose
 	routes               *psaconnection.Routes
+	routed_tenants       *[]string
+	appendrouted_tenants []string
 	routed_at            *time.Time
 	created_at           *time.Time
 	updated_at           *time.Time
@@ -21061,9 +21061,6 @@ type PSAConnectionMutation struct {
 	tickets              map[string]struct{}
 	removedtickets       map[string]struct{}
 	clearedtickets       bool
-	routedTenants        map[string]struct{}
-	removedroutedTenants map[string]struct{}
-	clearedroutedTenants bool
 	done                 bool
 	oldValue             func(context.Context) (*PSAConnection, error)
 	predicates           []predicate.PSAConnection
@@ -21983,6 +21980,71 @@ func (m *PSAConnectionMutation) ResetRoutes() {
 	m.routes = nil
 }
 
+// SetRoutedTenants sets the "routed_tenants" field.
+func (m *PSAConnectionMutation) SetRoutedTenants(s []string) {
+	m.routed_tenants = &s
+	m.appendrouted_tenants = nil
+}
+
+// RoutedTenants returns the value of the "routed_tenants" field in the mutation.
+func (m *PSAConnectionMutation) RoutedTenants() (r []string, exists bool) {
+	v := m.routed_tenants
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRoutedTenants returns the old "routed_tenants" field's value of the PSAConnection entity.
+// If the PSAConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *PSAConnectionMutation) OldRoutedTenants(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRoutedTenants is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRoutedTenants requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRoutedTenants: %w", err)
+	}
+	return oldValue.RoutedTenants, nil
+}
+
+// AppendRoutedTenants adds s to the "routed_tenants" field.
+func (m *PSAConnectionMutation) AppendRoutedTenants(s []string) {
+	m.appendrouted_tenants = append(m.appendrouted_tenants, s...)
+}
+
+// AppendedRoutedTenants returns the list of values that were appended to the "routed_tenants" field in this mutation.
+func (m *PSAConnectionMutation) AppendedRoutedTenants() ([]string, bool) {
+	if len(m.appendrouted_tenants) == 0 {
+		return nil, false
+	}
+	return m.appendrouted_tenants, true
+}
+
+// ClearRoutedTenants clears the value of the "routed_tenants" field.
+func (m *PSAConnectionMutation) ClearRoutedTenants() {
+	m.routed_tenants = nil
+	m.appendrouted_tenants = nil
+	m.clearedFields[psaconnection.FieldRoutedTenants] = struct{}{}
+}
+
+// RoutedTenantsCleared returns if the "routed_tenants" field was cleared in this mutation.
+func (m *PSAConnectionMutation) RoutedTenantsCleared() bool {
+	_, ok := m.clearedFields[psaconnection.FieldRoutedTenants]
+	return ok
+}
+
+// ResetRoutedTenants resets all changes to the "routed_tenants" field.
+func (m *PSAConnectionMutation) ResetRoutedTenants() {
+	m.routed_tenants = nil
+	m.appendrouted_tenants = nil
+	delete(m.clearedFields, psaconnection.FieldRoutedTenants)
+}
+
 // SetRoutedAt sets the "routed_at" field.
 func (m *PSAConnectionMutation) SetRoutedAt(t time.Time) {
 	m.routed_at = &t
@@ -22663,60 +22725,6 @@ func (m *PSAConnectionMutation) ResetTickets() {
 	m.removedtickets = nil
 }
 
-// AddRoutedTenantIDs adds the "routedTenants" edge to the RoutedTenant entity by ids.
-func (m *PSAConnectionMutation) AddRoutedTenantIDs(ids ...string) {
-	if m.routedTenants == nil {
-		m.routedTenants = make(map[string]struct{})
-	}
-	for i := range ids {
-		m.routedTenants[ids[i]] = struct{}{}
-	}
-}
-
-// ClearRoutedTenants clears the "routedTenants" edge to the RoutedTenant entity.
-func (m *PSAConnectionMutation) ClearRoutedTenants() {
-	m.clearedroutedTenants = true
-}
-
-// RoutedTenantsCleared reports if the "routedTenants" edge to the RoutedTenant entity was cleared.
-func (m *PSAConnectionMutation) RoutedTenantsCleared() bool {
-	return m.clearedroutedTenants
-}
-
-// RemoveRoutedTenantIDs removes the "routedTenants" edge to the RoutedTenant entity by IDs.
-func (m *PSAConnectionMutation) RemoveRoutedTenantIDs(ids ...string) {
-	if m.removedroutedTenants == nil {
-		m.removedroutedTenants = make(map[string]struct{})
-	}
-	for i := range ids {
-		delete(m.routedTenants, ids[i])
-		m.removedroutedTenants[ids[i]] = struct{}{}
-	}
-}
-
-// RemovedRoutedTenants returns the removed IDs of the "routedTenants" edge to the RoutedTenant entity.
-func (m *PSAConnectionMutation) RemovedRoutedTenantsIDs() (ids []string) {
-	for id := range m.removedroutedTenants {
-		ids = append(ids, id)
-	}
-	return
-}
-
-// RoutedTenantsIDs returns the "routedTenants" edge IDs in the mutation.
-func (m *PSAConnectionMutation) RoutedTenantsIDs() (ids []string) {
-	for id := range m.routedTenants {
-		ids = append(ids, id)
-	}
-	return
-}
-
-// ResetRoutedTenants resets all changes to the "routedTenants" edge.
-func (m *PSAConnectionMutation) ResetRoutedTenants() {
-	m.routedTenants = nil
-	m.clearedroutedTenants = false
-	m.removedroutedTenants = nil
-}
-
 // Where appends a list predicates to the PSAConnectionMutation builder.
 func (m *PSAConnectionMutation) Where(ps ...predicate.PSAConnection) {
 	m.predicates = append(m.predicates, ps...)
@@ -22751,7 +22759,7 @@ func (m *PSAConnectionMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *PSAConnectionMutation) Fields() []string {
-	fields := make([]string, 0, 32)
+	fields := make([]string, 0, 33)
 	if m.organization_id != nil {
 		fields = append(fields, psaconnection.FieldOrganizationID)
 	}
@@ -22808,6 +22816,9 @@ func (m *PSAConnectionMutation) Fields() []string {
 	}
 	if m.routes != nil {
 		fields = append(fields, psaconnection.FieldRoutes)
+	}
+	if m.routed_tenants != nil {
+		fields = append(fields, psaconnection.FieldRoutedTenants)
 	}
 	if m.routed_at != nil {
 		fields = append(fields, psaconnection.FieldRoutedAt)
@@ -22894,6 +22905,8 @@ func (m *PSAConnectionMutation) Field(name string) (ent.Value, bool) {
 		return m.OnClose()
 	case psaconnection.FieldRoutes:
 		return m.Routes()
+	case psaconnection.FieldRoutedTenants:
+		return m.RoutedTenants()
 	case psaconnection.FieldRoutedAt:
 		return m.RoutedAt()
 	case psaconnection.FieldCreatedAt:
@@ -22967,6 +22980,8 @@ func (m *PSAConnectionMutation) OldField(ctx context.Context, name string) (ent.
 		return m.OldOnClose(ctx)
 	case psaconnection.FieldRoutes:
 		return m.OldRoutes(ctx)
+	case psaconnection.FieldRoutedTenants:
+		return m.OldRoutedTenants(ctx)
 	case psaconnection.FieldRoutedAt:
 		return m.OldRoutedAt(ctx)
 	case psaconnection.FieldCreatedAt:
@@ -23134,6 +23149,13 @@ func (m *PSAConnectionMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetRoutes(v)
+		return nil
+	case psaconnection.FieldRoutedTenants:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRoutedTenants(v)
 		return nil
 	case psaconnection.FieldRoutedAt:
 		v, ok := value.(time.Time)
@@ -23325,6 +23347,9 @@ func (m *PSAConnectionMutation) ClearedFields() []string {
 	if m.FieldCleared(psaconnection.FieldClaimedUntil) {
 		fields = append(fields, psaconnection.FieldClaimedUntil)
 	}
+	if m.FieldCleared(psaconnection.FieldRoutedTenants) {
+		fields = append(fields, psaconnection.FieldRoutedTenants)
+	}
 	if m.FieldCleared(psaconnection.FieldRoutedAt) {
 		fields = append(fields, psaconnection.FieldRoutedAt)
 	}
@@ -23368,6 +23393,9 @@ func (m *PSAConnectionMutation) ClearField(name string) error {
 		return nil
 	case psaconnection.FieldClaimedUntil:
 		m.ClearClaimedUntil()
+		return nil
+	case psaconnection.FieldRoutedTenants:
+		m.ClearRoutedTenants()
 		return nil
 	case psaconnection.FieldRoutedAt:
 		m.ClearRoutedAt()
@@ -23458,6 +23486,9 @@ func (m *PSAConnectionMutation) ResetField(name string) error {
 	case psaconnection.FieldRoutes:
 		m.ResetRoutes()
 		return nil
+	case psaconnection.FieldRoutedTenants:
+		m.ResetRoutedTenants()
+		return nil
 	case psaconnection.FieldRoutedAt:
 		m.ResetRoutedAt()
 		return nil
@@ -23503,15 +23534,12 @@ func (m *PSAConnectionMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *PSAConnectionMutation) AddedEdges() []string {
-	edges := make([]string, 0, 3)
+	edges := make([]string, 0, 2)
 	if m.mappings != nil {
 		edges = append(edges, psaconnection.EdgeMappings)
 	}
 	if m.tickets != nil {
 		edges = append(edges, psaconnection.EdgeTickets)
-	}
-	if m.routedTenants != nil {
-		edges = append(edges, psaconnection.EdgeRoutedTenants)
 	}
 	return edges
 }
@@ -23532,27 +23560,18 @@ func (m *PSAConnectionMutation) AddedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
-	case psaconnection.EdgeRoutedTenants:
-		ids := make([]ent.Value, 0, len(m.routedTenants))
-		for id := range m.routedTenants {
-			ids = append(ids, id)
-		}
-		return ids
 	}
 	return nil
 }
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *PSAConnectionMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 3)
+	edges := make([]string, 0, 2)
 	if m.removedmappings != nil {
 		edges = append(edges, psaconnection.EdgeMappings)
 	}
 	if m.removedtickets != nil {
 		edges = append(edges, psaconnection.EdgeTickets)
-	}
-	if m.removedroutedTenants != nil {
-		edges = append(edges, psaconnection.EdgeRoutedTenants)
 	}
 	return edges
 }
@@ -23573,27 +23592,18 @@ func (m *PSAConnectionMutation) RemovedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
-	case psaconnection.EdgeRoutedTenants:
-		ids := make([]ent.Value, 0, len(m.removedroutedTenants))
-		for id := range m.removedroutedTenants {
-			ids = append(ids, id)
-		}
-		return ids
 	}
 	return nil
 }
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *PSAConnectionMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 3)
+	edges := make([]string, 0, 2)
 	if m.clearedmappings {
 		edges = append(edges, psaconnection.EdgeMappings)
 	}
 	if m.clearedtickets {
 		edges = append(edges, psaconnection.EdgeTickets)
-	}
-	if m.clearedroutedTenants {
-		edges = append(edges, psaconnection.EdgeRoutedTenants)
 	}
 	return edges
 }
@@ -23606,8 +23616,6 @@ func (m *PSAConnectionMutation) EdgeCleared(name string) bool {
 		return m.clearedmappings
 	case psaconnection.EdgeTickets:
 		return m.clearedtickets
-	case psaconnection.EdgeRoutedTenants:
-		return m.clearedroutedTenants
 	}
 	return false
 }
@@ -23630,551 +23638,8 @@ func (m *PSAConnectionMutation) ResetEdge(name string) error {
 	case psaconnection.EdgeTickets:
 		m.ResetTickets()
 		return nil
-	case psaconnection.EdgeRoutedTenants:
-		m.ResetRoutedTenants()
-		return nil
 	}
 	return fmt.Errorf("unknown PSAConnection edge %s", name)
-}
-
-// RoutedTenantMutation represents an operation that mutates the RoutedTenant nodes in the graph.
-type RoutedTenantMutation struct {
-	config
-	op                Op
-	typ               string
-	id                *string
-	organization_id   *string
-	clearedFields     map[string]struct{}
-	tenant            *string
-	clearedtenant     bool
-	connection        *string
-	clearedconnection bool
-	done              bool
-	oldValue          func(context.Context) (*RoutedTenant, error)
-	predicates        []predicate.RoutedTenant
-}
-
-var _ ent.Mutation = (*RoutedTenantMutation)(nil)
-
-// routedtenantOption allows management of the mutation configuration using functional options.
-type routedtenantOption func(*RoutedTenantMutation)
-
-// newRoutedTenantMutation creates new mutation for the RoutedTenant entity.
-func newRoutedTenantMutation(c config, op Op, opts ...routedtenantOption) *RoutedTenantMutation {
-	m := &RoutedTenantMutation{
-		config:        c,
-		op:            op,
-		typ:           TypeRoutedTenant,
-		clearedFields: make(map[string]struct{}),
-	}
-	for _, opt := range opts {
-		opt(m)
-	}
-	return m
-}
-
-// withRoutedTenantID sets the ID field of the mutation.
-func withRoutedTenantID(id string) routedtenantOption {
-	return func(m *RoutedTenantMutation) {
-		var (
-			err   error
-			once  sync.Once
-			value *RoutedTenant
-		)
-		m.oldValue = func(ctx context.Context) (*RoutedTenant, error) {
-			once.Do(func() {
-				if m.done {
-					err = errors.New("querying old values post mutation is not allowed")
-				} else {
-					value, err = m.Client().RoutedTenant.Get(ctx, id)
-				}
-			})
-			return value, err
-		}
-		m.id = &id
-	}
-}
-
-// withRoutedTenant sets the old RoutedTenant of the mutation.
-func withRoutedTenant(node *RoutedTenant) routedtenantOption {
-	return func(m *RoutedTenantMutation) {
-		m.oldValue = func(context.Context) (*RoutedTenant, error) {
-			return node, nil
-		}
-		m.id = &node.ID
-	}
-}
-
-// Client returns a new `ent.Client` from the mutation. If the mutation was
-// executed in a transaction (ent.Tx), a transactional client is returned.
-func (m RoutedTenantMutation) Client() *Client {
-	client := &Client{config: m.config}
-	client.init()
-	return client
-}
-
-// Tx returns an `ent.Tx` for mutations that were executed in transactions;
-// it returns an error otherwise.
-func (m RoutedTenantMutation) Tx() (*Tx, error) {
-	if _, ok := m.driver.(*txDriver); !ok {
-		return nil, errors.New("ent: mutation is not running in a transaction")
-	}
-	tx := &Tx{config: m.config}
-	tx.init()
-	return tx, nil
-}
-
-// SetID sets the value of the id field. Note that this
-// operation is only accepted on creation of RoutedTenant entities.
-func (m *RoutedTenantMutation) SetID(id string) {
-	m.id = &id
-}
-
-// ID returns the ID value in the mutation. Note that the ID is only available
-// if it was provided to the builder or after it was returned from the database.
-func (m *RoutedTenantMutation) ID() (id string, exists bool) {
-	if m.id == nil {
-		return
-	}
-	return *m.id, true
-}
-
-// IDs queries the database and returns the entity ids that match the mutation's predicate.
-// That means, if the mutation is applied within a transaction with an isolation level such
-// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
-// or updated by the mutation.
-func (m *RoutedTenantMutation) IDs(ctx context.Context) ([]string, error) {
-	switch {
-	case m.op.Is(OpUpdateOne | OpDeleteOne):
-		id, exists := m.ID()
-		if exists {
-			return []string{id}, nil
-		}
-		fallthrough
-	case m.op.Is(OpUpdate | OpDelete):
-		return m.Client().RoutedTenant.Query().Where(m.predicates...).IDs(ctx)
-	default:
-		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
-	}
-}
-
-// SetOrganizationID sets the "organization_id" field.
-func (m *RoutedTenantMutation) SetOrganizationID(s string) {
-	m.organization_id = &s
-}
-
-// OrganizationID returns the value of the "organization_id" field in the mutation.
-func (m *RoutedTenantMutation) OrganizationID() (r string, exists bool) {
-	v := m.organization_id
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldOrganizationID returns the old "organization_id" field's value of the RoutedTenant entity.
-// If the RoutedTenant object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *RoutedTenantMutation) OldOrganizationID(ctx context.Context) (v string, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
-	}
-	return oldValue.OrganizationID, nil
-}
-
-// ResetOrganizationID resets all changes to the "organization_id" field.
-func (m *RoutedTenantMutation) ResetOrganizationID() {
-	m.organization_id = nil
-}
-
-// SetTenantID sets the "tenant_id" field.
-func (m *RoutedTenantMutation) SetTenantID(s string) {
-	m.tenant = &s
-}
-
-// TenantID returns the value of the "tenant_id" field in the mutation.
-func (m *RoutedTenantMutation) TenantID() (r string, exists bool) {
-	v := m.tenant
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldTenantID returns the old "tenant_id" field's value of the RoutedTenant entity.
-// If the RoutedTenant object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *RoutedTenantMutation) OldTenantID(ctx context.Context) (v string, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldTenantID requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
-	}
-	return oldValue.TenantID, nil
-}
-
-// ResetTenantID resets all changes to the "tenant_id" field.
-func (m *RoutedTenantMutation) ResetTenantID() {
-	m.tenant = nil
-}
-
-// SetConnectionID sets the "connection_id" field.
-func (m *RoutedTenantMutation) SetConnectionID(s string) {
-	m.connection = &s
-}
-
-// ConnectionID returns the value of the "connection_id" field in the mutation.
-func (m *RoutedTenantMutation) ConnectionID() (r string, exists bool) {
-	v := m.connection
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldConnectionID returns the old "connection_id" field's value of the RoutedTenant entity.
-// If the RoutedTenant object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *RoutedTenantMutation) OldConnectionID(ctx context.Context) (v string, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldConnectionID is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldConnectionID requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldConnectionID: %w", err)
-	}
-	return oldValue.ConnectionID, nil
-}
-
-// ResetConnectionID resets all changes to the "connection_id" field.
-func (m *RoutedTenantMutation) ResetConnectionID() {
-	m.connection = nil
-}
-
-// ClearTenant clears the "tenant" edge to the Tenant entity.
-func (m *RoutedTenantMutation) ClearTenant() {
-	m.clearedtenant = true
-	m.clearedFields[routedtenant.FieldTenantID] = struct{}{}
-}
-
-// TenantCleared reports if the "tenant" edge to the Tenant entity was cleared.
-func (m *RoutedTenantMutation) TenantCleared() bool {
-	return m.clearedtenant
-}
-
-// TenantIDs returns the "tenant" edge IDs in the mutation.
-// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
-// TenantID instead. It exists only for internal usage by the builders.
-func (m *RoutedTenantMutation) TenantIDs() (ids []string) {
-	if id := m.tenant; id != nil {
-		ids = append(ids, *id)
-	}
-	return
-}
-
-// ResetTenant resets all changes to the "tenant" edge.
-func (m *RoutedTenantMutation) ResetTenant() {
-	m.tenant = nil
-	m.clearedtenant = false
-}
-
-// ClearConnection clears the "connection" edge to the PSAConnection entity.
-func (m *RoutedTenantMutation) ClearConnection() {
-	m.clearedconnection = true
-	m.clearedFields[routedtenant.FieldConnectionID] = struct{}{}
-}
-
-// ConnectionCleared reports if the "connection" edge to the PSAConnection entity was cleared.
-func (m *RoutedTenantMutation) ConnectionCleared() bool {
-	return m.clearedconnection
-}
-
-// ConnectionIDs returns the "connection" edge IDs in the mutation.
-// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
-// ConnectionID instead. It exists only for internal usage by the builders.
-func (m *RoutedTenantMutation) ConnectionIDs() (ids []string) {
-	if id := m.connection; id != nil {
-		ids = append(ids, *id)
-	}
-	return
-}
-
-// ResetConnection resets all changes to the "connection" edge.
-func (m *RoutedTenantMutation) ResetConnection() {
-	m.connection = nil
-	m.clearedconnection = false
-}
-
-// Where appends a list predicates to the RoutedTenantMutation builder.
-func (m *RoutedTenantMutation) Where(ps ...predicate.RoutedTenant) {
-	m.predicates = append(m.predicates, ps...)
-}
-
-// WhereP appends storage-level predicates to the RoutedTenantMutation builder. Using this method,
-// users can use type-assertion to append predicates that do not depend on any generated package.
-func (m *RoutedTenantMutation) WhereP(ps ...func(*sql.Selector)) {
-	p := make([]predicate.RoutedTenant, len(ps))
-	for i := range ps {
-		p[i] = ps[i]
-	}
-	m.Where(p...)
-}
-
-// Op returns the operation name.
-func (m *RoutedTenantMutation) Op() Op {
-	return m.op
-}
-
-// SetOp allows setting the mutation operation.
-func (m *RoutedTenantMutation) SetOp(op Op) {
-	m.op = op
-}
-
-// Type returns the node type of this mutation (RoutedTenant).
-func (m *RoutedTenantMutation) Type() string {
-	return m.typ
-}
-
-// Fields returns all fields that were changed during this mutation. Note that in
-// order to get all numeric fields that were incremented/decremented, call
-// AddedFields().
-func (m *RoutedTenantMutation) Fields() []string {
-	fields := make([]string, 0, 3)
-	if m.organization_id != nil {
-		fields = append(fields, routedtenant.FieldOrganizationID)
-	}
-	if m.tenant != nil {
-		fields = append(fields, routedtenant.FieldTenantID)
-	}
-	if m.connection != nil {
-		fields = append(fields, routedtenant.FieldConnectionID)
-	}
-	return fields
-}
-
-// Field returns the value of a field with the given name. The second boolean
-// return value indicates that this field was not set, or was not defined in the
-// schema.
-func (m *RoutedTenantMutation) Field(name string) (ent.Value, bool) {
-	switch name {
-	case routedtenant.FieldOrganizationID:
-		return m.OrganizationID()
-	case routedtenant.FieldTenantID:
-		return m.TenantID()
-	case routedtenant.FieldConnectionID:
-		return m.ConnectionID()
-	}
-	return nil, false
-}
-
-// OldField returns the old value of the field from the database. An error is
-// returned if the mutation operation is not UpdateOne, or the query to the
-// database failed.
-func (m *RoutedTenantMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
-	switch name {
-	case routedtenant.FieldOrganizationID:
-		return m.OldOrganizationID(ctx)
-	case routedtenant.FieldTenantID:
-		return m.OldTenantID(ctx)
-	case routedtenant.FieldConnectionID:
-		return m.OldConnectionID(ctx)
-	}
-	return nil, fmt.Errorf("unknown RoutedTenant field %s", name)
-}
-
-// SetField sets the value of a field with the given name. It returns an error if
-// the field is not defined in the schema, or if the type mismatched the field
-// type.
-func (m *RoutedTenantMutation) SetField(name string, value ent.Value) error {
-	switch name {
-	case routedtenant.FieldOrganizationID:
-		v, ok := value.(string)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetOrganizationID(v)
-		return nil
-	case routedtenant.FieldTenantID:
-		v, ok := value.(string)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetTenantID(v)
-		return nil
-	case routedtenant.FieldConnectionID:
-		v, ok := value.(string)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetConnectionID(v)
-		return nil
-	}
-	return fmt.Errorf("unknown RoutedTenant field %s", name)
-}
-
-// AddedFields returns all numeric fields that were incremented/decremented during
-// this mutation.
-func (m *RoutedTenantMutation) AddedFields() []string {
-	return nil
-}
-
-// AddedField returns the numeric value that was incremented/decremented on a field
-// with the given name. The second boolean return value indicates that this field
-// was not set, or was not defined in the schema.
-func (m *RoutedTenantMutation) AddedField(name string) (ent.Value, bool) {
-	return nil, false
-}
-
-// AddField adds the value to the field with the given name. It returns an error if
-// the field is not defined in the schema, or if the type mismatched the field
-// type.
-func (m *RoutedTenantMutation) AddField(name string, value ent.Value) error {
-	switch name {
-	}
-	return fmt.Errorf("unknown RoutedTenant numeric field %s", name)
-}
-
-// ClearedFields returns all nullable fields that were cleared during this
-// mutation.
-func (m *RoutedTenantMutation) ClearedFields() []string {
-	return nil
-}
-
-// FieldCleared returns a boolean indicating if a field with the given name was
-// cleared in this mutation.
-func (m *RoutedTenantMutation) FieldCleared(name string) bool {
-	_, ok := m.clearedFields[name]
-	return ok
-}
-
-// ClearField clears the value of the field with the given name. It returns an
-// error if the field is not defined in the schema.
-func (m *RoutedTenantMutation) ClearField(name string) error {
-	return fmt.Errorf("unknown RoutedTenant nullable field %s", name)
-}
-
-// ResetField resets all changes in the mutation for the field with the given name.
-// It returns an error if the field is not defined in the schema.
-func (m *RoutedTenantMutation) ResetField(name string) error {
-	switch name {
-	case routedtenant.FieldOrganizationID:
-		m.ResetOrganizationID()
-		return nil
-	case routedtenant.FieldTenantID:
-		m.ResetTenantID()
-		return nil
-	case routedtenant.FieldConnectionID:
-		m.ResetConnectionID()
-		return nil
-	}
-	return fmt.Errorf("unknown RoutedTenant field %s", name)
-}
-
-// AddedEdges returns all edge names that were set/added in this mutation.
-func (m *RoutedTenantMutation) AddedEdges() []string {
-	edges := make([]string, 0, 2)
-	if m.tenant != nil {
-		edges = append(edges, routedtenant.EdgeTenant)
-	}
-	if m.connection != nil {
-		edges = append(edges, routedtenant.EdgeConnection)
-	}
-	return edges
-}
-
-// AddedIDs returns all IDs (to other nodes) that were added for the given edge
-// name in this mutation.
-func (m *RoutedTenantMutation) AddedIDs(name string) []ent.Value {
-	switch name {
-	case routedtenant.EdgeTenant:
-		if id := m.tenant; id != nil {
-			return []ent.Value{*id}
-		}
-	case routedtenant.EdgeConnection:
-		if id := m.connection; id != nil {
-			return []ent.Value{*id}
-		}
-	}
-	return nil
-}
-
-// RemovedEdges returns all edge names that were removed in this mutation.
-func (m *RoutedTenantMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 2)
-	return edges
-}
-
-// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
-// the given name in this mutation.
-func (m *RoutedTenantMutation) RemovedIDs(name string) []ent.Value {
-	return nil
-}
-
-// ClearedEdges returns all edge names that were cleared in this mutation.
-func (m *RoutedTenantMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 2)
-	if m.clearedtenant {
-		edges = append(edges, routedtenant.EdgeTenant)
-	}
-	if m.clearedconnection {
-		edges = append(edges, routedtenant.EdgeConnection)
-	}
-	return edges
-}
-
-// EdgeCleared returns a boolean which indicates if the edge with the given name
-// was cleared in this mutation.
-func (m *RoutedTenantMutation) EdgeCleared(name string) bool {
-	switch name {
-	case routedtenant.EdgeTenant:
-		return m.clearedtenant
-	case routedtenant.EdgeConnection:
-		return m.clearedconnection
-	}
-	return false
-}
-
-// ClearEdge clears the value of the edge with the given name. It returns an error
-// if that edge is not defined in the schema.
-func (m *RoutedTenantMutation) ClearEdge(name string) error {
-	switch name {
-	case routedtenant.EdgeTenant:
-		m.ClearTenant()
-		return nil
-	case routedtenant.EdgeConnection:
-		m.ClearConnection()
-		return nil
-	}
-	return fmt.Errorf("unknown RoutedTenant unique edge %s", name)
-}
-
-// ResetEdge resets all changes to the edge with the given name in this mutation.
-// It returns an error if the edge is not defined in the schema.
-func (m *RoutedTenantMutation) ResetEdge(name string) error {
-	switch name {
-	case routedtenant.EdgeTenant:
-		m.ResetTenant()
-		return nil
-	case routedtenant.EdgeConnection:
-		m.ResetConnection()
-		return nil
-	}
-	return fmt.Errorf("unknown RoutedTenant edge %s", name)
 }
 
 // SessionMutation represents an operation that mutates the Session nodes in the graph.

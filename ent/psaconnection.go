@@ -56,6 +56,8 @@ type PSAConnection struct {
 	OnClose psaconnection.OnClose `json:"on_close,omitempty"`
 	// the tenants whose incidents become tickets here: all, only the routed ones, all but them
 	Routes psaconnection.Routes `json:"routes,omitempty"`
+	// the tenants that the routes name: in this row, so that both are read at one moment
+	RoutedTenants []string `json:"routed_tenants,omitempty"`
 	// when the routes changed last: incidents of before keep the tickets they have
 	RoutedAt *time.Time `json:"routed_at,omitempty"`
 	// CreatedAt holds the value of the "created_at" field.
@@ -94,11 +96,9 @@ type PSAConnectionEdges struct {
 	Mappings []*CompanyMapping `json:"mappings,omitempty"`
 	// Tickets holds the value of the tickets edge.
 	Tickets []*Ticket `json:"tickets,omitempty"`
-	// RoutedTenants holds the value of the routedTenants edge.
-	RoutedTenants []*RoutedTenant `json:"routedTenants,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [3]bool
+	loadedTypes [2]bool
 }
 
 // MappingsOrErr returns the Mappings value or an error if the edge
@@ -119,21 +119,12 @@ func (e PSAConnectionEdges) TicketsOrErr() ([]*Ticket, error) {
 	return nil, &NotLoadedError{edge: "tickets"}
 }
 
-// RoutedTenantsOrErr returns the RoutedTenants value or an error if the edge
-// was not loaded in eager-loading.
-func (e PSAConnectionEdges) RoutedTenantsOrErr() ([]*RoutedTenant, error) {
-	if e.loadedTypes[2] {
-		return e.RoutedTenants, nil
-	}
-	return nil, &NotLoadedError{edge: "routedTenants"}
-}
-
 // scanValues returns the types for scanning values from sql.Rows.
 func (*PSAConnection) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case psaconnection.FieldFields, psaconnection.FieldCredentials, psaconnection.FieldSettings, psaconnection.FieldCallbackSecret:
+		case psaconnection.FieldFields, psaconnection.FieldCredentials, psaconnection.FieldSettings, psaconnection.FieldRoutedTenants, psaconnection.FieldCallbackSecret:
 			values[i] = new([]byte)
 		case psaconnection.FieldPublicNotes:
 			values[i] = new(sql.NullBool)
@@ -284,6 +275,14 @@ func (_m *PSAConnection) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Routes = psaconnection.Routes(value.String)
 			}
+		case psaconnection.FieldRoutedTenants:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field routed_tenants", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.RoutedTenants); err != nil {
+					return fmt.Errorf("unmarshal field routed_tenants: %w", err)
+				}
+			}
 		case psaconnection.FieldRoutedAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
 				return fmt.Errorf("unexpected type %T for field routed_at", values[i])
@@ -392,11 +391,6 @@ func (_m *PSAConnection) QueryTickets() *TicketQuery {
 	return NewPSAConnectionClient(_m.config).QueryTickets(_m)
 }
 
-// QueryRoutedTenants queries the "routedTenants" edge of the PSAConnection entity.
-func (_m *PSAConnection) QueryRoutedTenants() *RoutedTenantQuery {
-	return NewPSAConnectionClient(_m.config).QueryRoutedTenants(_m)
-}
-
 // Update returns a builder for updating this PSAConnection.
 // Note that you need to call PSAConnection.Unwrap() before calling this method if this PSAConnection
 // was returned from a transaction, and the transaction was committed or rolled back.
@@ -479,6 +473,9 @@ func (_m *PSAConnection) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("routes=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Routes))
+	builder.WriteString(", ")
+	builder.WriteString("routed_tenants=")
+	builder.WriteString(fmt.Sprintf("%v", _m.RoutedTenants))
 	builder.WriteString(", ")
 	if v := _m.RoutedAt; v != nil {
 		builder.WriteString("routed_at=")

@@ -14,7 +14,6 @@ import (
 	"entgo.io/ent/schema/field"
 	"github.com/cairn-itdr/cairn/ent/companymapping"
 	"github.com/cairn-itdr/cairn/ent/psaconnection"
-	"github.com/cairn-itdr/cairn/ent/routedtenant"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 )
 
@@ -228,6 +227,12 @@ func (_c *PSAConnectionCreate) SetNillableRoutes(v *psaconnection.Routes) *PSACo
 	return _c
 }
 
+// SetRoutedTenants sets the "routed_tenants" field.
+func (_c *PSAConnectionCreate) SetRoutedTenants(v []string) *PSAConnectionCreate {
+	_c.mutation.SetRoutedTenants(v)
+	return _c
+}
+
 // SetRoutedAt sets the "routed_at" field.
 func (_c *PSAConnectionCreate) SetRoutedAt(v time.Time) *PSAConnectionCreate {
 	_c.mutation.SetRoutedAt(v)
@@ -428,21 +433,6 @@ func (_c *PSAConnectionCreate) AddTickets(v ...*Ticket) *PSAConnectionCreate {
 		ids[i] = v[i].ID
 	}
 	return _c.AddTicketIDs(ids...)
-}
-
-// AddRoutedTenantIDs adds the "routedTenants" edge to the RoutedTenant entity by IDs.
-func (_c *PSAConnectionCreate) AddRoutedTenantIDs(ids ...string) *PSAConnectionCreate {
-	_c.mutation.AddRoutedTenantIDs(ids...)
-	return _c
-}
-
-// AddRoutedTenants adds the "routedTenants" edges to the RoutedTenant entity.
-func (_c *PSAConnectionCreate) AddRoutedTenants(v ...*RoutedTenant) *PSAConnectionCreate {
-	ids := make([]string, len(v))
-	for i := range v {
-		ids[i] = v[i].ID
-	}
-	return _c.AddRoutedTenantIDs(ids...)
 }
 
 // Mutation returns the PSAConnectionMutation object of the builder.
@@ -754,6 +744,10 @@ func (_c *PSAConnectionCreate) createSpec() (*PSAConnection, *sqlgraph.CreateSpe
 		_spec.SetField(psaconnection.FieldRoutes, field.TypeEnum, value)
 		_node.Routes = value
 	}
+	if value, ok := _c.mutation.RoutedTenants(); ok {
+		_spec.SetField(psaconnection.FieldRoutedTenants, field.TypeJSON, value)
+		_node.RoutedTenants = value
+	}
 	if value, ok := _c.mutation.RoutedAt(); ok {
 		_spec.SetField(psaconnection.FieldRoutedAt, field.TypeTime, value)
 		_node.RoutedAt = &value
@@ -831,22 +825,6 @@ func (_c *PSAConnectionCreate) createSpec() (*PSAConnection, *sqlgraph.CreateSpe
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(ticket.FieldID, field.TypeString),
-			},
-		}
-		for _, k := range nodes {
-			edge.Target.Nodes = append(edge.Target.Nodes, k)
-		}
-		_spec.Edges = append(_spec.Edges, edge)
-	}
-	if nodes := _c.mutation.RoutedTenantsIDs(); len(nodes) > 0 {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   psaconnection.RoutedTenantsTable,
-			Columns: []string{psaconnection.RoutedTenantsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(routedtenant.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {
@@ -1137,6 +1115,24 @@ func (u *PSAConnectionUpsert) SetRoutes(v psaconnection.Routes) *PSAConnectionUp
 // UpdateRoutes sets the "routes" field to the value that was provided on create.
 func (u *PSAConnectionUpsert) UpdateRoutes() *PSAConnectionUpsert {
 	u.SetExcluded(psaconnection.FieldRoutes)
+	return u
+}
+
+// SetRoutedTenants sets the "routed_tenants" field.
+func (u *PSAConnectionUpsert) SetRoutedTenants(v []string) *PSAConnectionUpsert {
+	u.Set(psaconnection.FieldRoutedTenants, v)
+	return u
+}
+
+// UpdateRoutedTenants sets the "routed_tenants" field to the value that was provided on create.
+func (u *PSAConnectionUpsert) UpdateRoutedTenants() *PSAConnectionUpsert {
+	u.SetExcluded(psaconnection.FieldRoutedTenants)
+	return u
+}
+
+// ClearRoutedTenants clears the value of the "routed_tenants" field.
+func (u *PSAConnectionUpsert) ClearRoutedTenants() *PSAConnectionUpsert {
+	u.SetNull(psaconnection.FieldRoutedTenants)
 	return u
 }
 
@@ -1662,6 +1658,27 @@ func (u *PSAConnectionUpsertOne) SetRoutes(v psaconnection.Routes) *PSAConnectio
 func (u *PSAConnectionUpsertOne) UpdateRoutes() *PSAConnectionUpsertOne {
 	return u.Update(func(s *PSAConnectionUpsert) {
 		s.UpdateRoutes()
+	})
+}
+
+// SetRoutedTenants sets the "routed_tenants" field.
+func (u *PSAConnectionUpsertOne) SetRoutedTenants(v []string) *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetRoutedTenants(v)
+	})
+}
+
+// UpdateRoutedTenants sets the "routed_tenants" field to the value that was provided on create.
+func (u *PSAConnectionUpsertOne) UpdateRoutedTenants() *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateRoutedTenants()
+	})
+}
+
+// ClearRoutedTenants clears the value of the "routed_tenants" field.
+func (u *PSAConnectionUpsertOne) ClearRoutedTenants() *PSAConnectionUpsertOne {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.ClearRoutedTenants()
 	})
 }
 
@@ -2386,6 +2403,27 @@ func (u *PSAConnectionUpsertBulk) SetRoutes(v psaconnection.Routes) *PSAConnecti
 func (u *PSAConnectionUpsertBulk) UpdateRoutes() *PSAConnectionUpsertBulk {
 	return u.Update(func(s *PSAConnectionUpsert) {
 		s.UpdateRoutes()
+	})
+}
+
+// SetRoutedTenants sets the "routed_tenants" field.
+func (u *PSAConnectionUpsertBulk) SetRoutedTenants(v []string) *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.SetRoutedTenants(v)
+	})
+}
+
+// UpdateRoutedTenants sets the "routed_tenants" field to the value that was provided on create.
+func (u *PSAConnectionUpsertBulk) UpdateRoutedTenants() *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.UpdateRoutedTenants()
+	})
+}
+
+// ClearRoutedTenants clears the value of the "routed_tenants" field.
+func (u *PSAConnectionUpsertBulk) ClearRoutedTenants() *PSAConnectionUpsertBulk {
+	return u.Update(func(s *PSAConnectionUpsert) {
+		s.ClearRoutedTenants()
 	})
 }
 

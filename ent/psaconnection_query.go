@@ -15,20 +15,18 @@ import (
 	"github.com/cairn-itdr/cairn/ent/companymapping"
 	"github.com/cairn-itdr/cairn/ent/predicate"
 	"github.com/cairn-itdr/cairn/ent/psaconnection"
-	"github.com/cairn-itdr/cairn/ent/routedtenant"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 )
 
 // PSAConnectionQuery is the builder for querying PSAConnection entities.
 type PSAConnectionQuery struct {
 	config
-	ctx               *QueryContext
-	order             []psaconnection.OrderOption
-	inters            []Interceptor
-	predicates        []predicate.PSAConnection
-	withMappings      *CompanyMappingQuery
-	withTickets       *TicketQuery
-	withRoutedTenants *RoutedTenantQuery
+	ctx          *QueryContext
+	order        []psaconnection.OrderOption
+	inters       []Interceptor
+	predicates   []predicate.PSAConnection
+	withMappings *CompanyMappingQuery
+	withTickets  *TicketQuery
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -102,28 +100,6 @@ func (_q *PSAConnectionQuery) QueryTickets() *TicketQuery {
 			sqlgraph.From(psaconnection.Table, psaconnection.FieldID, selector),
 			sqlgraph.To(ticket.Table, ticket.FieldID),
 			sqlgraph.Edge(sqlgraph.O2M, false, psaconnection.TicketsTable, psaconnection.TicketsColumn),
-		)
-		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
-		return fromU, nil
-	}
-	return query
-}
-
-// QueryRoutedTenants chains the current query on the "routedTenants" edge.
-func (_q *PSAConnectionQuery) QueryRoutedTenants() *RoutedTenantQuery {
-	query := (&RoutedTenantClient{config: _q.config}).Query()
-	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
-		if err := _q.prepareQuery(ctx); err != nil {
-			return nil, err
-		}
-		selector := _q.sqlQuery(ctx)
-		if err := selector.Err(); err != nil {
-			return nil, err
-		}
-		step := sqlgraph.NewStep(
-			sqlgraph.From(psaconnection.Table, psaconnection.FieldID, selector),
-			sqlgraph.To(routedtenant.Table, routedtenant.FieldID),
-			sqlgraph.Edge(sqlgraph.O2M, false, psaconnection.RoutedTenantsTable, psaconnection.RoutedTenantsColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -318,14 +294,13 @@ func (_q *PSAConnectionQuery) Clone() *PSAConnectionQuery {
 		return nil
 	}
 	return &PSAConnectionQuery{
-		config:            _q.config,
-		ctx:               _q.ctx.Clone(),
-		order:             append([]psaconnection.OrderOption{}, _q.order...),
-		inters:            append([]Interceptor{}, _q.inters...),
-		predicates:        append([]predicate.PSAConnection{}, _q.predicates...),
-		withMappings:      _q.withMappings.Clone(),
-		withTickets:       _q.withTickets.Clone(),
-		withRoutedTenants: _q.withRoutedTenants.Clone(),
+		config:       _q.config,
+		ctx:          _q.ctx.Clone(),
+		order:        append([]psaconnection.OrderOption{}, _q.order...),
+		inters:       append([]Interceptor{}, _q.inters...),
+		predicates:   append([]predicate.PSAConnection{}, _q.predicates...),
+		withMappings: _q.withMappings.Clone(),
+		withTickets:  _q.withTickets.Clone(),
 		// clone intermediate query.
 		sql:  _q.sql.Clone(),
 		path: _q.path,
@@ -351,17 +326,6 @@ func (_q *PSAConnectionQuery) WithTickets(opts ...func(*TicketQuery)) *PSAConnec
 		opt(query)
 	}
 	_q.withTickets = query
-	return _q
-}
-
-// WithRoutedTenants tells the query-builder to eager-load the nodes that are connected to
-// the "routedTenants" edge. The optional arguments are used to configure the query builder of the edge.
-func (_q *PSAConnectionQuery) WithRoutedTenants(opts ...func(*RoutedTenantQuery)) *PSAConnectionQuery {
-	query := (&RoutedTenantClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	_q.withRoutedTenants = query
 	return _q
 }
 
@@ -443,10 +407,9 @@ func (_q *PSAConnectionQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([
 	var (
 		nodes       = []*PSAConnection{}
 		_spec       = _q.querySpec()
-		loadedTypes = [3]bool{
+		loadedTypes = [2]bool{
 			_q.withMappings != nil,
 			_q.withTickets != nil,
-			_q.withRoutedTenants != nil,
 		}
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
@@ -478,13 +441,6 @@ func (_q *PSAConnectionQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([
 		if err := _q.loadTickets(ctx, query, nodes,
 			func(n *PSAConnection) { n.Edges.Tickets = []*Ticket{} },
 			func(n *PSAConnection, e *Ticket) { n.Edges.Tickets = append(n.Edges.Tickets, e) }); err != nil {
-			return nil, err
-		}
-	}
-	if query := _q.withRoutedTenants; query != nil {
-		if err := _q.loadRoutedTenants(ctx, query, nodes,
-			func(n *PSAConnection) { n.Edges.RoutedTenants = []*RoutedTenant{} },
-			func(n *PSAConnection, e *RoutedTenant) { n.Edges.RoutedTenants = append(n.Edges.RoutedTenants, e) }); err != nil {
 			return nil, err
 		}
 	}
@@ -536,36 +492,6 @@ func (_q *PSAConnectionQuery) loadTickets(ctx context.Context, query *TicketQuer
 	}
 	query.Where(predicate.Ticket(func(s *sql.Selector) {
 		s.Where(sql.InValues(s.C(psaconnection.TicketsColumn), fks...))
-	}))
-	neighbors, err := query.All(ctx)
-	if err != nil {
-		return err
-	}
-	for _, n := range neighbors {
-		fk := n.ConnectionID
-		node, ok := nodeids[fk]
-		if !ok {
-			return fmt.Errorf(`unexpected referenced foreign-key "connection_id" returned %v for node %v`, fk, n.ID)
-		}
-		assign(node, n)
-	}
-	return nil
-}
-func (_q *PSAConnectionQuery) loadRoutedTenants(ctx context.Context, query *RoutedTenantQuery, nodes []*PSAConnection, init func(*PSAConnection), assign func(*PSAConnection, *RoutedTenant)) error {
-	fks := make([]driver.Value, 0, len(nodes))
-	nodeids := make(map[string]*PSAConnection)
-	for i := range nodes {
-		fks = append(fks, nodes[i].ID)
-		nodeids[nodes[i].ID] = nodes[i]
-		if init != nil {
-			init(nodes[i])
-		}
-	}
-	if len(query.ctx.Fields) > 0 {
-		query.ctx.AppendFieldOnce(routedtenant.FieldConnectionID)
-	}
-	query.Where(predicate.RoutedTenant(func(s *sql.Selector) {
-		s.Where(sql.InValues(s.C(psaconnection.RoutedTenantsColumn), fks...))
 	}))
 	neighbors, err := query.All(ctx)
 	if err != nil {

@@ -10,11 +10,11 @@ import (
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
+	"entgo.io/ent/dialect/sql/sqljson"
 	"entgo.io/ent/schema/field"
 	"github.com/cairn-itdr/cairn/ent/companymapping"
 	"github.com/cairn-itdr/cairn/ent/predicate"
 	"github.com/cairn-itdr/cairn/ent/psaconnection"
-	"github.com/cairn-itdr/cairn/ent/routedtenant"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 )
 
@@ -278,6 +278,24 @@ func (_u *PSAConnectionUpdate) SetNillableRoutes(v *psaconnection.Routes) *PSACo
 	return _u
 }
 
+// SetRoutedTenants sets the "routed_tenants" field.
+func (_u *PSAConnectionUpdate) SetRoutedTenants(v []string) *PSAConnectionUpdate {
+	_u.mutation.SetRoutedTenants(v)
+	return _u
+}
+
+// AppendRoutedTenants appends value to the "routed_tenants" field.
+func (_u *PSAConnectionUpdate) AppendRoutedTenants(v []string) *PSAConnectionUpdate {
+	_u.mutation.AppendRoutedTenants(v)
+	return _u
+}
+
+// ClearRoutedTenants clears the value of the "routed_tenants" field.
+func (_u *PSAConnectionUpdate) ClearRoutedTenants() *PSAConnectionUpdate {
+	_u.mutation.ClearRoutedTenants()
+	return _u
+}
+
 // SetRoutedAt sets the "routed_at" field.
 func (_u *PSAConnectionUpdate) SetRoutedAt(v time.Time) *PSAConnectionUpdate {
 	_u.mutation.SetRoutedAt(v)
@@ -516,21 +534,6 @@ func (_u *PSAConnectionUpdate) AddTickets(v ...*Ticket) *PSAConnectionUpdate {
 	return _u.AddTicketIDs(ids...)
 }
 
-// AddRoutedTenantIDs adds the "routedTenants" edge to the RoutedTenant entity by IDs.
-func (_u *PSAConnectionUpdate) AddRoutedTenantIDs(ids ...string) *PSAConnectionUpdate {
-	_u.mutation.AddRoutedTenantIDs(ids...)
-	return _u
-}
-
-// AddRoutedTenants adds the "routedTenants" edges to the RoutedTenant entity.
-func (_u *PSAConnectionUpdate) AddRoutedTenants(v ...*RoutedTenant) *PSAConnectionUpdate {
-	ids := make([]string, len(v))
-	for i := range v {
-		ids[i] = v[i].ID
-	}
-	return _u.AddRoutedTenantIDs(ids...)
-}
-
 // Mutation returns the PSAConnectionMutation object of the builder.
 func (_u *PSAConnectionUpdate) Mutation() *PSAConnectionMutation {
 	return _u.mutation
@@ -576,27 +579,6 @@ func (_u *PSAConnectionUpdate) RemoveTickets(v ...*Ticket) *PSAConnectionUpdate 
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveTicketIDs(ids...)
-}
-
-// ClearRoutedTenants clears all "routedTenants" edges to the RoutedTenant entity.
-func (_u *PSAConnectionUpdate) ClearRoutedTenants() *PSAConnectionUpdate {
-	_u.mutation.ClearRoutedTenants()
-	return _u
-}
-
-// RemoveRoutedTenantIDs removes the "routedTenants" edge to RoutedTenant entities by IDs.
-func (_u *PSAConnectionUpdate) RemoveRoutedTenantIDs(ids ...string) *PSAConnectionUpdate {
-	_u.mutation.RemoveRoutedTenantIDs(ids...)
-	return _u
-}
-
-// RemoveRoutedTenants removes "routedTenants" edges to RoutedTenant entities.
-func (_u *PSAConnectionUpdate) RemoveRoutedTenants(v ...*RoutedTenant) *PSAConnectionUpdate {
-	ids := make([]string, len(v))
-	for i := range v {
-		ids[i] = v[i].ID
-	}
-	return _u.RemoveRoutedTenantIDs(ids...)
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -731,6 +713,17 @@ func (_u *PSAConnectionUpdate) sqlSave(ctx context.Context) (_node int, err erro
 	}
 	if value, ok := _u.mutation.Routes(); ok {
 		_spec.SetField(psaconnection.FieldRoutes, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.RoutedTenants(); ok {
+		_spec.SetField(psaconnection.FieldRoutedTenants, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedRoutedTenants(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, psaconnection.FieldRoutedTenants, value)
+		})
+	}
+	if _u.mutation.RoutedTenantsCleared() {
+		_spec.ClearField(psaconnection.FieldRoutedTenants, field.TypeJSON)
 	}
 	if value, ok := _u.mutation.RoutedAt(); ok {
 		_spec.SetField(psaconnection.FieldRoutedAt, field.TypeTime, value)
@@ -875,51 +868,6 @@ func (_u *PSAConnectionUpdate) sqlSave(ctx context.Context) (_node int, err erro
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(ticket.FieldID, field.TypeString),
-			},
-		}
-		for _, k := range nodes {
-			edge.Target.Nodes = append(edge.Target.Nodes, k)
-		}
-		_spec.Edges.Add = append(_spec.Edges.Add, edge)
-	}
-	if _u.mutation.RoutedTenantsCleared() {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   psaconnection.RoutedTenantsTable,
-			Columns: []string{psaconnection.RoutedTenantsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(routedtenant.FieldID, field.TypeString),
-			},
-		}
-		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
-	}
-	if nodes := _u.mutation.RemovedRoutedTenantsIDs(); len(nodes) > 0 && !_u.mutation.RoutedTenantsCleared() {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   psaconnection.RoutedTenantsTable,
-			Columns: []string{psaconnection.RoutedTenantsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(routedtenant.FieldID, field.TypeString),
-			},
-		}
-		for _, k := range nodes {
-			edge.Target.Nodes = append(edge.Target.Nodes, k)
-		}
-		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
-	}
-	if nodes := _u.mutation.RoutedTenantsIDs(); len(nodes) > 0 {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   psaconnection.RoutedTenantsTable,
-			Columns: []string{psaconnection.RoutedTenantsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(routedtenant.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {
@@ -1194,6 +1142,24 @@ func (_u *PSAConnectionUpdateOne) SetNillableRoutes(v *psaconnection.Routes) *PS
 	return _u
 }
 
+// SetRoutedTenants sets the "routed_tenants" field.
+func (_u *PSAConnectionUpdateOne) SetRoutedTenants(v []string) *PSAConnectionUpdateOne {
+	_u.mutation.SetRoutedTenants(v)
+	return _u
+}
+
+// AppendRoutedTenants appends value to the "routed_tenants" field.
+func (_u *PSAConnectionUpdateOne) AppendRoutedTenants(v []string) *PSAConnectionUpdateOne {
+	_u.mutation.AppendRoutedTenants(v)
+	return _u
+}
+
+// ClearRoutedTenants clears the value of the "routed_tenants" field.
+func (_u *PSAConnectionUpdateOne) ClearRoutedTenants() *PSAConnectionUpdateOne {
+	_u.mutation.ClearRoutedTenants()
+	return _u
+}
+
 // SetRoutedAt sets the "routed_at" field.
 func (_u *PSAConnectionUpdateOne) SetRoutedAt(v time.Time) *PSAConnectionUpdateOne {
 	_u.mutation.SetRoutedAt(v)
@@ -1432,21 +1398,6 @@ func (_u *PSAConnectionUpdateOne) AddTickets(v ...*Ticket) *PSAConnectionUpdateO
 	return _u.AddTicketIDs(ids...)
 }
 
-// AddRoutedTenantIDs adds the "routedTenants" edge to the RoutedTenant entity by IDs.
-func (_u *PSAConnectionUpdateOne) AddRoutedTenantIDs(ids ...string) *PSAConnectionUpdateOne {
-	_u.mutation.AddRoutedTenantIDs(ids...)
-	return _u
-}
-
-// AddRoutedTenants adds the "routedTenants" edges to the RoutedTenant entity.
-func (_u *PSAConnectionUpdateOne) AddRoutedTenants(v ...*RoutedTenant) *PSAConnectionUpdateOne {
-	ids := make([]string, len(v))
-	for i := range v {
-		ids[i] = v[i].ID
-	}
-	return _u.AddRoutedTenantIDs(ids...)
-}
-
 // Mutation returns the PSAConnectionMutation object of the builder.
 func (_u *PSAConnectionUpdateOne) Mutation() *PSAConnectionMutation {
 	return _u.mutation
@@ -1492,27 +1443,6 @@ func (_u *PSAConnectionUpdateOne) RemoveTickets(v ...*Ticket) *PSAConnectionUpda
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveTicketIDs(ids...)
-}
-
-// ClearRoutedTenants clears all "routedTenants" edges to the RoutedTenant entity.
-func (_u *PSAConnectionUpdateOne) ClearRoutedTenants() *PSAConnectionUpdateOne {
-	_u.mutation.ClearRoutedTenants()
-	return _u
-}
-
-// RemoveRoutedTenantIDs removes the "routedTenants" edge to RoutedTenant entities by IDs.
-func (_u *PSAConnectionUpdateOne) RemoveRoutedTenantIDs(ids ...string) *PSAConnectionUpdateOne {
-	_u.mutation.RemoveRoutedTenantIDs(ids...)
-	return _u
-}
-
-// RemoveRoutedTenants removes "routedTenants" edges to RoutedTenant entities.
-func (_u *PSAConnectionUpdateOne) RemoveRoutedTenants(v ...*RoutedTenant) *PSAConnectionUpdateOne {
-	ids := make([]string, len(v))
-	for i := range v {
-		ids[i] = v[i].ID
-	}
-	return _u.RemoveRoutedTenantIDs(ids...)
 }
 
 // Where appends a list predicates to the PSAConnectionUpdate builder.
@@ -1678,6 +1608,17 @@ func (_u *PSAConnectionUpdateOne) sqlSave(ctx context.Context) (_node *PSAConnec
 	if value, ok := _u.mutation.Routes(); ok {
 		_spec.SetField(psaconnection.FieldRoutes, field.TypeEnum, value)
 	}
+	if value, ok := _u.mutation.RoutedTenants(); ok {
+		_spec.SetField(psaconnection.FieldRoutedTenants, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedRoutedTenants(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, psaconnection.FieldRoutedTenants, value)
+		})
+	}
+	if _u.mutation.RoutedTenantsCleared() {
+		_spec.ClearField(psaconnection.FieldRoutedTenants, field.TypeJSON)
+	}
 	if value, ok := _u.mutation.RoutedAt(); ok {
 		_spec.SetField(psaconnection.FieldRoutedAt, field.TypeTime, value)
 	}
@@ -1821,51 +1762,6 @@ func (_u *PSAConnectionUpdateOne) sqlSave(ctx context.Context) (_node *PSAConnec
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(ticket.FieldID, field.TypeString),
-			},
-		}
-		for _, k := range nodes {
-			edge.Target.Nodes = append(edge.Target.Nodes, k)
-		}
-		_spec.Edges.Add = append(_spec.Edges.Add, edge)
-	}
-	if _u.mutation.RoutedTenantsCleared() {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   psaconnection.RoutedTenantsTable,
-			Columns: []string{psaconnection.RoutedTenantsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(routedtenant.FieldID, field.TypeString),
-			},
-		}
-		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
-	}
-	if nodes := _u.mutation.RemovedRoutedTenantsIDs(); len(nodes) > 0 && !_u.mutation.RoutedTenantsCleared() {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   psaconnection.RoutedTenantsTable,
-			Columns: []string{psaconnection.RoutedTenantsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(routedtenant.FieldID, field.TypeString),
-			},
-		}
-		for _, k := range nodes {
-			edge.Target.Nodes = append(edge.Target.Nodes, k)
-		}
-		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
-	}
-	if nodes := _u.mutation.RoutedTenantsIDs(); len(nodes) > 0 {
-		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2M,
-			Inverse: false,
-			Table:   psaconnection.RoutedTenantsTable,
-			Columns: []string{psaconnection.RoutedTenantsColumn},
-			Bidi:    false,
-			Target: &sqlgraph.EdgeTarget{
-				IDSpec: sqlgraph.NewFieldSpec(routedtenant.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {

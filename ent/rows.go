@@ -88,10 +88,6 @@ var Rows = map[string]access.Rows{
 	TypePSAConnection: {
 		Read: "PSA_READ",
 	},
-	TypeRoutedTenant: {
-		Read:   "PSA_READ",
-		Tenant: "tenant_id",
-	},
 	TypeSession: {
 		Principal: "member_id",
 	},

@@ -23,7 +23,6 @@ import (
 	"github.com/cairn-itdr/cairn/ent/notificationmail"
 	"github.com/cairn-itdr/cairn/ent/organization"
 	"github.com/cairn-itdr/cairn/ent/psaconnection"
-	"github.com/cairn-itdr/cairn/ent/routedtenant"
 	"github.com/cairn-itdr/cairn/ent/schema"
 	"github.com/cairn-itdr/cairn/ent/session"
 	"github.com/cairn-itdr/cairn/ent/signinlink"
@@ -1235,15 +1234,15 @@ func init() {
 	// psaconnection.DefaultPublicNotes holds the default value on creation for the public_notes field.
 	psaconnection.DefaultPublicNotes = psaconnectionDescPublicNotes.Default.(bool)
 	// psaconnectionDescLastError is the schema descriptor for last_error field.
-	psaconnectionDescLastError := psaconnectionFields[17].Descriptor()
+	psaconnectionDescLastError := psaconnectionFields[18].Descriptor()
 	// psaconnection.DefaultLastError holds the default value on creation for the last_error field.
 	psaconnection.DefaultLastError = psaconnectionDescLastError.Default.(string)
 	// psaconnectionDescLastErrorReason is the schema descriptor for last_error_reason field.
-	psaconnectionDescLastErrorReason := psaconnectionFields[18].Descriptor()
+	psaconnectionDescLastErrorReason := psaconnectionFields[19].Descriptor()
 	// psaconnection.DefaultLastErrorReason holds the default value on creation for the last_error_reason field.
 	psaconnection.DefaultLastErrorReason = psaconnectionDescLastErrorReason.Default.(string)
 	// psaconnectionDescCallbackError is the schema descriptor for callback_error field.
-	psaconnectionDescCallbackError := psaconnectionFields[24].Descriptor()
+	psaconnectionDescCallbackError := psaconnectionFields[25].Descriptor()
 	// psaconnection.DefaultCallbackError holds the default value on creation for the callback_error field.
 	psaconnection.DefaultCallbackError = psaconnectionDescCallbackError.Default.(string)
 	// psaconnectionDescID is the schema descriptor for id field.
@@ -1252,57 +1251,6 @@ func init() {
 	psaconnection.DefaultID = psaconnectionDescID.Default.(func() string)
 	// psaconnection.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	psaconnection.IDValidator = psaconnectionDescID.Validators[0].(func(string) error)
-	routedtenantMixin := schema.RoutedTenant{}.Mixin()
-	routedtenantMixinFields0 := routedtenantMixin[0].Fields()
-	_ = routedtenantMixinFields0
-	routedtenantFields := schema.RoutedTenant{}.Fields()
-	_ = routedtenantFields
-	// routedtenantDescOrganizationID is the schema descriptor for organization_id field.
-	routedtenantDescOrganizationID := routedtenantMixinFields0[0].Descriptor()
-	// routedtenant.OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
-	routedtenant.OrganizationIDValidator = func() func(string) error {
-		validators := routedtenantDescOrganizationID.Validators
-		fns := [...]func(string) error{
-			validators[0].(func(string) error),
-			validators[1].(func(string) error),
-		}
-		return func(organization_id string) error {
-			for _, fn := range fns {
-				if err := fn(organization_id); err != nil {
-					return err
-				}
-			}
-			return nil
-		}
-	}()
-	// routedtenantDescTenantID is the schema descriptor for tenant_id field.
-	routedtenantDescTenantID := routedtenantMixinFields0[1].Descriptor()
-	// routedtenant.TenantIDValidator is a validator for the "tenant_id" field. It is called by the builders before save.
-	routedtenant.TenantIDValidator = func() func(string) error {
-		validators := routedtenantDescTenantID.Validators
-		fns := [...]func(string) error{
-			validators[0].(func(string) error),
-			validators[1].(func(string) error),
-		}
-		return func(tenant string) error {
-			for _, fn := range fns {
-				if err := fn(tenant); err != nil {
-					return err
-				}
-			}
-			return nil
-		}
-	}()
-	// routedtenantDescConnectionID is the schema descriptor for connection_id field.
-	routedtenantDescConnectionID := routedtenantFields[1].Descriptor()
-	// routedtenant.ConnectionIDValidator is a validator for the "connection_id" field. It is called by the builders before save.
-	routedtenant.ConnectionIDValidator = routedtenantDescConnectionID.Validators[0].(func(string) error)
-	// routedtenantDescID is the schema descriptor for id field.
-	routedtenantDescID := routedtenantFields[0].Descriptor()
-	// routedtenant.DefaultID holds the default value on creation for the id field.
-	routedtenant.DefaultID = routedtenantDescID.Default.(func() string)
-	// routedtenant.IDValidator is a validator for the "id" field. It is called by the builders before save.
-	routedtenant.IDValidator = routedtenantDescID.Validators[0].(func(string) error)
 	sessionMixin := schema.Session{}.Mixin()
 	sessionMixinFields0 := sessionMixin[0].Fields()
 	_ = sessionMixinFields0

@@ -54,8 +54,6 @@ type Tx struct {
 	Organization *OrganizationClient
 	// PSAConnection is the client for interacting with the PSAConnection builders.
 	PSAConnection *PSAConnectionClient
-	// RoutedTenant is the client for interacting with the RoutedTenant builders.
-	RoutedTenant *RoutedTenantClient
 	// Session is the client for interacting with the Session builders.
 	Session *SessionClient
 	// SignInLink is the client for interacting with the SignInLink builders.
@@ -219,7 +217,6 @@ func (tx *Tx) init() {
 	tx.NotificationMail = NewNotificationMailClient(tx.config)
 	tx.Organization = NewOrganizationClient(tx.config)
 	tx.PSAConnection = NewPSAConnectionClient(tx.config)
-	tx.RoutedTenant = NewRoutedTenantClient(tx.config)
 	tx.Session = NewSessionClient(tx.config)
 	tx.SignInLink = NewSignInLinkClient(tx.config)
 	tx.Tenant = NewTenantClient(tx.config)

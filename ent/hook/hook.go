@@ -249,18 +249,6 @@ func (f PSAConnectionFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Valu
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.PSAConnectionMutation", m)
 }
 
-// The RoutedTenantFunc type is an adapter to allow the use of ordinary
-// function as RoutedTenant mutator.
-type RoutedTenantFunc func(context.Context, *ent.RoutedTenantMutation) (ent.Value, error)
-
-// Mutate calls f(ctx, m).
-func (f RoutedTenantFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
-	if mv, ok := m.(*ent.RoutedTenantMutation); ok {
-		return f(ctx, mv)
-	}
-	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.RoutedTenantMutation", m)
-}
-
 // The SessionFunc type is an adapter to allow the use of ordinary
 // function as Session mutator.
 type SessionFunc func(context.Context, *ent.SessionMutation) (ent.Value, error)

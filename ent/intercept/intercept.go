@@ -29,7 +29,6 @@ import (
 	"github.com/cairn-itdr/cairn/ent/organization"
 	"github.com/cairn-itdr/cairn/ent/predicate"
 	"github.com/cairn-itdr/cairn/ent/psaconnection"
-	"github.com/cairn-itdr/cairn/ent/routedtenant"
 	"github.com/cairn-itdr/cairn/ent/session"
 	"github.com/cairn-itdr/cairn/ent/signinlink"
 	"github.com/cairn-itdr/cairn/ent/tenant"
@@ -634,33 +633,6 @@ func (f TraversePSAConnection) Traverse(ctx context.Context, q ent.Query) error 
 	return fmt.Errorf("unexpected query type %T. expect *ent.PSAConnectionQuery", q)
 }
 
-// The RoutedTenantFunc type is an adapter to allow the use of ordinary function as a Querier.
-type RoutedTenantFunc func(context.Context, *ent.RoutedTenantQuery) (ent.Value, error)
-
-// Query calls f(ctx, q).
-func (f RoutedTenantFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
-	if q, ok := q.(*ent.RoutedTenantQuery); ok {
-		return f(ctx, q)
-	}
-	return nil, fmt.Errorf("unexpected query type %T. expect *ent.RoutedTenantQuery", q)
-}
-
-// The TraverseRoutedTenant type is an adapter to allow the use of ordinary function as Traverser.
-type TraverseRoutedTenant func(context.Context, *ent.RoutedTenantQuery) error
-
-// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
-func (f TraverseRoutedTenant) Intercept(next ent.Querier) ent.Querier {
-	return next
-}
-
-// Traverse calls f(ctx, q).
-func (f TraverseRoutedTenant) Traverse(ctx context.Context, q ent.Query) error {
-	if q, ok := q.(*ent.RoutedTenantQuery); ok {
-		return f(ctx, q)
-	}
-	return fmt.Errorf("unexpected query type %T. expect *ent.RoutedTenantQuery", q)
-}
-
 // The SessionFunc type is an adapter to allow the use of ordinary function as a Querier.
 type SessionFunc func(context.Context, *ent.SessionQuery) (ent.Value, error)
 
@@ -866,8 +838,6 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.OrganizationQuery, predicate.Organization, organization.OrderOption]{typ: ent.TypeOrganization, tq: q}, nil
 	case *ent.PSAConnectionQuery:
 		return &query[*ent.PSAConnectionQuery, predicate.PSAConnection, psaconnection.OrderOption]{typ: ent.TypePSAConnection, tq: q}, nil
-	case *ent.RoutedTenantQuery:
-		return &query[*ent.RoutedTenantQuery, predicate.RoutedTenant, routedtenant.OrderOption]{typ: ent.TypeRoutedTenant, tq: q}, nil
 	case *ent.SessionQuery:
 		return &query[*ent.SessionQuery, predicate.Session, session.OrderOption]{typ: ent.TypeSession, tq: q}, nil
 	case *ent.SignInLinkQuery:

@@ -887,6 +887,7 @@ var (
 		{Name: "public_notes", Type: field.TypeBool, Default: false},
 		{Name: "on_close", Type: field.TypeEnum, Enums: []string{"NOTHING", "ASK", "REMEDIATE"}, Default: "ASK"},
 		{Name: "routes", Type: field.TypeEnum, Enums: []string{"ALL", "ONLY", "EXCEPT"}, Default: "ALL"},
+		{Name: "routed_tenants", Type: field.TypeJSON, Nullable: true},
 		{Name: "routed_at", Type: field.TypeTime, Nullable: true},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "updated_at", Type: field.TypeTime},
@@ -918,46 +919,12 @@ var (
 			{
 				Name:    "psaconnection_organization_id_created_at_id",
 				Unique:  false,
-				Columns: []*schema.Column{PsaConnectionsColumns[1], PsaConnectionsColumns[21], PsaConnectionsColumns[0]},
+				Columns: []*schema.Column{PsaConnectionsColumns[1], PsaConnectionsColumns[22], PsaConnectionsColumns[0]},
 			},
 			{
 				Name:    "psaconnection_organization_id_kind_account",
 				Unique:  true,
 				Columns: []*schema.Column{PsaConnectionsColumns[1], PsaConnectionsColumns[8], PsaConnectionsColumns[9]},
-			},
-		},
-	}
-	// RoutedTenantsColumns holds the columns for the "routed_tenants" table.
-	RoutedTenantsColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeString, Size: 64},
-		{Name: "organization_id", Type: field.TypeString, Size: 64},
-		{Name: "connection_id", Type: field.TypeString, Size: 64},
-		{Name: "tenant_id", Type: field.TypeString, Size: 64},
-	}
-	// RoutedTenantsTable holds the schema information for the "routed_tenants" table.
-	RoutedTenantsTable = &schema.Table{
-		Name:       "routed_tenants",
-		Columns:    RoutedTenantsColumns,
-		PrimaryKey: []*schema.Column{RoutedTenantsColumns[0]},
-		ForeignKeys: []*schema.ForeignKey{
-			{
-				Symbol:     "routed_tenants_psa_connections_routedTenants",
-				Columns:    []*schema.Column{RoutedTenantsColumns[2]},
-				RefColumns: []*schema.Column{PsaConnectionsColumns[0]},
-				OnDelete:   schema.NoAction,
-			},
-			{
-				Symbol:     "routed_tenants_tenants_tenant",
-				Columns:    []*schema.Column{RoutedTenantsColumns[3]},
-				RefColumns: []*schema.Column{TenantsColumns[0]},
-				OnDelete:   schema.NoAction,
-			},
-		},
-		Indexes: []*schema.Index{
-			{
-				Name:    "routedtenant_connection_id_tenant_id",
-				Unique:  true,
-				Columns: []*schema.Column{RoutedTenantsColumns[2], RoutedTenantsColumns[3]},
 			},
 		},
 	}
@@ -1275,7 +1242,6 @@ var (
 		NotificationMailsTable,
 		OrganizationsTable,
 		PsaConnectionsTable,
-		RoutedTenantsTable,
 		SessionsTable,
 		SignInLinksTable,
 		TenantsTable,
@@ -1367,11 +1333,6 @@ func init() {
 	}
 	PsaConnectionsTable.Annotation = &entsql.Annotation{
 		Table: "psa_connections",
-	}
-	RoutedTenantsTable.ForeignKeys[0].RefTable = PsaConnectionsTable
-	RoutedTenantsTable.ForeignKeys[1].RefTable = TenantsTable
-	RoutedTenantsTable.Annotation = &entsql.Annotation{
-		Table: "routed_tenants",
 	}
 	SessionsTable.Annotation = &entsql.Annotation{
 		Table: "sessions",

@@ -66,9 +66,6 @@ type Organization func(*sql.Selector)
 // PSAConnection is the predicate function for psaconnection builders.
 type PSAConnection func(*sql.Selector)
 
-// RoutedTenant is the predicate function for routedtenant builders.
-type RoutedTenant func(*sql.Selector)
-
 // Session is the predicate function for session builders.
 type Session func(*sql.Selector)
 

@@ -52,6 +52,8 @@ const (
 	FieldOnClose = "on_close"
 	// FieldRoutes holds the string denoting the routes field in the database.
 	FieldRoutes = "routes"
+	// FieldRoutedTenants holds the string denoting the routed_tenants field in the database.
+	FieldRoutedTenants = "routed_tenants"
 	// FieldRoutedAt holds the string denoting the routed_at field in the database.
 	FieldRoutedAt = "routed_at"
 	// FieldCreatedAt holds the string denoting the created_at field in the database.
@@ -82,8 +84,6 @@ const (
 	EdgeMappings = "mappings"
 	// EdgeTickets holds the string denoting the tickets edge name in mutations.
 	EdgeTickets = "tickets"
-	// EdgeRoutedTenants holds the string denoting the routedtenants edge name in mutations.
-	EdgeRoutedTenants = "routedTenants"
 	// Table holds the table name of the psaconnection in the database.
 	Table = "psa_connections"
 	// MappingsTable is the table that holds the mappings relation/edge.
@@ -100,13 +100,6 @@ const (
 	TicketsInverseTable = "tickets"
 	// TicketsColumn is the table column denoting the tickets relation/edge.
 	TicketsColumn = "connection_id"
-	// RoutedTenantsTable is the table that holds the routedTenants relation/edge.
-	RoutedTenantsTable = "routed_tenants"
-	// RoutedTenantsInverseTable is the table name for the RoutedTenant entity.
-	// It exists in this package in order to avoid circular dependency with the "routedtenant" package.
-	RoutedTenantsInverseTable = "routed_tenants"
-	// RoutedTenantsColumn is the table column denoting the routedTenants relation/edge.
-	RoutedTenantsColumn = "connection_id"
 )
 
 // Columns holds all SQL columns for psaconnection fields.
@@ -131,6 +124,7 @@ var Columns = []string{
 	FieldPublicNotes,
 	FieldOnClose,
 	FieldRoutes,
+	FieldRoutedTenants,
 	FieldRoutedAt,
 	FieldCreatedAt,
 	FieldUpdatedAt,
@@ -422,20 +416,6 @@ func ByTickets(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
 		sqlgraph.OrderByNeighborTerms(s, newTicketsStep(), append([]sql.OrderTerm{term}, terms...)...)
 	}
 }
-
-// ByRoutedTenantsCount orders the results by routedTenants count.
-func ByRoutedTenantsCount(opts ...sql.OrderTermOption) OrderOption {
-	return func(s *sql.Selector) {
-		sqlgraph.OrderByNeighborsCount(s, newRoutedTenantsStep(), opts...)
-	}
-}
-
-// ByRoutedTenants orders the results by routedTenants terms.
-func ByRoutedTenants(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
-	return func(s *sql.Selector) {
-		sqlgraph.OrderByNeighborTerms(s, newRoutedTenantsStep(), append([]sql.OrderTerm{term}, terms...)...)
-	}
-}
 func newMappingsStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
@@ -448,12 +428,5 @@ func newTicketsStep() *sqlgraph.Step {
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(TicketsInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.O2M, false, TicketsTable, TicketsColumn),
-	)
-}
-func newRoutedTenantsStep() *sqlgraph.Step {
-	return sqlgraph.NewStep(
-		sqlgraph.From(Table, FieldID),
-		sqlgraph.To(RoutedTenantsInverseTable, FieldID),
-		sqlgraph.Edge(sqlgraph.O2M, false, RoutedTenantsTable, RoutedTenantsColumn),
 	)
 }

@@ -985,6 +985,16 @@ func RoutesNotIn(vs ...Routes) predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldNotIn(FieldRoutes, vs...))
 }
 
+// RoutedTenantsIsNil applies the IsNil predicate on the "routed_tenants" field.
+func RoutedTenantsIsNil() predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldIsNull(FieldRoutedTenants))
+}
+
+// RoutedTenantsNotNil applies the NotNil predicate on the "routed_tenants" field.
+func RoutedTenantsNotNil() predicate.PSAConnection {
+	return predicate.PSAConnection(sql.FieldNotNull(FieldRoutedTenants))
+}
+
 // RoutedAtEQ applies the EQ predicate on the "routed_at" field.
 func RoutedAtEQ(v time.Time) predicate.PSAConnection {
 	return predicate.PSAConnection(sql.FieldEQ(FieldRoutedAt, v))
@@ -1698,29 +1708,6 @@ func HasTickets() predicate.PSAConnection {
 func HasTicketsWith(preds ...predicate.Ticket) predicate.PSAConnection {
 	return predicate.PSAConnection(func(s *sql.Selector) {
 		step := newTicketsStep()
-		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
-			for _, p := range preds {
-				p(s)
-			}
-		})
-	})
-}
-
-// HasRoutedTenants applies the HasEdge predicate on the "routedTenants" edge.
-func HasRoutedTenants() predicate.PSAConnection {
-	return predicate.PSAConnection(func(s *sql.Selector) {
-		step := sqlgraph.NewStep(
-			sqlgraph.From(Table, FieldID),
-			sqlgraph.Edge(sqlgraph.O2M, false, RoutedTenantsTable, RoutedTenantsColumn),
-		)
-		sqlgraph.HasNeighbors(s, step)
-	})
-}
-
-// HasRoutedTenantsWith applies the HasEdge predicate on the "routedTenants" edge with a given conditions (other predicates).
-func HasRoutedTenantsWith(preds ...predicate.RoutedTenant) predicate.PSAConnection {
-	return predicate.PSAConnection(func(s *sql.Selector) {
-		step := newRoutedTenantsStep()
 		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
 			for _, p := range preds {
 				p(s)

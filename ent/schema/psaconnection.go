@@ -46,6 +46,7 @@ func (PSAConnection) Fields() []ent.Field {
 			"Only", "ONLY",
 			"Except", "EXCEPT",
 		).Default("ALL").Comment("the tenants whose incidents become tickets here: all, only the routed ones, all but them"),
+		field.Strings("routed_tenants").Optional().Comment("the tenants that the routes name: in this row, so that both are read at one moment"),
 		field.Time("routed_at").Optional().Nillable().Comment("when the routes changed last: incidents of before keep the tickets they have"),
 		field.Time("created_at").Immutable(),
 		field.Time("updated_at"),
@@ -71,7 +72,6 @@ func (PSAConnection) Edges() []ent.Edge {
 	return []ent.Edge{
 		edge.To("mappings", CompanyMapping.Type),
 		edge.To("tickets", Ticket.Type),
-		edge.To("routedTenants", RoutedTenant.Type),
 	}
 }
 

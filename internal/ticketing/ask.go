@@ -31,7 +31,8 @@ func behindIncident(s *sql.Selector) {
 
 // CreateFor asks for an incident's ticket in a connection: for a past incident,
 // or where the ticket was deleted in the PSA. Where there is one, it is returned
-// as it is. Refusals: no such incident or connection (NOT_FOUND).
+// as it is. Refusals: no such incident or connection (NOT_FOUND); a tenant
+// whose incidents go elsewhere (CONFLICT).
 func (s *Service) CreateFor(ctx context.Context, incidentID, connectionID string) (*ent.Ticket, error) {
 	scope, err := access.From(ctx)
 	if err != nil {
@@ -52,6 +53,9 @@ func (s *Service) CreateFor(ctx context.Context, incidentID, connectionID string
 		}
 		if err != nil {
 			return fmt.Errorf("read incident %s: %w", incidentID, err)
+		}
+		if !leadsHere(c, i.TenantID) {
+			return refusal.New(refusal.Conflict, []string{"connectionId"}, "no route leads from the incident's tenant to %s: change its routes (updatePsaConnection)", c.Name)
 		}
 		t, err := tx.Client.Ticket.Query().Where(ticket.ID(idOf(i.ID, c)), locked).Only(ctx)
 		switch {
@@ -157,11 +161,16 @@ func (s *Service) SendTestTicket(ctx context.Context, connectionID, company stri
 	if label := missing(d.Settings, c.Settings); label != "" {
 		return nil, psa.Ticket{}, refusal.New(refusal.Conflict, []string{"id"}, "%s wants a %s for every ticket: choose one", c.Name, label)
 	}
-	made, err := adapter.CreateTicket(ctx, psa.NewTicket{
+	creating, free, err := s.creating(ctx, c, d)
+	if err != nil {
+		return nil, psa.Ticket{}, err
+	}
+	made, err := adapter.CreateTicket(creating, psa.NewTicket{
 		Reference: typeid.New(IDPrefix), Title: cut("Test ticket from Cairn", d.TitleLimit),
 		Description: "Cairn can make tickets here. Nothing has happened: close or delete this one.",
 		CompanyID:   company, Settings: newTicketSettings(c, detect.SeverityLow, d.Settings),
 	})
+	free()
 	if err != nil {
 		return nil, psa.Ticket{}, refuse([]string{"id"}, c, err)
 	}

@@ -3,8 +3,6 @@ package ticketing
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -17,9 +15,7 @@ import (
 	"github.com/cairn-itdr/cairn/internal/audit"
 	"github.com/cairn-itdr/cairn/internal/change"
 	"github.com/cairn-itdr/cairn/internal/database"
-	"github.com/cairn-itdr/cairn/internal/naming"
 	"github.com/cairn-itdr/cairn/internal/refusal"
-	"github.com/cairn-itdr/cairn/internal/secret"
 	"github.com/cairn-itdr/cairn/internal/typeid"
 	"github.com/cairn-itdr/cairn/internal/work"
 )
@@ -39,6 +35,7 @@ type Connect struct {
 	CallsPerMinute int    // 0 for the vendor's own
 	PublicNotes    bool
 	OnClose        psaconnection.OnClose // "" for ASK
+	Routes         Routes
 }
 
 // Connect connects a PSA once it has answered with these credentials, and has
@@ -61,6 +58,9 @@ func (s *Service) Connect(ctx context.Context, in Connect) (*ent.PSAConnection, 
 	}
 	c := &ent.PSAConnection{
 		ID: typeid.New(ConnectionPrefix), OrganizationID: scope.OrganizationID, Kind: in.Kind, Name: name, PublicNotes: in.PublicNotes, OnClose: in.OnClose,
+	}
+	if err := s.route(ctx, c, in.Routes); err != nil {
+		return nil, err
 	}
 	// Before the PSA is asked anything: nobody's secret is sent for nothing.
 	if _, err := s.Secrets.Seal(row(c, credentialColumn), nil); err != nil {
@@ -118,13 +118,14 @@ func (s *Service) store(ctx context.Context, tx *database.Tx, c *ent.PSAConnecti
 		err = tx.Client.PSAConnection.Create().SetID(c.ID).SetOrganizationID(c.OrganizationID).SetKind(c.Kind).SetAccount(c.Account).SetName(c.Name).
 			SetFields(c.Fields).SetCredentials(sealed).SetCallbackSecret(own).SetSettings(c.Settings).SetDefaultCompanyID(c.DefaultCompanyID).
 			SetDefaultCompanyName(c.DefaultCompanyName).SetCallsPerMinute(c.CallsPerMinute).SetPublicNotes(c.PublicNotes).SetOnClose(c.OnClose).
-			SetCreatedAt(now).SetUpdatedAt(now).SetLastSuccessAt(now).
+			SetRoutes(c.Routes).SetRoutedTenants(c.RoutedTenants).SetCreatedAt(now).SetUpdatedAt(now).SetLastSuccessAt(now).
 			SetUrgency(1). // a pass is short and rare: tickets never keep it waiting
 			SetNextAttemptAt(now).Exec(ctx)
 	} else {
 		err = tx.Client.PSAConnection.UpdateOneID(c.ID).SetName(c.Name).SetFields(c.Fields).SetCredentials(sealed).SetCallbackSecret(own).
 			SetSettings(c.Settings).SetDefaultCompanyID(c.DefaultCompanyID).SetDefaultCompanyName(c.DefaultCompanyName).
 			SetCallsPerMinute(c.CallsPerMinute).SetPublicNotes(c.PublicNotes).SetOnClose(c.OnClose).SetUpdatedAt(now).SetLastSuccessAt(now).
+			SetRoutes(c.Routes).SetRoutedTenants(c.RoutedTenants).ClearRoutedAt().
 			SetLastError("").SetLastErrorReason("").ClearLastErrorAt().ClearDisconnectedAt().ClearNextProbeAt().ClearCallbacksAt().
 			SetAttempts(0).AddWakes(1).SetNextAttemptAt(now).Exec(ctx)
 	}
@@ -164,6 +165,7 @@ type Update struct {
 	CallsPerMinute *int
 	PublicNotes    *bool
 	OnClose        *psaconnection.OnClose
+	Routes         *Routes
 }
 
 // UpdateConnection changes a connection once its PSA has answered with what is
@@ -174,16 +176,8 @@ func (s *Service) UpdateConnection(ctx context.Context, id string, in Update) (*
 	if err != nil {
 		return nil, err
 	}
-	if in.Name != nil {
-		if c.Name, err = checkName(*in.Name); err != nil {
-			return nil, err
-		}
-	}
-	if in.PublicNotes != nil {
-		c.PublicNotes = *in.PublicNotes
-	}
-	if in.OnClose != nil {
-		c.OnClose = *in.OnClose
+	if err := s.takeOver(ctx, c, in); err != nil {
+		return nil, err
 	}
 	fields, err := s.fieldsOf(c)
 	if err != nil {
@@ -214,11 +208,20 @@ func (s *Service) UpdateConnection(ctx context.Context, id string, in Update) (*
 		if err != nil {
 			return err
 		}
-		n, err := tx.Client.PSAConnection.Update().Where(psaconnection.ID(id), psaconnection.DisconnectedAtIsNil()).
+		if in.Routes != nil {
+			if err := s.reroute(ctx, tx, c); err != nil {
+				return err
+			}
+		}
+		u := tx.Client.PSAConnection.Update().Where(psaconnection.ID(id), psaconnection.DisconnectedAtIsNil()).
 			SetName(c.Name).SetFields(c.Fields).SetCredentials(sealed).SetSettings(c.Settings).
 			SetDefaultCompanyID(c.DefaultCompanyID).SetDefaultCompanyName(c.DefaultCompanyName).SetCallsPerMinute(c.CallsPerMinute).
 			SetPublicNotes(c.PublicNotes).SetOnClose(c.OnClose).SetUpdatedAt(now).ClearCallbacksAt().
-			SetAttempts(0).AddWakes(1).SetNextAttemptAt(now).Save(ctx)
+			SetAttempts(0).AddWakes(1).SetNextAttemptAt(now)
+		if in.Routes != nil { // and look for live incidents that it leads here now
+			u.SetRoutes(c.Routes).SetRoutedTenants(c.RoutedTenants).SetRoutedAt(now).ClearNextProbeAt()
+		}
+		n, err := u.Save(ctx)
 		if err != nil {
 			return fmt.Errorf("store PSA connection %s: %w", id, err)
 		}
@@ -266,6 +269,25 @@ func (s *Service) Disconnect(ctx context.Context, id string) (*ent.PSAConnection
 	delete(s.adapters, id)
 	s.mu.Unlock()
 	return c, nil
+}
+
+// takeOver puts what no PSA is asked about into the connection.
+func (s *Service) takeOver(ctx context.Context, c *ent.PSAConnection, in Update) (err error) {
+	if in.Name != nil {
+		if c.Name, err = checkName(*in.Name); err != nil {
+			return err
+		}
+	}
+	if in.PublicNotes != nil {
+		c.PublicNotes = *in.PublicNotes
+	}
+	if in.OnClose != nil {
+		c.OnClose = *in.OnClose
+	}
+	if in.Routes != nil {
+		return s.route(ctx, c, *in.Routes)
+	}
+	return nil
 }
 
 // removeWithin is how long disconnecting waits for the PSA.
@@ -335,142 +357,4 @@ func (s *Service) find(ctx context.Context, id string) (*ent.PSAConnection, erro
 
 func errNoConnection() error {
 	return refusal.New(refusal.NotFound, []string{"id"}, "no PSA connection has this id")
-}
-
-const (
-	credentialColumn = "credentials"
-	callbackColumn   = "callback_secret"
-)
-
-// row is where a secret of a connection belongs.
-func row(c *ent.PSAConnection, column string) secret.Row {
-	return secret.Row{OrganizationID: c.OrganizationID, Table: connections, ID: c.ID, Column: column}
-}
-
-func (s *Service) seal(c *ent.PSAConnection, column string, plain []byte) ([]byte, error) {
-	return s.Secrets.Seal(row(c, column), plain)
-}
-
-// open opens a secret of a connection; nil where there is none.
-func (s *Service) open(c *ent.PSAConnection, column string, sealed []byte) ([]byte, error) {
-	if len(sealed) == 0 {
-		return nil, nil
-	}
-	plain, err := s.Secrets.Open(row(c, column), sealed)
-	if err != nil {
-		return nil, fmt.Errorf("PSA connection %q: %w", c.Name, err)
-	}
-	return plain, nil
-}
-
-// fieldsOf returns what a connection was made with, secrets among it.
-func (s *Service) fieldsOf(c *ent.PSAConnection) (map[string]string, error) {
-	plain, err := s.open(c, credentialColumn, c.Credentials)
-	if err != nil {
-		return nil, err
-	}
-	fields := map[string]string{}
-	if err := json.Unmarshal(plain, &fields); err != nil {
-		return nil, fmt.Errorf("read the credentials of PSA connection %q: %w", c.Name, err)
-	}
-	maps.Copy(fields, c.Fields)
-	return fields, nil
-}
-
-// sealFields seals what of the fields must not be shown.
-func (s *Service) sealFields(c *ent.PSAConnection, fields map[string]string) ([]byte, error) {
-	vendor, _ := s.vendor(c.Kind)
-	secrets := map[string]string{}
-	for _, f := range vendor.Fields {
-		if f.Secret {
-			secrets[f.Name] = fields[f.Name]
-		}
-	}
-	plain, err := json.Marshal(secrets)
-	if err != nil {
-		return nil, fmt.Errorf("seal credentials: %w", err)
-	}
-	return s.seal(c, credentialColumn, plain)
-}
-
-// fill checks fields, settings and default company with the PSA itself, and
-// puts what may be shown into the connection.
-func (s *Service) fill(
-	ctx context.Context, c *ent.PSAConnection, fields map[string]string, settings map[Setting]string, company *string,
-) (psa.Adapter, error) {
-	vendor, ok := s.vendor(c.Kind)
-	if !ok {
-		return nil, refusal.New(refusal.Invalid, []string{"kind"}, "there is no adapter for PSAs of kind %s", c.Kind)
-	}
-	adapter, err := vendor.New(fields, s.Client, s.Now)
-	if err != nil {
-		return nil, refuse([]string{"credentials"}, c, err)
-	}
-	instance, err := adapter.Identify(ctx)
-	if err != nil {
-		return nil, refuse([]string{"credentials"}, c, err)
-	}
-	account := instance.Host + "/" + instance.Account
-	if c.Account != "" && c.Account != account {
-		return nil, refusal.New(refusal.Conflict, []string{"credentials"},
-			"these are the credentials of %s, and the connection's tickets are in %s: connect the other one beside it", account, c.Account)
-	}
-	c.Account = account
-	if _, err := adapter.Verify(ctx); err != nil {
-		return nil, refuse([]string{"credentials"}, c, err)
-	}
-	c.Fields = map[string]string{}
-	for _, f := range vendor.Fields {
-		if !f.Secret {
-			c.Fields[f.Name] = fields[f.Name]
-		}
-	}
-	if c.Settings == nil {
-		c.Settings = map[string]string{}
-	}
-	if err := choose(ctx, c, adapter, settings); err != nil {
-		return nil, err
-	}
-	switch {
-	case company == nil:
-	case *company == "":
-		c.DefaultCompanyID, c.DefaultCompanyName = "", ""
-	default:
-		there, err := usable(ctx, c, adapter, *company, "defaultCompanyId")
-		if err != nil {
-			return nil, err
-		}
-		c.DefaultCompanyID, c.DefaultCompanyName = there.ID, there.Name
-	}
-	return adapter, nil
-}
-
-func checkName(name string) (string, error) {
-	name, err := naming.Check("a PSA connection", name)
-	if err == nil && name == "" {
-		return "", refusal.New(refusal.Invalid, []string{"name"}, "a PSA connection has a name")
-	}
-	return name, err
-}
-
-func callsOf(n int, adapter psa.Adapter) (int, error) {
-	if n == 0 {
-		n = adapter.Describe().Limits.PerMinute
-	}
-	if n < 1 || n > maxCalls {
-		return 0, refusal.New(refusal.Invalid, []string{"callsPerMinute"}, "a budget is from 1 to %d calls a minute", maxCalls)
-	}
-	return n, nil
-}
-
-// refuse makes a refusal of what a PSA says to what a person entered.
-func refuse(field []string, c *ent.PSAConnection, err error) error {
-	e, ok := errors.AsType[*psa.Error](err)
-	if !ok {
-		return err
-	}
-	if e.Field != "" {
-		field = append(field, e.Field)
-	}
-	return refusal.New(refusal.Invalid, field, "%s", explain(c, "", err))
 }

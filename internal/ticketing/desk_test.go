@@ -64,6 +64,7 @@ type desk struct {
 	tenant    *ent.Tenant
 	key       *secret.Keeper
 	public    *url.URL
+	vendors   []psa.Vendor
 
 	clockOf  func() time.Time // nil: the desk's own
 	mu       sync.Mutex
@@ -79,7 +80,7 @@ func each(t *testing.T, test func(d *desk)) {
 
 func newDesk(t testing.TB, db *database.DB) *desk {
 	t.Helper()
-	d := &desk{TB: t, db: db, now: t0, findings: map[string][]detect.Finding{}, accounts: map[string]string{}}
+	d := &desk{TB: t, db: db, now: t0, findings: map[string][]detect.Finding{}, accounts: map[string]string{}, vendors: []psa.Vendor{connectwise.Vendor}}
 	d.vendor = simulated.New(simulated.Config{Now: d.clock})
 	d.vendor.AddCompany(contoso, "Contoso Ltd", "https://www.contoso.example")
 	server := httptest.NewServer(d.vendor)
@@ -102,7 +103,7 @@ func (d *desk) start() {
 	d.feed = change.New(d.db, d.clock)
 	d.work = work.New(work.Config{DB: d.db, Signals: d.feed, Now: d.clock, Logger: slog.New(slog.DiscardHandler)})
 	d.service = ticketing.New(ticketing.Config{
-		DB: d.db, Work: d.work, Feed: d.feed, Vendors: []psa.Vendor{connectwise.Vendor}, Secrets: d.key,
+		DB: d.db, Work: d.work, Feed: d.feed, Vendors: d.vendors, Secrets: d.key,
 		Client: &http.Client{}, PublicURL: d.public, Pace: ticketing.StandardPace, Now: d.clock, Logger: slog.New(slog.DiscardHandler),
 		Remediate: func(ctx context.Context, id, reason string) error {
 			_, err := d.incidents.SetStatus(ctx, id, entincident.StatusRemediated, reason)
@@ -239,6 +240,14 @@ func (d *desk) incident(account string) *ent.Incident {
 func (d *desk) row(account string) *ent.Ticket {
 	d.Helper()
 	t, err := d.db.Client().Ticket.Query().Where(ticket.IncidentID(d.incident(account).ID)).Only(d.ctx)
+	require.NoError(d, err)
+	return t
+}
+
+// rowIn is the ticket of an account's incident in a connection.
+func (d *desk) rowIn(account string, c *ent.PSAConnection) *ent.Ticket {
+	d.Helper()
+	t, err := d.db.Client().Ticket.Query().Where(ticket.IncidentID(d.incident(account).ID), ticket.ConnectionID(c.ID)).Only(d.ctx)
 	require.NoError(d, err)
 	return t
 }

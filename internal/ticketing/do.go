@@ -48,7 +48,7 @@ func (v *visit) do(ctx context.Context, st step) error {
 	case actSettle:
 		return v.settle(ctx)
 	case actCancel:
-		return v.cancel(ctx)
+		return v.cancel(ctx, st.why)
 	case actWait, actLater, actDone: // they end the run
 	}
 	return nil
@@ -72,9 +72,26 @@ func (v *visit) readNotes(ctx context.Context) error {
 	return nil
 }
 
+// createLimit is the making of tickets: some PSAs bear only so many at once.
+const createLimit = "ticket creation"
+
+// creating holds one of the places for making tickets in a connection, where its
+// PSA bears only so many. What is made goes by the context returned.
+func (s *Service) creating(ctx context.Context, c *ent.PSAConnection, d psa.Description) (held context.Context, free func(), err error) {
+	if d.Limits.ParallelCreates == 0 {
+		return ctx, func() {}, nil
+	}
+	return s.Work.Hold(ctx, createLimit, c.ID, c.OrganizationID, d.Limits.ParallelCreates, s.Pace.Lease)
+}
+
 // create makes the ticket.
 func (v *visit) create(ctx context.Context) error {
 	d := v.adapter.Describe()
+	ctx, free, err := v.creating(ctx, v.connection, d)
+	if err != nil {
+		return err
+	}
+	defer free()
 	title := titleOf(v.incident, d)
 	opened := v.ticket.OpenedRevision
 	if opened == 0 {
@@ -197,9 +214,8 @@ func (v *visit) settled(ctx context.Context, kind ticketstep.Kind, set func(*ent
 }
 
 // cancel writes that no ticket is needed.
-func (v *visit) cancel(ctx context.Context) error {
-	text := "The incident has turned out to be none before its ticket was made: there is none to make."
-	return v.save(ctx, nil, "", func(u *ent.TicketUpdateOne) { u.SetState(ticket.StateCancelled) }, event{kind: ticketevent.KindCancelled, text: text})
+func (v *visit) cancel(ctx context.Context, why string) error {
+	return v.save(ctx, nil, "", func(u *ent.TicketUpdateOne) { u.SetState(ticket.StateCancelled) }, event{kind: ticketevent.KindCancelled, text: why})
 }
 
 // closeDuplicate closes a ticket that the PSA made after Cairn had stopped

@@ -31,7 +31,8 @@ func idOf(incidentID string, c *ent.PSAConnection) string {
 
 // Follow has the tickets of changed incidents follow, within the transaction
 // that changed them (it is an incident.Follower). A live incident that has no
-// ticket gets one in each connection; past ones get theirs when asked for.
+// ticket gets one in each connection that its tenant's routes lead to; past ones
+// get theirs when asked for.
 func (s *Service) Follow(ctx context.Context, tx *database.Tx, changed []incidents.Changed) error {
 	all, err := tx.Client.PSAConnection.Query().Where(psaconnection.DisconnectedAtIsNil()).Order(psaconnection.ByID()).All(ctx)
 	if err != nil {
@@ -73,7 +74,7 @@ func (s *Service) followPart(ctx context.Context, tx *database.Tx, all []*ent.PS
 			switch t := have[idOf(i.ID, c)]; {
 			case t != nil:
 				err = s.want(ctx, tx, t, i.Revision)
-			case i.IsLive && !over(i):
+			case i.IsLive && !over(i) && leadsHere(c, i.TenantID) && !settledElsewhere(i, c, rows):
 				err = s.request(ctx, tx, i, c, "The incident is live.")
 			}
 			if err != nil {

@@ -34,6 +34,7 @@ type noteText struct {
 
 // wanted is what the connection's settings make of the incident.
 type wanted struct {
+	needless string // why no ticket is to be made, "" where one is
 	waits    string // what a person has to do first, "" where nothing
 	title    string
 	priority string // ids of choices, "" where none is chosen
@@ -87,7 +88,7 @@ type step struct {
 	what   []string   // actUpdate: in words
 	ours   bool       // actObserve: Cairn's own call did it, whose answer was lost
 	until  time.Time  // actLater, actDone: when to look again; zero for never
-	why    string     // actWait
+	why    string     // actWait, actCancel
 }
 
 // over says that an incident asks for nothing any more: its tickets are closed.
@@ -95,9 +96,16 @@ func over(i *ent.Incident) bool {
 	return i.Status == incident.StatusRemediated || i.Status == incident.StatusFalsePositive || i.Status == incident.StatusSuperseded
 }
 
-// needless says that an incident has turned out to be none.
-func needless(i *ent.Incident) bool {
-	return i.Status == incident.StatusFalsePositive || i.Status == incident.StatusSuperseded
+// needless says why an incident's ticket is not to be made after all, "" where
+// it is: the incident has turned out to be none, or its tenant's go elsewhere.
+func needless(i *ent.Incident, c *ent.PSAConnection) string {
+	switch {
+	case i.Status == incident.StatusFalsePositive || i.Status == incident.StatusSuperseded:
+		return "The incident has turned out to be none before its ticket was made: there is none to make."
+	case !leadsHere(c, i.TenantID):
+		return "The tenant's incidents do not go to " + c.Name + " any more, and there was no ticket yet: none is made here."
+	}
+	return ""
 }
 
 // plan returns the one step that brings a ticket nearer to its incident.
@@ -122,7 +130,7 @@ func planNew(f facts) step {
 	if x, ok := best(f.seen.found); ok {
 		return step{do: actAdopt, ticket: x}
 	}
-	if needless(f.incident) {
+	if f.want.needless != "" {
 		// One that is made late after all is still found.
 		if last := f.verifiedAt(unclear); f.now.Before(last) {
 			return step{do: actLater, until: last}
@@ -130,7 +138,7 @@ func planNew(f facts) step {
 		if f.ticket.State == ticket.StateCancelled {
 			return step{do: actDone}
 		}
-		return step{do: actCancel}
+		return step{do: actCancel, why: f.want.needless}
 	}
 	if f.want.waits != "" {
 		return step{do: actWait, why: f.want.waits, until: f.later(settled)}

@@ -113,6 +113,7 @@ func TestPlan(t *testing.T) {
 		begun   = ticketstep.OutcomeBegun
 		done    = ticketstep.OutcomeDone
 	)
+	const none = "The incident has turned out to be none before its ticket was made: there is none to make."
 	for name, c := range map[string]struct {
 		facts facts
 		do    action
@@ -133,8 +134,8 @@ func TestPlan(t *testing.T) {
 		"looks again when it shows":             {facts: fresh(made(create, unclear, ten), func(f *facts) { f.seen.searched = ago(time.Second) }), do: actSearch},
 		"creates again when it did not come":    {facts: fresh(made(create, unclear, ten)), do: actCreate},
 		"one refused is not waited for":         {facts: fresh(made(create, ticketstep.OutcomeNotDone, 0)), do: actCreate},
-		"superseded needs none":                 {facts: fresh(status(incident.StatusSuperseded)), do: actCancel},
-		"false alarms need none":                {facts: fresh(status(incident.StatusFalsePositive)), do: actCancel},
+		"superseded needs none":                 {facts: fresh(status(incident.StatusSuperseded)), do: actCancel, why: none},
+		"false alarms need none":                {facts: fresh(status(incident.StatusFalsePositive)), do: actCancel, why: none},
 		"remediated ones get one":               {facts: fresh(status(incident.StatusRemediated)), do: actCreate},
 		"superseded, and one may come yet":      {facts: fresh(status(incident.StatusSuperseded), made(create, unclear, ten)), do: actLater, until: two - ten},
 		"superseded, and it has come":           {facts: fresh(status(incident.StatusSuperseded), foundOne(psa.Ticket{ID: "9"})), do: actAdopt, id: "9"},
@@ -196,6 +197,7 @@ func TestPlan(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			c.facts.want.needless = needless(c.facts.incident, &ent.PSAConnection{})
 			got := plan(c.facts)
 			require.Equal(t, c.do, got.do)
 			require.Equal(t, c.id, got.ticket.ID)

@@ -96,6 +96,7 @@ func (p *poll) backfill(ctx context.Context) error {
 		ids, err := p.DB.Client().Incident.Query().Where(
 			incident.IsLive(true), incident.StatusIn(incident.StatusOpen, incident.StatusContained),
 			incident.Not(incident.HasTicketsWith(ticket.ConnectionID(p.connection.ID))),
+			leadingHere(p.connection), notElsewhere(p.connection),
 		).Order(incident.ByDetectedAt(), incident.ByID()).Limit(followChunk).IDs(ctx)
 		if err != nil {
 			return fmt.Errorf("read the live incidents without a ticket: %w", err)

@@ -92,6 +92,7 @@ func (v *visit) facts(ctx context.Context) (facts, error) {
 		closed: chosen(v.connection, StatusClosed), reopened: chosen(v.connection, StatusReopened),
 	}
 	if v.ticket.ExternalID == "" {
+		f.want.needless = needless(v.incident, v.connection)
 		var err error
 		if f.want.waits, err = v.hinders(ctx, d); err != nil {
 			return f, err

@@ -10,9 +10,9 @@
 //
 // Limits hold for all processes on a database together: how many rows of one
 // key (a connection, a tenant) are worked on at once, how many calls a minute it
-// bears (Take), and until when it rests (Pause). Urgent rows go first and have
-// places of their own, so that they never wait for bulk work; then the key with
-// the least under way; then the newest row.
+// bears (Take), how many may do one thing at once (Hold), and until when it
+// rests. Urgent rows go first and have places of their own, so that they never
+// wait for bulk work; then the key with the least under way; then the newest row.
 //
 // What may not live here: what any row means, and when something is worth doing.
 package work
@@ -124,6 +124,7 @@ type Runner struct {
 
 	mu      sync.Mutex
 	budgets map[limitKey]*budget
+	places  map[limitKey]chan struct{} // of this process
 }
 
 // limitKey is one key of a limit.
@@ -148,7 +149,7 @@ func New(cfg Config) *Runner {
 	if cfg.Pause == 0 {
 		cfg.Pause, cfg.PauseMost = standardPause, standardPauseMost
 	}
-	return &Runner{Config: cfg, budgets: map[limitKey]*budget{}}
+	return &Runner{Config: cfg, budgets: map[limitKey]*budget{}, places: map[limitKey]chan struct{}{}}
 }
 
 // Register adds a queue. All processes that work on a database register the

@@ -11,9 +11,7 @@ CREATE TABLE "notifications" ("id" character varying NOT NULL, "organization_id"
 CREATE INDEX "notification_claimed_until" ON "notifications" ("claimed_until") WHERE claimed_until IS NOT NULL;
 CREATE UNIQUE INDEX "notification_incident_id" ON "notifications" ("incident_id");
 CREATE INDEX "notification_organization_id_created_at_id" ON "notifications" ("organization_id", "created_at", "id") WHERE next_attempt_at IS NOT NULL;
-ALTER TABLE "psa_connections" ADD COLUMN "routes" character varying NOT NULL DEFAULT 'ALL', ADD COLUMN "routed_at" timestamptz NULL;
-CREATE TABLE "routed_tenants" ("id" character varying NOT NULL, "organization_id" character varying NOT NULL, "connection_id" character varying NOT NULL, "tenant_id" character varying NOT NULL, PRIMARY KEY ("id"), CONSTRAINT "routed_tenants_psa_connections_routedTenants" FOREIGN KEY ("connection_id") REFERENCES "psa_connections" ("id") ON DELETE NO ACTION, CONSTRAINT "routed_tenants_tenants_tenant" FOREIGN KEY ("tenant_id") REFERENCES "tenants" ("id") ON DELETE NO ACTION);
-CREATE UNIQUE INDEX "routedtenant_connection_id_tenant_id" ON "routed_tenants" ("connection_id", "tenant_id");
+ALTER TABLE "psa_connections" ADD COLUMN "routes" character varying NOT NULL DEFAULT 'ALL', ADD COLUMN "routed_tenants" jsonb NULL, ADD COLUMN "routed_at" timestamptz NULL;
 -- The places that Runner.Hold gives (package work): no entity.
 CREATE TABLE work_places (
     name text COLLATE "C" NOT NULL,

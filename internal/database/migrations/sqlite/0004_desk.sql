@@ -2,6 +2,7 @@
 ALTER TABLE `incident_events` ADD COLUMN `internal` bool NOT NULL DEFAULT false;
 ALTER TABLE `ticket_events` ADD COLUMN `internal` bool NOT NULL DEFAULT false;
 ALTER TABLE `psa_connections` ADD COLUMN `routes` text NOT NULL DEFAULT 'ALL';
+ALTER TABLE `psa_connections` ADD COLUMN `routed_tenants` json NULL;
 ALTER TABLE `psa_connections` ADD COLUMN `routed_at` datetime NULL;
 ALTER TABLE `members` ADD COLUMN `mail_incidents` text NULL;
 CREATE TABLE `notifications` (`id` text NOT NULL, `organization_id` text NOT NULL, `next_attempt_at` datetime NULL, `urgency` integer NOT NULL DEFAULT (0), `attempts` integer NOT NULL DEFAULT (0), `wakes` integer NOT NULL DEFAULT (0), `fence` integer NOT NULL DEFAULT (0), `claimed_until` datetime NULL, `published` bool NOT NULL, `created_at` datetime NOT NULL, `tenant_id` text NOT NULL, `incident_id` text NOT NULL, PRIMARY KEY (`id`), CONSTRAINT `notifications_tenants_tenant` FOREIGN KEY (`tenant_id`) REFERENCES `tenants` (`id`) ON DELETE NO ACTION, CONSTRAINT `notifications_incidents_incident` FOREIGN KEY (`incident_id`) REFERENCES `incidents` (`id`) ON DELETE NO ACTION);
@@ -13,8 +14,6 @@ CREATE INDEX `notificationmail_claimed_until` ON `notification_mails` (`claimed_
 CREATE UNIQUE INDEX `notificationmail_incident_id_member_id` ON `notification_mails` (`incident_id`, `member_id`);
 CREATE INDEX `notificationmail_organization_id_urgency_created_at_id` ON `notification_mails` (`organization_id`, `urgency`, `created_at`, `id`) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX `notificationmail_organization_id_created_at_id` ON `notification_mails` (`organization_id`, `created_at`, `id`);
-CREATE TABLE `routed_tenants` (`id` text NOT NULL, `organization_id` text NOT NULL, `connection_id` text NOT NULL, `tenant_id` text NOT NULL, PRIMARY KEY (`id`), CONSTRAINT `routed_tenants_psa_connections_routedTenants` FOREIGN KEY (`connection_id`) REFERENCES `psa_connections` (`id`) ON DELETE NO ACTION, CONSTRAINT `routed_tenants_tenants_tenant` FOREIGN KEY (`tenant_id`) REFERENCES `tenants` (`id`) ON DELETE NO ACTION);
-CREATE UNIQUE INDEX `routedtenant_connection_id_tenant_id` ON `routed_tenants` (`connection_id`, `tenant_id`);
 -- The places that Runner.Hold gives (package work): no entity.
 CREATE TABLE work_places (
     name text NOT NULL,
