@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,7 +26,7 @@ import (
 const (
 	detectionID = "11111111-0000-4000-8000-000000000001"
 	responseID  = "11111111-0000-4000-8000-000000000002"
-	secret      = "a-secret~that.must-stay_ours" //nolint:gosec // made up
+	secret      = "a-secret~that.must-stay_ours"
 	redirect    = "https://cairn.example/microsoft365/callback"
 )
 
@@ -169,3 +170,5 @@ func (s *setting) follow(t *testing.T, address string) map[string][]string {
 	require.Equal(t, redirect, back.Scheme+"://"+back.Host+back.Path)
 	return back.Query()
 }
+
+func containsText(raw json.RawMessage, text string) bool { return strings.Contains(string(raw), text) }

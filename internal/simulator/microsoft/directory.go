@@ -1,6 +1,7 @@
 package microsoft
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -77,7 +78,7 @@ func (t *Tenant) organization(c call, _ []string) psa.Answer {
 	}}, 100)
 }
 
-func (t *Tenant) subscribedSkus(c call, _ []string) psa.Answer {
+func (t *Tenant) subscribedSkus(_ call, _ []string) psa.Answer {
 	sku := object{
 		"id": t.ID + "_" + skuBasic, "skuId": skuBasic, "skuPartNumber": "O365_BUSINESS_ESSENTIALS", "appliesTo": "User", "capabilityStatus": "Enabled",
 		"consumedUnits": len(t.users), "prepaidUnits": object{"enabled": len(t.users), "suspended": 0, "warning": 0},
@@ -106,9 +107,7 @@ func (t *Tenant) userDevices(c call, parts []string) psa.Answer {
 	for _, d := range t.devices {
 		if t.owners[text(d["id"])] == u["id"] {
 			shown := object{"@odata.type": "#microsoft.graph.device"}
-			for name, v := range d {
-				shown[name] = v
-			}
+			maps.Copy(shown, d)
 			own = append(own, shown)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -127,12 +128,12 @@ func (c *Cloud) token(r *http.Request, name string) psa.Answer {
 		return c.refusal(http.StatusBadRequest, 70011, "invalid_scope", "The provided value for the input parameter 'scope' is not valid.")
 	}
 	now := c.clock.Now()
-	life := 3599 + time.Duration(now.UnixNano()%1800)
+	life := 3599 + now.Unix()%1800 // seconds
 	return psa.Answer{Status: http.StatusOK, Body: map[string]any{
 		"token_type": "Bearer", "expires_in": life, "ext_expires_in": life,
 		"access_token": c.sign(map[string]any{
 			"aud": audience, "tid": t.ID, "appid": app.ClientID, "roles": consent.roles[audience], "ver": "1.0",
-			"iat": now.UnixNano(), "exp": now.Add(life * time.Second).Unix(), "idtyp": "app",
+			"iat": now.UnixNano(), "exp": now.Unix() + life, "idtyp": "app",
 		}),
 	}}
 }
@@ -296,14 +297,12 @@ func back(w http.ResponseWriter, r *http.Request, redirect string, with url.Valu
 		return
 	}
 	query := u.Query()
-	for name, values := range with {
-		query[name] = values
-	}
+	maps.Copy(query, with)
 	if state := r.URL.Query().Get("state"); state != "" {
 		query.Set("state", state)
 	}
 	u.RawQuery = query.Encode()
-	http.Redirect(w, r, u.String(), http.StatusFound)
+	http.Redirect(w, r, u.String(), http.StatusFound) //nolint:gosec // the address is one the application registered
 }
 
 // asked finds the application a page is about; it answers itself where it may

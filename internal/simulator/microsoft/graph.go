@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -189,10 +190,7 @@ func (t *Tenant) list(c call, all []object, most int) psa.Answer {
 
 // next is the address where a list goes on.
 func (t *Tenant) next(c call, version string, p place) string {
-	query := url.Values{}
-	for name, values := range c.query {
-		query[name] = values
-	}
+	query := maps.Clone(c.query)
 	query.Set("$skiptoken", p.token())
 	return t.cloud.address + "/" + version + "/" + c.path + "?" + query.Encode()
 }

@@ -23,7 +23,7 @@ func (t *Tenant) leave(r simulator.Record, known told) {
 	case "Set-Mailbox":
 		do = func() { t.leaveForwarding(known) }
 	case "Consent to application.":
-		do = func() { t.leaveConsent(r.ID, r.Time, known) }
+		do = func() { t.leaveConsent(r.Time, known) }
 	case "Add user.":
 		do = func() { t.leaveUser(r.Time, known) }
 	case "Add member to role.":
@@ -101,7 +101,7 @@ func (t *Tenant) leaveForwarding(known told) {
 
 var consented = regexp.MustCompile(`Id: (\S+), ClientId: (\S+), PrincipalId: (\S+), ResourceId: (\S+), ConsentType: (\w+), Scope: ([^\]]*)\]`)
 
-func (t *Tenant) leaveConsent(id string, at time.Time, known told) {
+func (t *Tenant) leaveConsent(at time.Time, known told) {
 	found := consented.FindStringSubmatch(known.modified("ConsentAction.Permissions"))
 	if found == nil {
 		return
@@ -123,7 +123,6 @@ func (t *Tenant) leaveConsent(id string, at time.Time, known told) {
 		"id": strings.TrimSuffix(found[1], ","), "clientId": found[2], "principalId": found[3], "resourceId": t.guid("service principal", "graph"),
 		"consentType": found[5], "scope": " " + strings.TrimSpace(found[6]),
 	})
-	_ = id
 }
 
 func (t *Tenant) leaveUser(at time.Time, known told) {

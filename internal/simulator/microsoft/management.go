@@ -3,6 +3,7 @@ package microsoft
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -145,10 +146,7 @@ func (t *Tenant) contents(c call, kind string) psa.Answer {
 	offset = min(offset, len(list))
 	answer := psa.Answer{Status: http.StatusOK, Header: http.Header{}, Body: list[offset:min(offset+size, len(list))]}
 	if offset+size < len(list) {
-		query := url.Values{}
-		for name, values := range c.query {
-			query[name] = values
-		}
+		query := maps.Clone(c.query)
 		query.Set("startTime", from.Format(layout))
 		query.Set("endTime", to.Format(layout))
 		query.Set("nextPage", fmt.Sprintf("%d-%d", offset+size, c.now.Unix()))

@@ -16,6 +16,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -180,11 +181,7 @@ func (c *Cloud) KillTokens() {
 func (c *Cloud) Requests() map[string]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	all := make(map[string]int, len(c.requests))
-	for path, n := range c.requests {
-		all[path] = n
-	}
-	return all
+	return maps.Clone(c.requests)
 }
 
 // serve finds who answers: the first part of a path tells the host it would be at.
