@@ -3,6 +3,7 @@
 package ent
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -28,6 +29,22 @@ type Account struct {
 	Kind account.Kind `json:"kind,omitempty"`
 	// CreatedAt holds the value of the "created_at" field.
 	CreatedAt time.Time `json:"created_at,omitempty"`
+	// ObjectID holds the value of the "object_id" field.
+	ObjectID string `json:"object_id,omitempty"`
+	// DisplayName holds the value of the "display_name" field.
+	DisplayName string `json:"display_name,omitempty"`
+	// Enabled holds the value of the "enabled" field.
+	Enabled *bool `json:"enabled,omitempty"`
+	// its master is a directory on premises
+	Synced *bool `json:"synced,omitempty"`
+	// SKU ids
+	Licences []string `json:"licences,omitempty"`
+	// PasswordChangedAt holds the value of the "password_changed_at" field.
+	PasswordChangedAt *time.Time `json:"password_changed_at,omitempty"`
+	// DeletedAt holds the value of the "deleted_at" field.
+	DeletedAt *time.Time `json:"deleted_at,omitempty"`
+	// DirectoryReadAt holds the value of the "directory_read_at" field.
+	DirectoryReadAt *time.Time `json:"directory_read_at,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the AccountQuery when eager-loading is set.
 	Edges        AccountEdges `json:"edges"`
@@ -81,9 +98,13 @@ func (*Account) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case account.FieldID, account.FieldOrganizationID, account.FieldTenantID, account.FieldPrincipal, account.FieldKind:
+		case account.FieldLicences:
+			values[i] = new([]byte)
+		case account.FieldEnabled, account.FieldSynced:
+			values[i] = new(sql.NullBool)
+		case account.FieldID, account.FieldOrganizationID, account.FieldTenantID, account.FieldPrincipal, account.FieldKind, account.FieldObjectID, account.FieldDisplayName:
 			values[i] = new(sql.NullString)
-		case account.FieldCreatedAt:
+		case account.FieldCreatedAt, account.FieldPasswordChangedAt, account.FieldDeletedAt, account.FieldDirectoryReadAt:
 			values[i] = new(sql.NullTime)
 		default:
 			values[i] = new(sql.UnknownType)
@@ -135,6 +156,61 @@ func (_m *Account) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field created_at", values[i])
 			} else if value.Valid {
 				_m.CreatedAt = value.Time
+			}
+		case account.FieldObjectID:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field object_id", values[i])
+			} else if value.Valid {
+				_m.ObjectID = value.String
+			}
+		case account.FieldDisplayName:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field display_name", values[i])
+			} else if value.Valid {
+				_m.DisplayName = value.String
+			}
+		case account.FieldEnabled:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field enabled", values[i])
+			} else if value.Valid {
+				_m.Enabled = new(bool)
+				*_m.Enabled = value.Bool
+			}
+		case account.FieldSynced:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field synced", values[i])
+			} else if value.Valid {
+				_m.Synced = new(bool)
+				*_m.Synced = value.Bool
+			}
+		case account.FieldLicences:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field licences", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Licences); err != nil {
+					return fmt.Errorf("unmarshal field licences: %w", err)
+				}
+			}
+		case account.FieldPasswordChangedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field password_changed_at", values[i])
+			} else if value.Valid {
+				_m.PasswordChangedAt = new(time.Time)
+				*_m.PasswordChangedAt = value.Time
+			}
+		case account.FieldDeletedAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field deleted_at", values[i])
+			} else if value.Valid {
+				_m.DeletedAt = new(time.Time)
+				*_m.DeletedAt = value.Time
+			}
+		case account.FieldDirectoryReadAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field directory_read_at", values[i])
+			} else if value.Valid {
+				_m.DirectoryReadAt = new(time.Time)
+				*_m.DirectoryReadAt = value.Time
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])
@@ -201,6 +277,40 @@ func (_m *Account) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("created_at=")
 	builder.WriteString(_m.CreatedAt.Format(time.ANSIC))
+	builder.WriteString(", ")
+	builder.WriteString("object_id=")
+	builder.WriteString(_m.ObjectID)
+	builder.WriteString(", ")
+	builder.WriteString("display_name=")
+	builder.WriteString(_m.DisplayName)
+	builder.WriteString(", ")
+	if v := _m.Enabled; v != nil {
+		builder.WriteString("enabled=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	if v := _m.Synced; v != nil {
+		builder.WriteString("synced=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
+	builder.WriteString(", ")
+	builder.WriteString("licences=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Licences))
+	builder.WriteString(", ")
+	if v := _m.PasswordChangedAt; v != nil {
+		builder.WriteString("password_changed_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.DeletedAt; v != nil {
+		builder.WriteString("deleted_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
+	builder.WriteString(", ")
+	if v := _m.DirectoryReadAt; v != nil {
+		builder.WriteString("directory_read_at=")
+		builder.WriteString(v.Format(time.ANSIC))
+	}
 	builder.WriteByte(')')
 	return builder.String()
 }

@@ -64,6 +64,110 @@ func (_c *AccountCreate) SetCreatedAt(v time.Time) *AccountCreate {
 	return _c
 }
 
+// SetObjectID sets the "object_id" field.
+func (_c *AccountCreate) SetObjectID(v string) *AccountCreate {
+	_c.mutation.SetObjectID(v)
+	return _c
+}
+
+// SetNillableObjectID sets the "object_id" field if the given value is not nil.
+func (_c *AccountCreate) SetNillableObjectID(v *string) *AccountCreate {
+	if v != nil {
+		_c.SetObjectID(*v)
+	}
+	return _c
+}
+
+// SetDisplayName sets the "display_name" field.
+func (_c *AccountCreate) SetDisplayName(v string) *AccountCreate {
+	_c.mutation.SetDisplayName(v)
+	return _c
+}
+
+// SetNillableDisplayName sets the "display_name" field if the given value is not nil.
+func (_c *AccountCreate) SetNillableDisplayName(v *string) *AccountCreate {
+	if v != nil {
+		_c.SetDisplayName(*v)
+	}
+	return _c
+}
+
+// SetEnabled sets the "enabled" field.
+func (_c *AccountCreate) SetEnabled(v bool) *AccountCreate {
+	_c.mutation.SetEnabled(v)
+	return _c
+}
+
+// SetNillableEnabled sets the "enabled" field if the given value is not nil.
+func (_c *AccountCreate) SetNillableEnabled(v *bool) *AccountCreate {
+	if v != nil {
+		_c.SetEnabled(*v)
+	}
+	return _c
+}
+
+// SetSynced sets the "synced" field.
+func (_c *AccountCreate) SetSynced(v bool) *AccountCreate {
+	_c.mutation.SetSynced(v)
+	return _c
+}
+
+// SetNillableSynced sets the "synced" field if the given value is not nil.
+func (_c *AccountCreate) SetNillableSynced(v *bool) *AccountCreate {
+	if v != nil {
+		_c.SetSynced(*v)
+	}
+	return _c
+}
+
+// SetLicences sets the "licences" field.
+func (_c *AccountCreate) SetLicences(v []string) *AccountCreate {
+	_c.mutation.SetLicences(v)
+	return _c
+}
+
+// SetPasswordChangedAt sets the "password_changed_at" field.
+func (_c *AccountCreate) SetPasswordChangedAt(v time.Time) *AccountCreate {
+	_c.mutation.SetPasswordChangedAt(v)
+	return _c
+}
+
+// SetNillablePasswordChangedAt sets the "password_changed_at" field if the given value is not nil.
+func (_c *AccountCreate) SetNillablePasswordChangedAt(v *time.Time) *AccountCreate {
+	if v != nil {
+		_c.SetPasswordChangedAt(*v)
+	}
+	return _c
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (_c *AccountCreate) SetDeletedAt(v time.Time) *AccountCreate {
+	_c.mutation.SetDeletedAt(v)
+	return _c
+}
+
+// SetNillableDeletedAt sets the "deleted_at" field if the given value is not nil.
+func (_c *AccountCreate) SetNillableDeletedAt(v *time.Time) *AccountCreate {
+	if v != nil {
+		_c.SetDeletedAt(*v)
+	}
+	return _c
+}
+
+// SetDirectoryReadAt sets the "directory_read_at" field.
+func (_c *AccountCreate) SetDirectoryReadAt(v time.Time) *AccountCreate {
+	_c.mutation.SetDirectoryReadAt(v)
+	return _c
+}
+
+// SetNillableDirectoryReadAt sets the "directory_read_at" field if the given value is not nil.
+func (_c *AccountCreate) SetNillableDirectoryReadAt(v *time.Time) *AccountCreate {
+	if v != nil {
+		_c.SetDirectoryReadAt(*v)
+	}
+	return _c
+}
+
 // SetID sets the "id" field.
 func (_c *AccountCreate) SetID(v string) *AccountCreate {
 	_c.mutation.SetID(v)
@@ -152,6 +256,14 @@ func (_c *AccountCreate) defaults() {
 		v := account.DefaultKind
 		_c.mutation.SetKind(v)
 	}
+	if _, ok := _c.mutation.ObjectID(); !ok {
+		v := account.DefaultObjectID
+		_c.mutation.SetObjectID(v)
+	}
+	if _, ok := _c.mutation.DisplayName(); !ok {
+		v := account.DefaultDisplayName
+		_c.mutation.SetDisplayName(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		v := account.DefaultID()
 		_c.mutation.SetID(v)
@@ -194,6 +306,17 @@ func (_c *AccountCreate) check() error {
 	}
 	if _, ok := _c.mutation.CreatedAt(); !ok {
 		return &ValidationError{Name: "created_at", err: errors.New(`ent: missing required field "Account.created_at"`)}
+	}
+	if _, ok := _c.mutation.ObjectID(); !ok {
+		return &ValidationError{Name: "object_id", err: errors.New(`ent: missing required field "Account.object_id"`)}
+	}
+	if v, ok := _c.mutation.ObjectID(); ok {
+		if err := account.ObjectIDValidator(v); err != nil {
+			return &ValidationError{Name: "object_id", err: fmt.Errorf(`ent: validator failed for field "Account.object_id": %w`, err)}
+		}
+	}
+	if _, ok := _c.mutation.DisplayName(); !ok {
+		return &ValidationError{Name: "display_name", err: errors.New(`ent: missing required field "Account.display_name"`)}
 	}
 	if v, ok := _c.mutation.ID(); ok {
 		if err := account.IDValidator(v); err != nil {
@@ -254,6 +377,38 @@ func (_c *AccountCreate) createSpec() (*Account, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.CreatedAt(); ok {
 		_spec.SetField(account.FieldCreatedAt, field.TypeTime, value)
 		_node.CreatedAt = value
+	}
+	if value, ok := _c.mutation.ObjectID(); ok {
+		_spec.SetField(account.FieldObjectID, field.TypeString, value)
+		_node.ObjectID = value
+	}
+	if value, ok := _c.mutation.DisplayName(); ok {
+		_spec.SetField(account.FieldDisplayName, field.TypeString, value)
+		_node.DisplayName = value
+	}
+	if value, ok := _c.mutation.Enabled(); ok {
+		_spec.SetField(account.FieldEnabled, field.TypeBool, value)
+		_node.Enabled = &value
+	}
+	if value, ok := _c.mutation.Synced(); ok {
+		_spec.SetField(account.FieldSynced, field.TypeBool, value)
+		_node.Synced = &value
+	}
+	if value, ok := _c.mutation.Licences(); ok {
+		_spec.SetField(account.FieldLicences, field.TypeJSON, value)
+		_node.Licences = value
+	}
+	if value, ok := _c.mutation.PasswordChangedAt(); ok {
+		_spec.SetField(account.FieldPasswordChangedAt, field.TypeTime, value)
+		_node.PasswordChangedAt = &value
+	}
+	if value, ok := _c.mutation.DeletedAt(); ok {
+		_spec.SetField(account.FieldDeletedAt, field.TypeTime, value)
+		_node.DeletedAt = &value
+	}
+	if value, ok := _c.mutation.DirectoryReadAt(); ok {
+		_spec.SetField(account.FieldDirectoryReadAt, field.TypeTime, value)
+		_node.DirectoryReadAt = &value
 	}
 	if nodes := _c.mutation.TenantIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
@@ -368,6 +523,138 @@ func (u *AccountUpsert) UpdateKind() *AccountUpsert {
 	return u
 }
 
+// SetObjectID sets the "object_id" field.
+func (u *AccountUpsert) SetObjectID(v string) *AccountUpsert {
+	u.Set(account.FieldObjectID, v)
+	return u
+}
+
+// UpdateObjectID sets the "object_id" field to the value that was provided on create.
+func (u *AccountUpsert) UpdateObjectID() *AccountUpsert {
+	u.SetExcluded(account.FieldObjectID)
+	return u
+}
+
+// SetDisplayName sets the "display_name" field.
+func (u *AccountUpsert) SetDisplayName(v string) *AccountUpsert {
+	u.Set(account.FieldDisplayName, v)
+	return u
+}
+
+// UpdateDisplayName sets the "display_name" field to the value that was provided on create.
+func (u *AccountUpsert) UpdateDisplayName() *AccountUpsert {
+	u.SetExcluded(account.FieldDisplayName)
+	return u
+}
+
+// SetEnabled sets the "enabled" field.
+func (u *AccountUpsert) SetEnabled(v bool) *AccountUpsert {
+	u.Set(account.FieldEnabled, v)
+	return u
+}
+
+// UpdateEnabled sets the "enabled" field to the value that was provided on create.
+func (u *AccountUpsert) UpdateEnabled() *AccountUpsert {
+	u.SetExcluded(account.FieldEnabled)
+	return u
+}
+
+// ClearEnabled clears the value of the "enabled" field.
+func (u *AccountUpsert) ClearEnabled() *AccountUpsert {
+	u.SetNull(account.FieldEnabled)
+	return u
+}
+
+// SetSynced sets the "synced" field.
+func (u *AccountUpsert) SetSynced(v bool) *AccountUpsert {
+	u.Set(account.FieldSynced, v)
+	return u
+}
+
+// UpdateSynced sets the "synced" field to the value that was provided on create.
+func (u *AccountUpsert) UpdateSynced() *AccountUpsert {
+	u.SetExcluded(account.FieldSynced)
+	return u
+}
+
+// ClearSynced clears the value of the "synced" field.
+func (u *AccountUpsert) ClearSynced() *AccountUpsert {
+	u.SetNull(account.FieldSynced)
+	return u
+}
+
+// SetLicences sets the "licences" field.
+func (u *AccountUpsert) SetLicences(v []string) *AccountUpsert {
+	u.Set(account.FieldLicences, v)
+	return u
+}
+
+// UpdateLicences sets the "licences" field to the value that was provided on create.
+func (u *AccountUpsert) UpdateLicences() *AccountUpsert {
+	u.SetExcluded(account.FieldLicences)
+	return u
+}
+
+// ClearLicences clears the value of the "licences" field.
+func (u *AccountUpsert) ClearLicences() *AccountUpsert {
+	u.SetNull(account.FieldLicences)
+	return u
+}
+
+// SetPasswordChangedAt sets the "password_changed_at" field.
+func (u *AccountUpsert) SetPasswordChangedAt(v time.Time) *AccountUpsert {
+	u.Set(account.FieldPasswordChangedAt, v)
+	return u
+}
+
+// UpdatePasswordChangedAt sets the "password_changed_at" field to the value that was provided on create.
+func (u *AccountUpsert) UpdatePasswordChangedAt() *AccountUpsert {
+	u.SetExcluded(account.FieldPasswordChangedAt)
+	return u
+}
+
+// ClearPasswordChangedAt clears the value of the "password_changed_at" field.
+func (u *AccountUpsert) ClearPasswordChangedAt() *AccountUpsert {
+	u.SetNull(account.FieldPasswordChangedAt)
+	return u
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (u *AccountUpsert) SetDeletedAt(v time.Time) *AccountUpsert {
+	u.Set(account.FieldDeletedAt, v)
+	return u
+}
+
+// UpdateDeletedAt sets the "deleted_at" field to the value that was provided on create.
+func (u *AccountUpsert) UpdateDeletedAt() *AccountUpsert {
+	u.SetExcluded(account.FieldDeletedAt)
+	return u
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (u *AccountUpsert) ClearDeletedAt() *AccountUpsert {
+	u.SetNull(account.FieldDeletedAt)
+	return u
+}
+
+// SetDirectoryReadAt sets the "directory_read_at" field.
+func (u *AccountUpsert) SetDirectoryReadAt(v time.Time) *AccountUpsert {
+	u.Set(account.FieldDirectoryReadAt, v)
+	return u
+}
+
+// UpdateDirectoryReadAt sets the "directory_read_at" field to the value that was provided on create.
+func (u *AccountUpsert) UpdateDirectoryReadAt() *AccountUpsert {
+	u.SetExcluded(account.FieldDirectoryReadAt)
+	return u
+}
+
+// ClearDirectoryReadAt clears the value of the "directory_read_at" field.
+func (u *AccountUpsert) ClearDirectoryReadAt() *AccountUpsert {
+	u.SetNull(account.FieldDirectoryReadAt)
+	return u
+}
+
 // UpdateNewValues updates the mutable fields using the new values that were set on create except the ID field.
 // Using this option is equivalent to using:
 //
@@ -439,6 +726,160 @@ func (u *AccountUpsertOne) SetKind(v account.Kind) *AccountUpsertOne {
 func (u *AccountUpsertOne) UpdateKind() *AccountUpsertOne {
 	return u.Update(func(s *AccountUpsert) {
 		s.UpdateKind()
+	})
+}
+
+// SetObjectID sets the "object_id" field.
+func (u *AccountUpsertOne) SetObjectID(v string) *AccountUpsertOne {
+	return u.Update(func(s *AccountUpsert) {
+		s.SetObjectID(v)
+	})
+}
+
+// UpdateObjectID sets the "object_id" field to the value that was provided on create.
+func (u *AccountUpsertOne) UpdateObjectID() *AccountUpsertOne {
+	return u.Update(func(s *AccountUpsert) {
+		s.UpdateObjectID()
+	})
+}
+
+// SetDisplayName sets the "display_name" field.
+func (u *AccountUpsertOne) SetDisplayName(v string) *AccountUpsertOne {
+	return u.Update(func(s *AccountUpsert) {
+		s.SetDisplayName(v)
+	})
+}
+
+// UpdateDisplayName sets the "display_name" field to the value that was provided on create.
+func (u *AccountUpsertOne) UpdateDisplayName() *AccountUpsertOne {
+	return u.Update(func(s *AccountUpsert) {
+		s.UpdateDisplayName()
+	})
+}
+
+// SetEnabled sets the "enabled" field.
+func (u *AccountUpsertOne) SetEnabled(v bool) *AccountUpsertOne {
+	return u.Update(func(s *AccountUpsert) {
+		s.SetEnabled(v)
+	})
+}
+
+// UpdateEnabled sets the "enabled" field to the value that was provided on create.
+func (u *AccountUpsertOne) UpdateEnabled() *AccountUpsertOne {
+	return u.Update(func(s *AccountUpsert) {
+		s.UpdateEnabled()
+	})
+}
+
+// ClearEnabled clears the value of the "enabled" field.
+func (u *AccountUpsertOne) ClearEnabled() *AccountUpsertOne {
+	return u.Update(func(s *AccountUpsert) {
+		s.ClearEnabled()
+	})
+}
+
+// SetSynced sets the "synced" field.
+func (u *AccountUpsertOne) SetSynced(v bool) *AccountUpsertOne {
+	return u.Update(func(s *AccountUpsert) {
+		s.SetSynced(v)
+	})
+}
+
+// UpdateSynced sets the "synced" field to the value that was provided on create.
+func (u *AccountUpsertOne) UpdateSynced() *AccountUpsertOne {
+	return u.Update(func(s *AccountUpsert) {
+		s.UpdateSynced()
+	})
+}
+
+// ClearSynced clears the value of the "synced" field.
+func (u *AccountUpsertOne) ClearSynced() *AccountUpsertOne {
+	return u.Update(func(s *AccountUpsert) {
+		s.ClearSynced()
+	})
+}
+
+// SetLicences sets the "licences" field.
+func (u *AccountUpsertOne) SetLicences(v []string) *AccountUpsertOne {
+	return u.Update(func(s *AccountUpsert) {
+		s.SetLicences(v)
+	})
+}
+
+// UpdateLicences sets the "licences" field to the value that was provided on create.
+func (u *AccountUpsertOne) UpdateLicences() *AccountUpsertOne {
+	return u.Update(func(s *AccountUpsert) {
+		s.UpdateLicences()
+	})
+}
+
+// ClearLicences clears the value of the "licences" field.
+func (u *AccountUpsertOne) ClearLicences() *AccountUpsertOne {
+	return u.Update(func(s *AccountUpsert) {
+		s.ClearLicences()
+	})
+}
+
+// SetPasswordChangedAt sets the "password_changed_at" field.
+func (u *AccountUpsertOne) SetPasswordChangedAt(v time.Time) *AccountUpsertOne {
+	return u.Update(func(s *AccountUpsert) {
+		s.SetPasswordChangedAt(v)
+	})
+}
+
+// UpdatePasswordChangedAt sets the "password_changed_at" field to the value that was provided on create.
+func (u *AccountUpsertOne) UpdatePasswordChangedAt() *AccountUpsertOne {
+	return u.Update(func(s *AccountUpsert) {
+		s.UpdatePasswordChangedAt()
+	})
+}
+
+// ClearPasswordChangedAt clears the value of the "password_changed_at" field.
+func (u *AccountUpsertOne) ClearPasswordChangedAt() *AccountUpsertOne {
+	return u.Update(func(s *AccountUpsert) {
+		s.ClearPasswordChangedAt()
+	})
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (u *AccountUpsertOne) SetDeletedAt(v time.Time) *AccountUpsertOne {
+	return u.Update(func(s *AccountUpsert) {
+		s.SetDeletedAt(v)
+	})
+}
+
+// UpdateDeletedAt sets the "deleted_at" field to the value that was provided on create.
+func (u *AccountUpsertOne) UpdateDeletedAt() *AccountUpsertOne {
+	return u.Update(func(s *AccountUpsert) {
+		s.UpdateDeletedAt()
+	})
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (u *AccountUpsertOne) ClearDeletedAt() *AccountUpsertOne {
+	return u.Update(func(s *AccountUpsert) {
+		s.ClearDeletedAt()
+	})
+}
+
+// SetDirectoryReadAt sets the "directory_read_at" field.
+func (u *AccountUpsertOne) SetDirectoryReadAt(v time.Time) *AccountUpsertOne {
+	return u.Update(func(s *AccountUpsert) {
+		s.SetDirectoryReadAt(v)
+	})
+}
+
+// UpdateDirectoryReadAt sets the "directory_read_at" field to the value that was provided on create.
+func (u *AccountUpsertOne) UpdateDirectoryReadAt() *AccountUpsertOne {
+	return u.Update(func(s *AccountUpsert) {
+		s.UpdateDirectoryReadAt()
+	})
+}
+
+// ClearDirectoryReadAt clears the value of the "directory_read_at" field.
+func (u *AccountUpsertOne) ClearDirectoryReadAt() *AccountUpsertOne {
+	return u.Update(func(s *AccountUpsert) {
+		s.ClearDirectoryReadAt()
 	})
 }
 
@@ -680,6 +1121,160 @@ func (u *AccountUpsertBulk) SetKind(v account.Kind) *AccountUpsertBulk {
 func (u *AccountUpsertBulk) UpdateKind() *AccountUpsertBulk {
 	return u.Update(func(s *AccountUpsert) {
 		s.UpdateKind()
+	})
+}
+
+// SetObjectID sets the "object_id" field.
+func (u *AccountUpsertBulk) SetObjectID(v string) *AccountUpsertBulk {
+	return u.Update(func(s *AccountUpsert) {
+		s.SetObjectID(v)
+	})
+}
+
+// UpdateObjectID sets the "object_id" field to the value that was provided on create.
+func (u *AccountUpsertBulk) UpdateObjectID() *AccountUpsertBulk {
+	return u.Update(func(s *AccountUpsert) {
+		s.UpdateObjectID()
+	})
+}
+
+// SetDisplayName sets the "display_name" field.
+func (u *AccountUpsertBulk) SetDisplayName(v string) *AccountUpsertBulk {
+	return u.Update(func(s *AccountUpsert) {
+		s.SetDisplayName(v)
+	})
+}
+
+// UpdateDisplayName sets the "display_name" field to the value that was provided on create.
+func (u *AccountUpsertBulk) UpdateDisplayName() *AccountUpsertBulk {
+	return u.Update(func(s *AccountUpsert) {
+		s.UpdateDisplayName()
+	})
+}
+
+// SetEnabled sets the "enabled" field.
+func (u *AccountUpsertBulk) SetEnabled(v bool) *AccountUpsertBulk {
+	return u.Update(func(s *AccountUpsert) {
+		s.SetEnabled(v)
+	})
+}
+
+// UpdateEnabled sets the "enabled" field to the value that was provided on create.
+func (u *AccountUpsertBulk) UpdateEnabled() *AccountUpsertBulk {
+	return u.Update(func(s *AccountUpsert) {
+		s.UpdateEnabled()
+	})
+}
+
+// ClearEnabled clears the value of the "enabled" field.
+func (u *AccountUpsertBulk) ClearEnabled() *AccountUpsertBulk {
+	return u.Update(func(s *AccountUpsert) {
+		s.ClearEnabled()
+	})
+}
+
+// SetSynced sets the "synced" field.
+func (u *AccountUpsertBulk) SetSynced(v bool) *AccountUpsertBulk {
+	return u.Update(func(s *AccountUpsert) {
+		s.SetSynced(v)
+	})
+}
+
+// UpdateSynced sets the "synced" field to the value that was provided on create.
+func (u *AccountUpsertBulk) UpdateSynced() *AccountUpsertBulk {
+	return u.Update(func(s *AccountUpsert) {
+		s.UpdateSynced()
+	})
+}
+
+// ClearSynced clears the value of the "synced" field.
+func (u *AccountUpsertBulk) ClearSynced() *AccountUpsertBulk {
+	return u.Update(func(s *AccountUpsert) {
+		s.ClearSynced()
+	})
+}
+
+// SetLicences sets the "licences" field.
+func (u *AccountUpsertBulk) SetLicences(v []string) *AccountUpsertBulk {
+	return u.Update(func(s *AccountUpsert) {
+		s.SetLicences(v)
+	})
+}
+
+// UpdateLicences sets the "licences" field to the value that was provided on create.
+func (u *AccountUpsertBulk) UpdateLicences() *AccountUpsertBulk {
+	return u.Update(func(s *AccountUpsert) {
+		s.UpdateLicences()
+	})
+}
+
+// ClearLicences clears the value of the "licences" field.
+func (u *AccountUpsertBulk) ClearLicences() *AccountUpsertBulk {
+	return u.Update(func(s *AccountUpsert) {
+		s.ClearLicences()
+	})
+}
+
+// SetPasswordChangedAt sets the "password_changed_at" field.
+func (u *AccountUpsertBulk) SetPasswordChangedAt(v time.Time) *AccountUpsertBulk {
+	return u.Update(func(s *AccountUpsert) {
+		s.SetPasswordChangedAt(v)
+	})
+}
+
+// UpdatePasswordChangedAt sets the "password_changed_at" field to the value that was provided on create.
+func (u *AccountUpsertBulk) UpdatePasswordChangedAt() *AccountUpsertBulk {
+	return u.Update(func(s *AccountUpsert) {
+		s.UpdatePasswordChangedAt()
+	})
+}
+
+// ClearPasswordChangedAt clears the value of the "password_changed_at" field.
+func (u *AccountUpsertBulk) ClearPasswordChangedAt() *AccountUpsertBulk {
+	return u.Update(func(s *AccountUpsert) {
+		s.ClearPasswordChangedAt()
+	})
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (u *AccountUpsertBulk) SetDeletedAt(v time.Time) *AccountUpsertBulk {
+	return u.Update(func(s *AccountUpsert) {
+		s.SetDeletedAt(v)
+	})
+}
+
+// UpdateDeletedAt sets the "deleted_at" field to the value that was provided on create.
+func (u *AccountUpsertBulk) UpdateDeletedAt() *AccountUpsertBulk {
+	return u.Update(func(s *AccountUpsert) {
+		s.UpdateDeletedAt()
+	})
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (u *AccountUpsertBulk) ClearDeletedAt() *AccountUpsertBulk {
+	return u.Update(func(s *AccountUpsert) {
+		s.ClearDeletedAt()
+	})
+}
+
+// SetDirectoryReadAt sets the "directory_read_at" field.
+func (u *AccountUpsertBulk) SetDirectoryReadAt(v time.Time) *AccountUpsertBulk {
+	return u.Update(func(s *AccountUpsert) {
+		s.SetDirectoryReadAt(v)
+	})
+}
+
+// UpdateDirectoryReadAt sets the "directory_read_at" field to the value that was provided on create.
+func (u *AccountUpsertBulk) UpdateDirectoryReadAt() *AccountUpsertBulk {
+	return u.Update(func(s *AccountUpsert) {
+		s.UpdateDirectoryReadAt()
+	})
+}
+
+// ClearDirectoryReadAt clears the value of the "directory_read_at" field.
+func (u *AccountUpsertBulk) ClearDirectoryReadAt() *AccountUpsertBulk {
+	return u.Update(func(s *AccountUpsert) {
+		s.ClearDirectoryReadAt()
 	})
 }
 

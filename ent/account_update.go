@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
+	"entgo.io/ent/dialect/sql/sqljson"
 	"entgo.io/ent/schema/field"
 	"github.com/cairn-itdr/cairn/ent/account"
 	"github.com/cairn-itdr/cairn/ent/finding"
@@ -40,6 +42,152 @@ func (_u *AccountUpdate) SetNillableKind(v *account.Kind) *AccountUpdate {
 	if v != nil {
 		_u.SetKind(*v)
 	}
+	return _u
+}
+
+// SetObjectID sets the "object_id" field.
+func (_u *AccountUpdate) SetObjectID(v string) *AccountUpdate {
+	_u.mutation.SetObjectID(v)
+	return _u
+}
+
+// SetNillableObjectID sets the "object_id" field if the given value is not nil.
+func (_u *AccountUpdate) SetNillableObjectID(v *string) *AccountUpdate {
+	if v != nil {
+		_u.SetObjectID(*v)
+	}
+	return _u
+}
+
+// SetDisplayName sets the "display_name" field.
+func (_u *AccountUpdate) SetDisplayName(v string) *AccountUpdate {
+	_u.mutation.SetDisplayName(v)
+	return _u
+}
+
+// SetNillableDisplayName sets the "display_name" field if the given value is not nil.
+func (_u *AccountUpdate) SetNillableDisplayName(v *string) *AccountUpdate {
+	if v != nil {
+		_u.SetDisplayName(*v)
+	}
+	return _u
+}
+
+// SetEnabled sets the "enabled" field.
+func (_u *AccountUpdate) SetEnabled(v bool) *AccountUpdate {
+	_u.mutation.SetEnabled(v)
+	return _u
+}
+
+// SetNillableEnabled sets the "enabled" field if the given value is not nil.
+func (_u *AccountUpdate) SetNillableEnabled(v *bool) *AccountUpdate {
+	if v != nil {
+		_u.SetEnabled(*v)
+	}
+	return _u
+}
+
+// ClearEnabled clears the value of the "enabled" field.
+func (_u *AccountUpdate) ClearEnabled() *AccountUpdate {
+	_u.mutation.ClearEnabled()
+	return _u
+}
+
+// SetSynced sets the "synced" field.
+func (_u *AccountUpdate) SetSynced(v bool) *AccountUpdate {
+	_u.mutation.SetSynced(v)
+	return _u
+}
+
+// SetNillableSynced sets the "synced" field if the given value is not nil.
+func (_u *AccountUpdate) SetNillableSynced(v *bool) *AccountUpdate {
+	if v != nil {
+		_u.SetSynced(*v)
+	}
+	return _u
+}
+
+// ClearSynced clears the value of the "synced" field.
+func (_u *AccountUpdate) ClearSynced() *AccountUpdate {
+	_u.mutation.ClearSynced()
+	return _u
+}
+
+// SetLicences sets the "licences" field.
+func (_u *AccountUpdate) SetLicences(v []string) *AccountUpdate {
+	_u.mutation.SetLicences(v)
+	return _u
+}
+
+// AppendLicences appends value to the "licences" field.
+func (_u *AccountUpdate) AppendLicences(v []string) *AccountUpdate {
+	_u.mutation.AppendLicences(v)
+	return _u
+}
+
+// ClearLicences clears the value of the "licences" field.
+func (_u *AccountUpdate) ClearLicences() *AccountUpdate {
+	_u.mutation.ClearLicences()
+	return _u
+}
+
+// SetPasswordChangedAt sets the "password_changed_at" field.
+func (_u *AccountUpdate) SetPasswordChangedAt(v time.Time) *AccountUpdate {
+	_u.mutation.SetPasswordChangedAt(v)
+	return _u
+}
+
+// SetNillablePasswordChangedAt sets the "password_changed_at" field if the given value is not nil.
+func (_u *AccountUpdate) SetNillablePasswordChangedAt(v *time.Time) *AccountUpdate {
+	if v != nil {
+		_u.SetPasswordChangedAt(*v)
+	}
+	return _u
+}
+
+// ClearPasswordChangedAt clears the value of the "password_changed_at" field.
+func (_u *AccountUpdate) ClearPasswordChangedAt() *AccountUpdate {
+	_u.mutation.ClearPasswordChangedAt()
+	return _u
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (_u *AccountUpdate) SetDeletedAt(v time.Time) *AccountUpdate {
+	_u.mutation.SetDeletedAt(v)
+	return _u
+}
+
+// SetNillableDeletedAt sets the "deleted_at" field if the given value is not nil.
+func (_u *AccountUpdate) SetNillableDeletedAt(v *time.Time) *AccountUpdate {
+	if v != nil {
+		_u.SetDeletedAt(*v)
+	}
+	return _u
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (_u *AccountUpdate) ClearDeletedAt() *AccountUpdate {
+	_u.mutation.ClearDeletedAt()
+	return _u
+}
+
+// SetDirectoryReadAt sets the "directory_read_at" field.
+func (_u *AccountUpdate) SetDirectoryReadAt(v time.Time) *AccountUpdate {
+	_u.mutation.SetDirectoryReadAt(v)
+	return _u
+}
+
+// SetNillableDirectoryReadAt sets the "directory_read_at" field if the given value is not nil.
+func (_u *AccountUpdate) SetNillableDirectoryReadAt(v *time.Time) *AccountUpdate {
+	if v != nil {
+		_u.SetDirectoryReadAt(*v)
+	}
+	return _u
+}
+
+// ClearDirectoryReadAt clears the value of the "directory_read_at" field.
+func (_u *AccountUpdate) ClearDirectoryReadAt() *AccountUpdate {
+	_u.mutation.ClearDirectoryReadAt()
 	return _u
 }
 
@@ -154,6 +302,11 @@ func (_u *AccountUpdate) check() error {
 			return &ValidationError{Name: "kind", err: fmt.Errorf(`ent: validator failed for field "Account.kind": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.ObjectID(); ok {
+		if err := account.ObjectIDValidator(v); err != nil {
+			return &ValidationError{Name: "object_id", err: fmt.Errorf(`ent: validator failed for field "Account.object_id": %w`, err)}
+		}
+	}
 	if _u.mutation.TenantCleared() && len(_u.mutation.TenantIDs()) > 0 {
 		return errors.New(`ent: clearing a required unique edge "Account.tenant"`)
 	}
@@ -174,6 +327,53 @@ func (_u *AccountUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.Kind(); ok {
 		_spec.SetField(account.FieldKind, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.ObjectID(); ok {
+		_spec.SetField(account.FieldObjectID, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.DisplayName(); ok {
+		_spec.SetField(account.FieldDisplayName, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Enabled(); ok {
+		_spec.SetField(account.FieldEnabled, field.TypeBool, value)
+	}
+	if _u.mutation.EnabledCleared() {
+		_spec.ClearField(account.FieldEnabled, field.TypeBool)
+	}
+	if value, ok := _u.mutation.Synced(); ok {
+		_spec.SetField(account.FieldSynced, field.TypeBool, value)
+	}
+	if _u.mutation.SyncedCleared() {
+		_spec.ClearField(account.FieldSynced, field.TypeBool)
+	}
+	if value, ok := _u.mutation.Licences(); ok {
+		_spec.SetField(account.FieldLicences, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedLicences(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, account.FieldLicences, value)
+		})
+	}
+	if _u.mutation.LicencesCleared() {
+		_spec.ClearField(account.FieldLicences, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.PasswordChangedAt(); ok {
+		_spec.SetField(account.FieldPasswordChangedAt, field.TypeTime, value)
+	}
+	if _u.mutation.PasswordChangedAtCleared() {
+		_spec.ClearField(account.FieldPasswordChangedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.DeletedAt(); ok {
+		_spec.SetField(account.FieldDeletedAt, field.TypeTime, value)
+	}
+	if _u.mutation.DeletedAtCleared() {
+		_spec.ClearField(account.FieldDeletedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.DirectoryReadAt(); ok {
+		_spec.SetField(account.FieldDirectoryReadAt, field.TypeTime, value)
+	}
+	if _u.mutation.DirectoryReadAtCleared() {
+		_spec.ClearField(account.FieldDirectoryReadAt, field.TypeTime)
 	}
 	if _u.mutation.IncidentsCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -296,6 +496,152 @@ func (_u *AccountUpdateOne) SetNillableKind(v *account.Kind) *AccountUpdateOne {
 	if v != nil {
 		_u.SetKind(*v)
 	}
+	return _u
+}
+
+// SetObjectID sets the "object_id" field.
+func (_u *AccountUpdateOne) SetObjectID(v string) *AccountUpdateOne {
+	_u.mutation.SetObjectID(v)
+	return _u
+}
+
+// SetNillableObjectID sets the "object_id" field if the given value is not nil.
+func (_u *AccountUpdateOne) SetNillableObjectID(v *string) *AccountUpdateOne {
+	if v != nil {
+		_u.SetObjectID(*v)
+	}
+	return _u
+}
+
+// SetDisplayName sets the "display_name" field.
+func (_u *AccountUpdateOne) SetDisplayName(v string) *AccountUpdateOne {
+	_u.mutation.SetDisplayName(v)
+	return _u
+}
+
+// SetNillableDisplayName sets the "display_name" field if the given value is not nil.
+func (_u *AccountUpdateOne) SetNillableDisplayName(v *string) *AccountUpdateOne {
+	if v != nil {
+		_u.SetDisplayName(*v)
+	}
+	return _u
+}
+
+// SetEnabled sets the "enabled" field.
+func (_u *AccountUpdateOne) SetEnabled(v bool) *AccountUpdateOne {
+	_u.mutation.SetEnabled(v)
+	return _u
+}
+
+// SetNillableEnabled sets the "enabled" field if the given value is not nil.
+func (_u *AccountUpdateOne) SetNillableEnabled(v *bool) *AccountUpdateOne {
+	if v != nil {
+		_u.SetEnabled(*v)
+	}
+	return _u
+}
+
+// ClearEnabled clears the value of the "enabled" field.
+func (_u *AccountUpdateOne) ClearEnabled() *AccountUpdateOne {
+	_u.mutation.ClearEnabled()
+	return _u
+}
+
+// SetSynced sets the "synced" field.
+func (_u *AccountUpdateOne) SetSynced(v bool) *AccountUpdateOne {
+	_u.mutation.SetSynced(v)
+	return _u
+}
+
+// SetNillableSynced sets the "synced" field if the given value is not nil.
+func (_u *AccountUpdateOne) SetNillableSynced(v *bool) *AccountUpdateOne {
+	if v != nil {
+		_u.SetSynced(*v)
+	}
+	return _u
+}
+
+// ClearSynced clears the value of the "synced" field.
+func (_u *AccountUpdateOne) ClearSynced() *AccountUpdateOne {
+	_u.mutation.ClearSynced()
+	return _u
+}
+
+// SetLicences sets the "licences" field.
+func (_u *AccountUpdateOne) SetLicences(v []string) *AccountUpdateOne {
+	_u.mutation.SetLicences(v)
+	return _u
+}
+
+// AppendLicences appends value to the "licences" field.
+func (_u *AccountUpdateOne) AppendLicences(v []string) *AccountUpdateOne {
+	_u.mutation.AppendLicences(v)
+	return _u
+}
+
+// ClearLicences clears the value of the "licences" field.
+func (_u *AccountUpdateOne) ClearLicences() *AccountUpdateOne {
+	_u.mutation.ClearLicences()
+	return _u
+}
+
+// SetPasswordChangedAt sets the "password_changed_at" field.
+func (_u *AccountUpdateOne) SetPasswordChangedAt(v time.Time) *AccountUpdateOne {
+	_u.mutation.SetPasswordChangedAt(v)
+	return _u
+}
+
+// SetNillablePasswordChangedAt sets the "password_changed_at" field if the given value is not nil.
+func (_u *AccountUpdateOne) SetNillablePasswordChangedAt(v *time.Time) *AccountUpdateOne {
+	if v != nil {
+		_u.SetPasswordChangedAt(*v)
+	}
+	return _u
+}
+
+// ClearPasswordChangedAt clears the value of the "password_changed_at" field.
+func (_u *AccountUpdateOne) ClearPasswordChangedAt() *AccountUpdateOne {
+	_u.mutation.ClearPasswordChangedAt()
+	return _u
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (_u *AccountUpdateOne) SetDeletedAt(v time.Time) *AccountUpdateOne {
+	_u.mutation.SetDeletedAt(v)
+	return _u
+}
+
+// SetNillableDeletedAt sets the "deleted_at" field if the given value is not nil.
+func (_u *AccountUpdateOne) SetNillableDeletedAt(v *time.Time) *AccountUpdateOne {
+	if v != nil {
+		_u.SetDeletedAt(*v)
+	}
+	return _u
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (_u *AccountUpdateOne) ClearDeletedAt() *AccountUpdateOne {
+	_u.mutation.ClearDeletedAt()
+	return _u
+}
+
+// SetDirectoryReadAt sets the "directory_read_at" field.
+func (_u *AccountUpdateOne) SetDirectoryReadAt(v time.Time) *AccountUpdateOne {
+	_u.mutation.SetDirectoryReadAt(v)
+	return _u
+}
+
+// SetNillableDirectoryReadAt sets the "directory_read_at" field if the given value is not nil.
+func (_u *AccountUpdateOne) SetNillableDirectoryReadAt(v *time.Time) *AccountUpdateOne {
+	if v != nil {
+		_u.SetDirectoryReadAt(*v)
+	}
+	return _u
+}
+
+// ClearDirectoryReadAt clears the value of the "directory_read_at" field.
+func (_u *AccountUpdateOne) ClearDirectoryReadAt() *AccountUpdateOne {
+	_u.mutation.ClearDirectoryReadAt()
 	return _u
 }
 
@@ -423,6 +769,11 @@ func (_u *AccountUpdateOne) check() error {
 			return &ValidationError{Name: "kind", err: fmt.Errorf(`ent: validator failed for field "Account.kind": %w`, err)}
 		}
 	}
+	if v, ok := _u.mutation.ObjectID(); ok {
+		if err := account.ObjectIDValidator(v); err != nil {
+			return &ValidationError{Name: "object_id", err: fmt.Errorf(`ent: validator failed for field "Account.object_id": %w`, err)}
+		}
+	}
 	if _u.mutation.TenantCleared() && len(_u.mutation.TenantIDs()) > 0 {
 		return errors.New(`ent: clearing a required unique edge "Account.tenant"`)
 	}
@@ -460,6 +811,53 @@ func (_u *AccountUpdateOne) sqlSave(ctx context.Context) (_node *Account, err er
 	}
 	if value, ok := _u.mutation.Kind(); ok {
 		_spec.SetField(account.FieldKind, field.TypeEnum, value)
+	}
+	if value, ok := _u.mutation.ObjectID(); ok {
+		_spec.SetField(account.FieldObjectID, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.DisplayName(); ok {
+		_spec.SetField(account.FieldDisplayName, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Enabled(); ok {
+		_spec.SetField(account.FieldEnabled, field.TypeBool, value)
+	}
+	if _u.mutation.EnabledCleared() {
+		_spec.ClearField(account.FieldEnabled, field.TypeBool)
+	}
+	if value, ok := _u.mutation.Synced(); ok {
+		_spec.SetField(account.FieldSynced, field.TypeBool, value)
+	}
+	if _u.mutation.SyncedCleared() {
+		_spec.ClearField(account.FieldSynced, field.TypeBool)
+	}
+	if value, ok := _u.mutation.Licences(); ok {
+		_spec.SetField(account.FieldLicences, field.TypeJSON, value)
+	}
+	if value, ok := _u.mutation.AppendedLicences(); ok {
+		_spec.AddModifier(func(u *sql.UpdateBuilder) {
+			sqljson.Append(u, account.FieldLicences, value)
+		})
+	}
+	if _u.mutation.LicencesCleared() {
+		_spec.ClearField(account.FieldLicences, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.PasswordChangedAt(); ok {
+		_spec.SetField(account.FieldPasswordChangedAt, field.TypeTime, value)
+	}
+	if _u.mutation.PasswordChangedAtCleared() {
+		_spec.ClearField(account.FieldPasswordChangedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.DeletedAt(); ok {
+		_spec.SetField(account.FieldDeletedAt, field.TypeTime, value)
+	}
+	if _u.mutation.DeletedAtCleared() {
+		_spec.ClearField(account.FieldDeletedAt, field.TypeTime)
+	}
+	if value, ok := _u.mutation.DirectoryReadAt(); ok {
+		_spec.SetField(account.FieldDirectoryReadAt, field.TypeTime, value)
+	}
+	if _u.mutation.DirectoryReadAtCleared() {
+		_spec.ClearField(account.FieldDirectoryReadAt, field.TypeTime)
 	}
 	if _u.mutation.IncidentsCleared() {
 		edge := &sqlgraph.EdgeSpec{

@@ -20,7 +20,9 @@ import (
 	"github.com/cairn-itdr/cairn/ent/assignment"
 	"github.com/cairn-itdr/cairn/ent/auditentry"
 	"github.com/cairn-itdr/cairn/ent/auditseal"
+	"github.com/cairn-itdr/cairn/ent/collector"
 	"github.com/cairn-itdr/cairn/ent/companymapping"
+	"github.com/cairn-itdr/cairn/ent/consentrequest"
 	"github.com/cairn-itdr/cairn/ent/failedattack"
 	"github.com/cairn-itdr/cairn/ent/finding"
 	"github.com/cairn-itdr/cairn/ent/idempotencykey"
@@ -28,6 +30,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/ent/invitation"
 	"github.com/cairn-itdr/cairn/ent/member"
+	"github.com/cairn-itdr/cairn/ent/microsoftconnection"
 	"github.com/cairn-itdr/cairn/ent/notification"
 	"github.com/cairn-itdr/cairn/ent/notificationmail"
 	"github.com/cairn-itdr/cairn/ent/organization"
@@ -57,8 +60,12 @@ type Client struct {
 	AuditEntry *AuditEntryClient
 	// AuditSeal is the client for interacting with the AuditSeal builders.
 	AuditSeal *AuditSealClient
+	// Collector is the client for interacting with the Collector builders.
+	Collector *CollectorClient
 	// CompanyMapping is the client for interacting with the CompanyMapping builders.
 	CompanyMapping *CompanyMappingClient
+	// ConsentRequest is the client for interacting with the ConsentRequest builders.
+	ConsentRequest *ConsentRequestClient
 	// FailedAttack is the client for interacting with the FailedAttack builders.
 	FailedAttack *FailedAttackClient
 	// Finding is the client for interacting with the Finding builders.
@@ -73,6 +80,8 @@ type Client struct {
 	Invitation *InvitationClient
 	// Member is the client for interacting with the Member builders.
 	Member *MemberClient
+	// MicrosoftConnection is the client for interacting with the MicrosoftConnection builders.
+	MicrosoftConnection *MicrosoftConnectionClient
 	// Notification is the client for interacting with the Notification builders.
 	Notification *NotificationClient
 	// NotificationMail is the client for interacting with the NotificationMail builders.
@@ -109,7 +118,9 @@ func (c *Client) init() {
 	c.Assignment = NewAssignmentClient(c.config)
 	c.AuditEntry = NewAuditEntryClient(c.config)
 	c.AuditSeal = NewAuditSealClient(c.config)
+	c.Collector = NewCollectorClient(c.config)
 	c.CompanyMapping = NewCompanyMappingClient(c.config)
+	c.ConsentRequest = NewConsentRequestClient(c.config)
 	c.FailedAttack = NewFailedAttackClient(c.config)
 	c.Finding = NewFindingClient(c.config)
 	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
@@ -117,6 +128,7 @@ func (c *Client) init() {
 	c.IncidentEvent = NewIncidentEventClient(c.config)
 	c.Invitation = NewInvitationClient(c.config)
 	c.Member = NewMemberClient(c.config)
+	c.MicrosoftConnection = NewMicrosoftConnectionClient(c.config)
 	c.Notification = NewNotificationClient(c.config)
 	c.NotificationMail = NewNotificationMailClient(c.config)
 	c.Organization = NewOrganizationClient(c.config)
@@ -217,31 +229,34 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 	cfg := c.config
 	cfg.driver = tx
 	return &Tx{
-		ctx:              ctx,
-		config:           cfg,
-		APIKey:           NewAPIKeyClient(cfg),
-		Account:          NewAccountClient(cfg),
-		Assignment:       NewAssignmentClient(cfg),
-		AuditEntry:       NewAuditEntryClient(cfg),
-		AuditSeal:        NewAuditSealClient(cfg),
-		CompanyMapping:   NewCompanyMappingClient(cfg),
-		FailedAttack:     NewFailedAttackClient(cfg),
-		Finding:          NewFindingClient(cfg),
-		IdempotencyKey:   NewIdempotencyKeyClient(cfg),
-		Incident:         NewIncidentClient(cfg),
-		IncidentEvent:    NewIncidentEventClient(cfg),
-		Invitation:       NewInvitationClient(cfg),
-		Member:           NewMemberClient(cfg),
-		Notification:     NewNotificationClient(cfg),
-		NotificationMail: NewNotificationMailClient(cfg),
-		Organization:     NewOrganizationClient(cfg),
-		PSAConnection:    NewPSAConnectionClient(cfg),
-		Session:          NewSessionClient(cfg),
-		SignInLink:       NewSignInLinkClient(cfg),
-		Tenant:           NewTenantClient(cfg),
-		Ticket:           NewTicketClient(cfg),
-		TicketEvent:      NewTicketEventClient(cfg),
-		TicketStep:       NewTicketStepClient(cfg),
+		ctx:                 ctx,
+		config:              cfg,
+		APIKey:              NewAPIKeyClient(cfg),
+		Account:             NewAccountClient(cfg),
+		Assignment:          NewAssignmentClient(cfg),
+		AuditEntry:          NewAuditEntryClient(cfg),
+		AuditSeal:           NewAuditSealClient(cfg),
+		Collector:           NewCollectorClient(cfg),
+		CompanyMapping:      NewCompanyMappingClient(cfg),
+		ConsentRequest:      NewConsentRequestClient(cfg),
+		FailedAttack:        NewFailedAttackClient(cfg),
+		Finding:             NewFindingClient(cfg),
+		IdempotencyKey:      NewIdempotencyKeyClient(cfg),
+		Incident:            NewIncidentClient(cfg),
+		IncidentEvent:       NewIncidentEventClient(cfg),
+		Invitation:          NewInvitationClient(cfg),
+		Member:              NewMemberClient(cfg),
+		MicrosoftConnection: NewMicrosoftConnectionClient(cfg),
+		Notification:        NewNotificationClient(cfg),
+		NotificationMail:    NewNotificationMailClient(cfg),
+		Organization:        NewOrganizationClient(cfg),
+		PSAConnection:       NewPSAConnectionClient(cfg),
+		Session:             NewSessionClient(cfg),
+		SignInLink:          NewSignInLinkClient(cfg),
+		Tenant:              NewTenantClient(cfg),
+		Ticket:              NewTicketClient(cfg),
+		TicketEvent:         NewTicketEventClient(cfg),
+		TicketStep:          NewTicketStepClient(cfg),
 	}, nil
 }
 
@@ -259,31 +274,34 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 	cfg := c.config
 	cfg.driver = &txDriver{tx: tx, drv: c.driver}
 	return &Tx{
-		ctx:              ctx,
-		config:           cfg,
-		APIKey:           NewAPIKeyClient(cfg),
-		Account:          NewAccountClient(cfg),
-		Assignment:       NewAssignmentClient(cfg),
-		AuditEntry:       NewAuditEntryClient(cfg),
-		AuditSeal:        NewAuditSealClient(cfg),
-		CompanyMapping:   NewCompanyMappingClient(cfg),
-		FailedAttack:     NewFailedAttackClient(cfg),
-		Finding:          NewFindingClient(cfg),
-		IdempotencyKey:   NewIdempotencyKeyClient(cfg),
-		Incident:         NewIncidentClient(cfg),
-		IncidentEvent:    NewIncidentEventClient(cfg),
-		Invitation:       NewInvitationClient(cfg),
-		Member:           NewMemberClient(cfg),
-		Notification:     NewNotificationClient(cfg),
-		NotificationMail: NewNotificationMailClient(cfg),
-		Organization:     NewOrganizationClient(cfg),
-		PSAConnection:    NewPSAConnectionClient(cfg),
-		Session:          NewSessionClient(cfg),
-		SignInLink:       NewSignInLinkClient(cfg),
-		Tenant:           NewTenantClient(cfg),
-		Ticket:           NewTicketClient(cfg),
-		TicketEvent:      NewTicketEventClient(cfg),
-		TicketStep:       NewTicketStepClient(cfg),
+		ctx:                 ctx,
+		config:              cfg,
+		APIKey:              NewAPIKeyClient(cfg),
+		Account:             NewAccountClient(cfg),
+		Assignment:          NewAssignmentClient(cfg),
+		AuditEntry:          NewAuditEntryClient(cfg),
+		AuditSeal:           NewAuditSealClient(cfg),
+		Collector:           NewCollectorClient(cfg),
+		CompanyMapping:      NewCompanyMappingClient(cfg),
+		ConsentRequest:      NewConsentRequestClient(cfg),
+		FailedAttack:        NewFailedAttackClient(cfg),
+		Finding:             NewFindingClient(cfg),
+		IdempotencyKey:      NewIdempotencyKeyClient(cfg),
+		Incident:            NewIncidentClient(cfg),
+		IncidentEvent:       NewIncidentEventClient(cfg),
+		Invitation:          NewInvitationClient(cfg),
+		Member:              NewMemberClient(cfg),
+		MicrosoftConnection: NewMicrosoftConnectionClient(cfg),
+		Notification:        NewNotificationClient(cfg),
+		NotificationMail:    NewNotificationMailClient(cfg),
+		Organization:        NewOrganizationClient(cfg),
+		PSAConnection:       NewPSAConnectionClient(cfg),
+		Session:             NewSessionClient(cfg),
+		SignInLink:          NewSignInLinkClient(cfg),
+		Tenant:              NewTenantClient(cfg),
+		Ticket:              NewTicketClient(cfg),
+		TicketEvent:         NewTicketEventClient(cfg),
+		TicketStep:          NewTicketStepClient(cfg),
 	}, nil
 }
 
@@ -313,9 +331,10 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.APIKey, c.Account, c.Assignment, c.AuditEntry, c.AuditSeal, c.CompanyMapping,
-		c.FailedAttack, c.Finding, c.IdempotencyKey, c.Incident, c.IncidentEvent,
-		c.Invitation, c.Member, c.Notification, c.NotificationMail, c.Organization,
+		c.APIKey, c.Account, c.Assignment, c.AuditEntry, c.AuditSeal, c.Collector,
+		c.CompanyMapping, c.ConsentRequest, c.FailedAttack, c.Finding,
+		c.IdempotencyKey, c.Incident, c.IncidentEvent, c.Invitation, c.Member,
+		c.MicrosoftConnection, c.Notification, c.NotificationMail, c.Organization,
 		c.PSAConnection, c.Session, c.SignInLink, c.Tenant, c.Ticket, c.TicketEvent,
 		c.TicketStep,
 	} {
@@ -327,9 +346,10 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.APIKey, c.Account, c.Assignment, c.AuditEntry, c.AuditSeal, c.CompanyMapping,
-		c.FailedAttack, c.Finding, c.IdempotencyKey, c.Incident, c.IncidentEvent,
-		c.Invitation, c.Member, c.Notification, c.NotificationMail, c.Organization,
+		c.APIKey, c.Account, c.Assignment, c.AuditEntry, c.AuditSeal, c.Collector,
+		c.CompanyMapping, c.ConsentRequest, c.FailedAttack, c.Finding,
+		c.IdempotencyKey, c.Incident, c.IncidentEvent, c.Invitation, c.Member,
+		c.MicrosoftConnection, c.Notification, c.NotificationMail, c.Organization,
 		c.PSAConnection, c.Session, c.SignInLink, c.Tenant, c.Ticket, c.TicketEvent,
 		c.TicketStep,
 	} {
@@ -350,8 +370,12 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.AuditEntry.mutate(ctx, m)
 	case *AuditSealMutation:
 		return c.AuditSeal.mutate(ctx, m)
+	case *CollectorMutation:
+		return c.Collector.mutate(ctx, m)
 	case *CompanyMappingMutation:
 		return c.CompanyMapping.mutate(ctx, m)
+	case *ConsentRequestMutation:
+		return c.ConsentRequest.mutate(ctx, m)
 	case *FailedAttackMutation:
 		return c.FailedAttack.mutate(ctx, m)
 	case *FindingMutation:
@@ -366,6 +390,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Invitation.mutate(ctx, m)
 	case *MemberMutation:
 		return c.Member.mutate(ctx, m)
+	case *MicrosoftConnectionMutation:
+		return c.MicrosoftConnection.mutate(ctx, m)
 	case *NotificationMutation:
 		return c.Notification.mutate(ctx, m)
 	case *NotificationMailMutation:
@@ -1120,6 +1146,155 @@ func (c *AuditSealClient) mutate(ctx context.Context, m *AuditSealMutation) (Val
 	}
 }
 
+// CollectorClient is a client for the Collector schema.
+type CollectorClient struct {
+	config
+}
+
+// NewCollectorClient returns a client for the Collector from the given config.
+func NewCollectorClient(c config) *CollectorClient {
+	return &CollectorClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `collector.Hooks(f(g(h())))`.
+func (c *CollectorClient) Use(hooks ...Hook) {
+	c.hooks.Collector = append(c.hooks.Collector, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `collector.Intercept(f(g(h())))`.
+func (c *CollectorClient) Intercept(interceptors ...Interceptor) {
+	c.inters.Collector = append(c.inters.Collector, interceptors...)
+}
+
+// Create returns a builder for creating a Collector entity.
+func (c *CollectorClient) Create() *CollectorCreate {
+	mutation := newCollectorMutation(c.config, OpCreate)
+	return &CollectorCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of Collector entities.
+func (c *CollectorClient) CreateBulk(builders ...*CollectorCreate) *CollectorCreateBulk {
+	return &CollectorCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *CollectorClient) MapCreateBulk(slice any, setFunc func(*CollectorCreate, int)) *CollectorCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &CollectorCreateBulk{err: fmt.Errorf("calling to CollectorClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*CollectorCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &CollectorCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for Collector.
+func (c *CollectorClient) Update() *CollectorUpdate {
+	mutation := newCollectorMutation(c.config, OpUpdate)
+	return &CollectorUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *CollectorClient) UpdateOne(_m *Collector) *CollectorUpdateOne {
+	mutation := newCollectorMutation(c.config, OpUpdateOne, withCollector(_m))
+	return &CollectorUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *CollectorClient) UpdateOneID(id string) *CollectorUpdateOne {
+	mutation := newCollectorMutation(c.config, OpUpdateOne, withCollectorID(id))
+	return &CollectorUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for Collector.
+func (c *CollectorClient) Delete() *CollectorDelete {
+	mutation := newCollectorMutation(c.config, OpDelete)
+	return &CollectorDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *CollectorClient) DeleteOne(_m *Collector) *CollectorDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *CollectorClient) DeleteOneID(id string) *CollectorDeleteOne {
+	builder := c.Delete().Where(collector.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &CollectorDeleteOne{builder}
+}
+
+// Query returns a query builder for Collector.
+func (c *CollectorClient) Query() *CollectorQuery {
+	return &CollectorQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeCollector},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a Collector entity by its id.
+func (c *CollectorClient) Get(ctx context.Context, id string) (*Collector, error) {
+	return c.Query().Where(collector.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *CollectorClient) GetX(ctx context.Context, id string) *Collector {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryTenant queries the tenant edge of a Collector.
+func (c *CollectorClient) QueryTenant(_m *Collector) *TenantQuery {
+	query := (&TenantClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(collector.Table, collector.FieldID, id),
+			sqlgraph.To(tenant.Table, tenant.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, collector.TenantTable, collector.TenantColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *CollectorClient) Hooks() []Hook {
+	return c.hooks.Collector
+}
+
+// Interceptors returns the client interceptors.
+func (c *CollectorClient) Interceptors() []Interceptor {
+	return c.inters.Collector
+}
+
+func (c *CollectorClient) mutate(ctx context.Context, m *CollectorMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&CollectorCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&CollectorUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&CollectorUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&CollectorDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown Collector mutation op: %q", m.Op())
+	}
+}
+
 // CompanyMappingClient is a client for the CompanyMapping schema.
 type CompanyMappingClient struct {
 	config
@@ -1282,6 +1457,155 @@ func (c *CompanyMappingClient) mutate(ctx context.Context, m *CompanyMappingMuta
 		return (&CompanyMappingDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown CompanyMapping mutation op: %q", m.Op())
+	}
+}
+
+// ConsentRequestClient is a client for the ConsentRequest schema.
+type ConsentRequestClient struct {
+	config
+}
+
+// NewConsentRequestClient returns a client for the ConsentRequest from the given config.
+func NewConsentRequestClient(c config) *ConsentRequestClient {
+	return &ConsentRequestClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `consentrequest.Hooks(f(g(h())))`.
+func (c *ConsentRequestClient) Use(hooks ...Hook) {
+	c.hooks.ConsentRequest = append(c.hooks.ConsentRequest, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `consentrequest.Intercept(f(g(h())))`.
+func (c *ConsentRequestClient) Intercept(interceptors ...Interceptor) {
+	c.inters.ConsentRequest = append(c.inters.ConsentRequest, interceptors...)
+}
+
+// Create returns a builder for creating a ConsentRequest entity.
+func (c *ConsentRequestClient) Create() *ConsentRequestCreate {
+	mutation := newConsentRequestMutation(c.config, OpCreate)
+	return &ConsentRequestCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of ConsentRequest entities.
+func (c *ConsentRequestClient) CreateBulk(builders ...*ConsentRequestCreate) *ConsentRequestCreateBulk {
+	return &ConsentRequestCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ConsentRequestClient) MapCreateBulk(slice any, setFunc func(*ConsentRequestCreate, int)) *ConsentRequestCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ConsentRequestCreateBulk{err: fmt.Errorf("calling to ConsentRequestClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ConsentRequestCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ConsentRequestCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for ConsentRequest.
+func (c *ConsentRequestClient) Update() *ConsentRequestUpdate {
+	mutation := newConsentRequestMutation(c.config, OpUpdate)
+	return &ConsentRequestUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ConsentRequestClient) UpdateOne(_m *ConsentRequest) *ConsentRequestUpdateOne {
+	mutation := newConsentRequestMutation(c.config, OpUpdateOne, withConsentRequest(_m))
+	return &ConsentRequestUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ConsentRequestClient) UpdateOneID(id string) *ConsentRequestUpdateOne {
+	mutation := newConsentRequestMutation(c.config, OpUpdateOne, withConsentRequestID(id))
+	return &ConsentRequestUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for ConsentRequest.
+func (c *ConsentRequestClient) Delete() *ConsentRequestDelete {
+	mutation := newConsentRequestMutation(c.config, OpDelete)
+	return &ConsentRequestDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ConsentRequestClient) DeleteOne(_m *ConsentRequest) *ConsentRequestDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ConsentRequestClient) DeleteOneID(id string) *ConsentRequestDeleteOne {
+	builder := c.Delete().Where(consentrequest.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ConsentRequestDeleteOne{builder}
+}
+
+// Query returns a query builder for ConsentRequest.
+func (c *ConsentRequestClient) Query() *ConsentRequestQuery {
+	return &ConsentRequestQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeConsentRequest},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a ConsentRequest entity by its id.
+func (c *ConsentRequestClient) Get(ctx context.Context, id string) (*ConsentRequest, error) {
+	return c.Query().Where(consentrequest.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ConsentRequestClient) GetX(ctx context.Context, id string) *ConsentRequest {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryTenant queries the tenant edge of a ConsentRequest.
+func (c *ConsentRequestClient) QueryTenant(_m *ConsentRequest) *TenantQuery {
+	query := (&TenantClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(consentrequest.Table, consentrequest.FieldID, id),
+			sqlgraph.To(tenant.Table, tenant.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, consentrequest.TenantTable, consentrequest.TenantColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ConsentRequestClient) Hooks() []Hook {
+	return c.hooks.ConsentRequest
+}
+
+// Interceptors returns the client interceptors.
+func (c *ConsentRequestClient) Interceptors() []Interceptor {
+	return c.inters.ConsentRequest
+}
+
+func (c *ConsentRequestClient) mutate(ctx context.Context, m *ConsentRequestMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ConsentRequestCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ConsentRequestUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ConsentRequestUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ConsentRequestDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown ConsentRequest mutation op: %q", m.Op())
 	}
 }
 
@@ -2453,6 +2777,155 @@ func (c *MemberClient) mutate(ctx context.Context, m *MemberMutation) (Value, er
 		return (&MemberDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown Member mutation op: %q", m.Op())
+	}
+}
+
+// MicrosoftConnectionClient is a client for the MicrosoftConnection schema.
+type MicrosoftConnectionClient struct {
+	config
+}
+
+// NewMicrosoftConnectionClient returns a client for the MicrosoftConnection from the given config.
+func NewMicrosoftConnectionClient(c config) *MicrosoftConnectionClient {
+	return &MicrosoftConnectionClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `microsoftconnection.Hooks(f(g(h())))`.
+func (c *MicrosoftConnectionClient) Use(hooks ...Hook) {
+	c.hooks.MicrosoftConnection = append(c.hooks.MicrosoftConnection, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `microsoftconnection.Intercept(f(g(h())))`.
+func (c *MicrosoftConnectionClient) Intercept(interceptors ...Interceptor) {
+	c.inters.MicrosoftConnection = append(c.inters.MicrosoftConnection, interceptors...)
+}
+
+// Create returns a builder for creating a MicrosoftConnection entity.
+func (c *MicrosoftConnectionClient) Create() *MicrosoftConnectionCreate {
+	mutation := newMicrosoftConnectionMutation(c.config, OpCreate)
+	return &MicrosoftConnectionCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of MicrosoftConnection entities.
+func (c *MicrosoftConnectionClient) CreateBulk(builders ...*MicrosoftConnectionCreate) *MicrosoftConnectionCreateBulk {
+	return &MicrosoftConnectionCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *MicrosoftConnectionClient) MapCreateBulk(slice any, setFunc func(*MicrosoftConnectionCreate, int)) *MicrosoftConnectionCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &MicrosoftConnectionCreateBulk{err: fmt.Errorf("calling to MicrosoftConnectionClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*MicrosoftConnectionCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &MicrosoftConnectionCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for MicrosoftConnection.
+func (c *MicrosoftConnectionClient) Update() *MicrosoftConnectionUpdate {
+	mutation := newMicrosoftConnectionMutation(c.config, OpUpdate)
+	return &MicrosoftConnectionUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *MicrosoftConnectionClient) UpdateOne(_m *MicrosoftConnection) *MicrosoftConnectionUpdateOne {
+	mutation := newMicrosoftConnectionMutation(c.config, OpUpdateOne, withMicrosoftConnection(_m))
+	return &MicrosoftConnectionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *MicrosoftConnectionClient) UpdateOneID(id string) *MicrosoftConnectionUpdateOne {
+	mutation := newMicrosoftConnectionMutation(c.config, OpUpdateOne, withMicrosoftConnectionID(id))
+	return &MicrosoftConnectionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for MicrosoftConnection.
+func (c *MicrosoftConnectionClient) Delete() *MicrosoftConnectionDelete {
+	mutation := newMicrosoftConnectionMutation(c.config, OpDelete)
+	return &MicrosoftConnectionDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *MicrosoftConnectionClient) DeleteOne(_m *MicrosoftConnection) *MicrosoftConnectionDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *MicrosoftConnectionClient) DeleteOneID(id string) *MicrosoftConnectionDeleteOne {
+	builder := c.Delete().Where(microsoftconnection.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &MicrosoftConnectionDeleteOne{builder}
+}
+
+// Query returns a query builder for MicrosoftConnection.
+func (c *MicrosoftConnectionClient) Query() *MicrosoftConnectionQuery {
+	return &MicrosoftConnectionQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeMicrosoftConnection},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a MicrosoftConnection entity by its id.
+func (c *MicrosoftConnectionClient) Get(ctx context.Context, id string) (*MicrosoftConnection, error) {
+	return c.Query().Where(microsoftconnection.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *MicrosoftConnectionClient) GetX(ctx context.Context, id string) *MicrosoftConnection {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryTenant queries the tenant edge of a MicrosoftConnection.
+func (c *MicrosoftConnectionClient) QueryTenant(_m *MicrosoftConnection) *TenantQuery {
+	query := (&TenantClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(microsoftconnection.Table, microsoftconnection.FieldID, id),
+			sqlgraph.To(tenant.Table, tenant.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, false, microsoftconnection.TenantTable, microsoftconnection.TenantColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *MicrosoftConnectionClient) Hooks() []Hook {
+	return c.hooks.MicrosoftConnection
+}
+
+// Interceptors returns the client interceptors.
+func (c *MicrosoftConnectionClient) Interceptors() []Interceptor {
+	return c.inters.MicrosoftConnection
+}
+
+func (c *MicrosoftConnectionClient) mutate(ctx context.Context, m *MicrosoftConnectionMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&MicrosoftConnectionCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&MicrosoftConnectionUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&MicrosoftConnectionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&MicrosoftConnectionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown MicrosoftConnection mutation op: %q", m.Op())
 	}
 }
 
@@ -4061,16 +4534,18 @@ func (c *TicketStepClient) mutate(ctx context.Context, m *TicketStepMutation) (V
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		APIKey, Account, Assignment, AuditEntry, AuditSeal, CompanyMapping,
-		FailedAttack, Finding, IdempotencyKey, Incident, IncidentEvent, Invitation,
-		Member, Notification, NotificationMail, Organization, PSAConnection, Session,
-		SignInLink, Tenant, Ticket, TicketEvent, TicketStep []ent.Hook
+		APIKey, Account, Assignment, AuditEntry, AuditSeal, Collector, CompanyMapping,
+		ConsentRequest, FailedAttack, Finding, IdempotencyKey, Incident, IncidentEvent,
+		Invitation, Member, MicrosoftConnection, Notification, NotificationMail,
+		Organization, PSAConnection, Session, SignInLink, Tenant, Ticket, TicketEvent,
+		TicketStep []ent.Hook
 	}
 	inters struct {
-		APIKey, Account, Assignment, AuditEntry, AuditSeal, CompanyMapping,
-		FailedAttack, Finding, IdempotencyKey, Incident, IncidentEvent, Invitation,
-		Member, Notification, NotificationMail, Organization, PSAConnection, Session,
-		SignInLink, Tenant, Ticket, TicketEvent, TicketStep []ent.Interceptor
+		APIKey, Account, Assignment, AuditEntry, AuditSeal, Collector, CompanyMapping,
+		ConsentRequest, FailedAttack, Finding, IdempotencyKey, Incident, IncidentEvent,
+		Invitation, Member, MicrosoftConnection, Notification, NotificationMail,
+		Organization, PSAConnection, Session, SignInLink, Tenant, Ticket, TicketEvent,
+		TicketStep []ent.Interceptor
 	}
 )
 

@@ -17,7 +17,9 @@ import (
 	"github.com/cairn-itdr/cairn/ent/assignment"
 	"github.com/cairn-itdr/cairn/ent/auditentry"
 	"github.com/cairn-itdr/cairn/ent/auditseal"
+	"github.com/cairn-itdr/cairn/ent/collector"
 	"github.com/cairn-itdr/cairn/ent/companymapping"
+	"github.com/cairn-itdr/cairn/ent/consentrequest"
 	"github.com/cairn-itdr/cairn/ent/failedattack"
 	"github.com/cairn-itdr/cairn/ent/finding"
 	"github.com/cairn-itdr/cairn/ent/idempotencykey"
@@ -25,6 +27,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/ent/invitation"
 	"github.com/cairn-itdr/cairn/ent/member"
+	"github.com/cairn-itdr/cairn/ent/microsoftconnection"
 	"github.com/cairn-itdr/cairn/ent/notification"
 	"github.com/cairn-itdr/cairn/ent/notificationmail"
 	"github.com/cairn-itdr/cairn/ent/organization"
@@ -95,29 +98,32 @@ var (
 func checkColumn(t, c string) error {
 	initCheck.Do(func() {
 		columnCheck = sql.NewColumnCheck(map[string]func(string) bool{
-			apikey.Table:           apikey.ValidColumn,
-			account.Table:          account.ValidColumn,
-			assignment.Table:       assignment.ValidColumn,
-			auditentry.Table:       auditentry.ValidColumn,
-			auditseal.Table:        auditseal.ValidColumn,
-			companymapping.Table:   companymapping.ValidColumn,
-			failedattack.Table:     failedattack.ValidColumn,
-			finding.Table:          finding.ValidColumn,
-			idempotencykey.Table:   idempotencykey.ValidColumn,
-			incident.Table:         incident.ValidColumn,
-			incidentevent.Table:    incidentevent.ValidColumn,
-			invitation.Table:       invitation.ValidColumn,
-			member.Table:           member.ValidColumn,
-			notification.Table:     notification.ValidColumn,
-			notificationmail.Table: notificationmail.ValidColumn,
-			organization.Table:     organization.ValidColumn,
-			psaconnection.Table:    psaconnection.ValidColumn,
-			session.Table:          session.ValidColumn,
-			signinlink.Table:       signinlink.ValidColumn,
-			tenant.Table:           tenant.ValidColumn,
-			ticket.Table:           ticket.ValidColumn,
-			ticketevent.Table:      ticketevent.ValidColumn,
-			ticketstep.Table:       ticketstep.ValidColumn,
+			apikey.Table:              apikey.ValidColumn,
+			account.Table:             account.ValidColumn,
+			assignment.Table:          assignment.ValidColumn,
+			auditentry.Table:          auditentry.ValidColumn,
+			auditseal.Table:           auditseal.ValidColumn,
+			collector.Table:           collector.ValidColumn,
+			companymapping.Table:      companymapping.ValidColumn,
+			consentrequest.Table:      consentrequest.ValidColumn,
+			failedattack.Table:        failedattack.ValidColumn,
+			finding.Table:             finding.ValidColumn,
+			idempotencykey.Table:      idempotencykey.ValidColumn,
+			incident.Table:            incident.ValidColumn,
+			incidentevent.Table:       incidentevent.ValidColumn,
+			invitation.Table:          invitation.ValidColumn,
+			member.Table:              member.ValidColumn,
+			microsoftconnection.Table: microsoftconnection.ValidColumn,
+			notification.Table:        notification.ValidColumn,
+			notificationmail.Table:    notificationmail.ValidColumn,
+			organization.Table:        organization.ValidColumn,
+			psaconnection.Table:       psaconnection.ValidColumn,
+			session.Table:             session.ValidColumn,
+			signinlink.Table:          signinlink.ValidColumn,
+			tenant.Table:              tenant.ValidColumn,
+			ticket.Table:              ticket.ValidColumn,
+			ticketevent.Table:         ticketevent.ValidColumn,
+			ticketstep.Table:          ticketstep.ValidColumn,
 		})
 	})
 	return columnCheck(t, c)

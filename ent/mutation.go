@@ -16,7 +16,9 @@ import (
 	"github.com/cairn-itdr/cairn/ent/assignment"
 	"github.com/cairn-itdr/cairn/ent/auditentry"
 	"github.com/cairn-itdr/cairn/ent/auditseal"
+	"github.com/cairn-itdr/cairn/ent/collector"
 	"github.com/cairn-itdr/cairn/ent/companymapping"
+	"github.com/cairn-itdr/cairn/ent/consentrequest"
 	"github.com/cairn-itdr/cairn/ent/failedattack"
 	"github.com/cairn-itdr/cairn/ent/finding"
 	"github.com/cairn-itdr/cairn/ent/idempotencykey"
@@ -24,6 +26,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/ent/invitation"
 	"github.com/cairn-itdr/cairn/ent/member"
+	"github.com/cairn-itdr/cairn/ent/microsoftconnection"
 	"github.com/cairn-itdr/cairn/ent/notification"
 	"github.com/cairn-itdr/cairn/ent/notificationmail"
 	"github.com/cairn-itdr/cairn/ent/organization"
@@ -49,29 +52,32 @@ const (
 	OpUpdateOne = ent.OpUpdateOne
 
 	// Node types.
-	TypeAPIKey           = "APIKey"
-	TypeAccount          = "Account"
-	TypeAssignment       = "Assignment"
-	TypeAuditEntry       = "AuditEntry"
-	TypeAuditSeal        = "AuditSeal"
-	TypeCompanyMapping   = "CompanyMapping"
-	TypeFailedAttack     = "FailedAttack"
-	TypeFinding          = "Finding"
-	TypeIdempotencyKey   = "IdempotencyKey"
-	TypeIncident         = "Incident"
-	TypeIncidentEvent    = "IncidentEvent"
-	TypeInvitation       = "Invitation"
-	TypeMember           = "Member"
-	TypeNotification     = "Notification"
-	TypeNotificationMail = "NotificationMail"
-	TypeOrganization     = "Organization"
-	TypePSAConnection    = "PSAConnection"
-	TypeSession          = "Session"
-	TypeSignInLink       = "SignInLink"
-	TypeTenant           = "Tenant"
-	TypeTicket           = "Ticket"
-	TypeTicketEvent      = "TicketEvent"
-	TypeTicketStep       = "TicketStep"
+	TypeAPIKey              = "APIKey"
+	TypeAccount             = "Account"
+	TypeAssignment          = "Assignment"
+	TypeAuditEntry          = "AuditEntry"
+	TypeAuditSeal           = "AuditSeal"
+	TypeCollector           = "Collector"
+	TypeCompanyMapping      = "CompanyMapping"
+	TypeConsentRequest      = "ConsentRequest"
+	TypeFailedAttack        = "FailedAttack"
+	TypeFinding             = "Finding"
+	TypeIdempotencyKey      = "IdempotencyKey"
+	TypeIncident            = "Incident"
+	TypeIncidentEvent       = "IncidentEvent"
+	TypeInvitation          = "Invitation"
+	TypeMember              = "Member"
+	TypeMicrosoftConnection = "MicrosoftConnection"
+	TypeNotification        = "Notification"
+	TypeNotificationMail    = "NotificationMail"
+	TypeOrganization        = "Organization"
+	TypePSAConnection       = "PSAConnection"
+	TypeSession             = "Session"
+	TypeSignInLink          = "SignInLink"
+	TypeTenant              = "Tenant"
+	TypeTicket              = "Ticket"
+	TypeTicketEvent         = "TicketEvent"
+	TypeTicketStep          = "TicketStep"
 )
 
 // APIKeyMutation represents an operation that mutates the APIKey nodes in the graph.
@@ -1136,25 +1142,34 @@ func (m *APIKeyMutation) ResetEdge(name string) error {
 // AccountMutation represents an operation that mutates the Account nodes in the graph.
 type AccountMutation struct {
 	config
-	op               Op
-	typ              string
-	id               *string
-	organization_id  *string
-	principal        *string
-	kind             *account.Kind
-	created_at       *time.Time
-	clearedFields    map[string]struct{}
-	tenant           *string
-	clearedtenant    bool
-	incidents        map[string]struct{}
-	removedincidents map[string]struct{}
-	clearedincidents bool
-	findings         map[string]struct{}
-	removedfindings  map[string]struct{}
-	clearedfindings  bool
-	done             bool
-	oldValue         func(context.Context) (*Account, error)
-	predicates       []predicate.Account
+	op                  Op
+	typ                 string
+	id                  *string
+	organization_id     *string
+	principal           *string
+	kind                *account.Kind
+	created_at          *time.Time
+	object_id           *string
+	display_name        *string
+	enabled             *bool
+	synced              *bool
+	licences            *[]string
+	appendlicences      []string
+	password_changed_at *time.Time
+	deleted_at          *time.Time
+	directory_read_at   *time.Time
+	clearedFields       map[string]struct{}
+	tenant              *string
+	clearedtenant       bool
+	incidents           map[string]struct{}
+	removedincidents    map[string]struct{}
+	clearedincidents    bool
+	findings            map[string]struct{}
+	removedfindings     map[string]struct{}
+	clearedfindings     bool
+	done                bool
+	oldValue            func(context.Context) (*Account, error)
+	predicates          []predicate.Account
 }
 
 var _ ent.Mutation = (*AccountMutation)(nil)
@@ -1441,6 +1456,388 @@ func (m *AccountMutation) ResetCreatedAt() {
 	m.created_at = nil
 }
 
+// SetObjectID sets the "object_id" field.
+func (m *AccountMutation) SetObjectID(s string) {
+	m.object_id = &s
+}
+
+// ObjectID returns the value of the "object_id" field in the mutation.
+func (m *AccountMutation) ObjectID() (r string, exists bool) {
+	v := m.object_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldObjectID returns the old "object_id" field's value of the Account entity.
+// If the Account object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccountMutation) OldObjectID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldObjectID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldObjectID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldObjectID: %w", err)
+	}
+	return oldValue.ObjectID, nil
+}
+
+// ResetObjectID resets all changes to the "object_id" field.
+func (m *AccountMutation) ResetObjectID() {
+	m.object_id = nil
+}
+
+// SetDisplayName sets the "display_name" field.
+func (m *AccountMutation) SetDisplayName(s string) {
+	m.display_name = &s
+}
+
+// DisplayName returns the value of the "display_name" field in the mutation.
+func (m *AccountMutation) DisplayName() (r string, exists bool) {
+	v := m.display_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDisplayName returns the old "display_name" field's value of the Account entity.
+// If the Account object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccountMutation) OldDisplayName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDisplayName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDisplayName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDisplayName: %w", err)
+	}
+	return oldValue.DisplayName, nil
+}
+
+// ResetDisplayName resets all changes to the "display_name" field.
+func (m *AccountMutation) ResetDisplayName() {
+	m.display_name = nil
+}
+
+// SetEnabled sets the "enabled" field.
+func (m *AccountMutation) SetEnabled(b bool) {
+	m.enabled = &b
+}
+
+// Enabled returns the value of the "enabled" field in the mutation.
+func (m *AccountMutation) Enabled() (r bool, exists bool) {
+	v := m.enabled
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldEnabled returns the old "enabled" field's value of the Account entity.
+// If the Account object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccountMutation) OldEnabled(ctx context.Context) (v *bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldEnabled is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldEnabled requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldEnabled: %w", err)
+	}
+	return oldValue.Enabled, nil
+}
+
+// ClearEnabled clears the value of the "enabled" field.
+func (m *AccountMutation) ClearEnabled() {
+	m.enabled = nil
+	m.clearedFields[account.FieldEnabled] = struct{}{}
+}
+
+// EnabledCleared returns if the "enabled" field was cleared in this mutation.
+func (m *AccountMutation) EnabledCleared() bool {
+	_, ok := m.clearedFields[account.FieldEnabled]
+	return ok
+}
+
+// ResetEnabled resets all changes to the "enabled" field.
+func (m *AccountMutation) ResetEnabled() {
+	m.enabled = nil
+	delete(m.clearedFields, account.FieldEnabled)
+}
+
+// SetSynced sets the "synced" field.
+func (m *AccountMutation) SetSynced(b bool) {
+	m.synced = &b
+}
+
+// Synced returns the value of the "synced" field in the mutation.
+func (m *AccountMutation) Synced() (r bool, exists bool) {
+	v := m.synced
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSynced returns the old "synced" field's value of the Account entity.
+// If the Account object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccountMutation) OldSynced(ctx context.Context) (v *bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSynced is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSynced requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSynced: %w", err)
+	}
+	return oldValue.Synced, nil
+}
+
+// ClearSynced clears the value of the "synced" field.
+func (m *AccountMutation) ClearSynced() {
+	m.synced = nil
+	m.clearedFields[account.FieldSynced] = struct{}{}
+}
+
+// SyncedCleared returns if the "synced" field was cleared in this mutation.
+func (m *AccountMutation) SyncedCleared() bool {
+	_, ok := m.clearedFields[account.FieldSynced]
+	return ok
+}
+
+// ResetSynced resets all changes to the "synced" field.
+func (m *AccountMutation) ResetSynced() {
+	m.synced = nil
+	delete(m.clearedFields, account.FieldSynced)
+}
+
+// SetLicences sets the "licences" field.
+func (m *AccountMutation) SetLicences(s []string) {
+	m.licences = &s
+	m.appendlicences = nil
+}
+
+// Licences returns the value of the "licences" field in the mutation.
+func (m *AccountMutation) Licences() (r []string, exists bool) {
+	v := m.licences
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLicences returns the old "licences" field's value of the Account entity.
+// If the Account object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccountMutation) OldLicences(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLicences is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLicences requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLicences: %w", err)
+	}
+	return oldValue.Licences, nil
+}
+
+// AppendLicences adds s to the "licences" field.
+func (m *AccountMutation) AppendLicences(s []string) {
+	m.appendlicences = append(m.appendlicences, s...)
+}
+
+// AppendedLicences returns the list of values that were appended to the "licences" field in this mutation.
+func (m *AccountMutation) AppendedLicences() ([]string, bool) {
+	if len(m.appendlicences) == 0 {
+		return nil, false
+	}
+	return m.appendlicences, true
+}
+
+// ClearLicences clears the value of the "licences" field.
+func (m *AccountMutation) ClearLicences() {
+	m.licences = nil
+	m.appendlicences = nil
+	m.clearedFields[account.FieldLicences] = struct{}{}
+}
+
+// LicencesCleared returns if the "licences" field was cleared in this mutation.
+func (m *AccountMutation) LicencesCleared() bool {
+	_, ok := m.clearedFields[account.FieldLicences]
+	return ok
+}
+
+// ResetLicences resets all changes to the "licences" field.
+func (m *AccountMutation) ResetLicences() {
+	m.licences = nil
+	m.appendlicences = nil
+	delete(m.clearedFields, account.FieldLicences)
+}
+
+// SetPasswordChangedAt sets the "password_changed_at" field.
+func (m *AccountMutation) SetPasswordChangedAt(t time.Time) {
+	m.password_changed_at = &t
+}
+
+// PasswordChangedAt returns the value of the "password_changed_at" field in the mutation.
+func (m *AccountMutation) PasswordChangedAt() (r time.Time, exists bool) {
+	v := m.password_changed_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPasswordChangedAt returns the old "password_changed_at" field's value of the Account entity.
+// If the Account object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccountMutation) OldPasswordChangedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPasswordChangedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPasswordChangedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPasswordChangedAt: %w", err)
+	}
+	return oldValue.PasswordChangedAt, nil
+}
+
+// ClearPasswordChangedAt clears the value of the "password_changed_at" field.
+func (m *AccountMutation) ClearPasswordChangedAt() {
+	m.password_changed_at = nil
+	m.clearedFields[account.FieldPasswordChangedAt] = struct{}{}
+}
+
+// PasswordChangedAtCleared returns if the "password_changed_at" field was cleared in this mutation.
+func (m *AccountMutation) PasswordChangedAtCleared() bool {
+	_, ok := m.clearedFields[account.FieldPasswordChangedAt]
+	return ok
+}
+
+// ResetPasswordChangedAt resets all changes to the "password_changed_at" field.
+func (m *AccountMutation) ResetPasswordChangedAt() {
+	m.password_changed_at = nil
+	delete(m.clearedFields, account.FieldPasswordChangedAt)
+}
+
+// SetDeletedAt sets the "deleted_at" field.
+func (m *AccountMutation) SetDeletedAt(t time.Time) {
+	m.deleted_at = &t
+}
+
+// DeletedAt returns the value of the "deleted_at" field in the mutation.
+func (m *AccountMutation) DeletedAt() (r time.Time, exists bool) {
+	v := m.deleted_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDeletedAt returns the old "deleted_at" field's value of the Account entity.
+// If the Account object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccountMutation) OldDeletedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDeletedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDeletedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDeletedAt: %w", err)
+	}
+	return oldValue.DeletedAt, nil
+}
+
+// ClearDeletedAt clears the value of the "deleted_at" field.
+func (m *AccountMutation) ClearDeletedAt() {
+	m.deleted_at = nil
+	m.clearedFields[account.FieldDeletedAt] = struct{}{}
+}
+
+// DeletedAtCleared returns if the "deleted_at" field was cleared in this mutation.
+func (m *AccountMutation) DeletedAtCleared() bool {
+	_, ok := m.clearedFields[account.FieldDeletedAt]
+	return ok
+}
+
+// ResetDeletedAt resets all changes to the "deleted_at" field.
+func (m *AccountMutation) ResetDeletedAt() {
+	m.deleted_at = nil
+	delete(m.clearedFields, account.FieldDeletedAt)
+}
+
+// SetDirectoryReadAt sets the "directory_read_at" field.
+func (m *AccountMutation) SetDirectoryReadAt(t time.Time) {
+	m.directory_read_at = &t
+}
+
+// DirectoryReadAt returns the value of the "directory_read_at" field in the mutation.
+func (m *AccountMutation) DirectoryReadAt() (r time.Time, exists bool) {
+	v := m.directory_read_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDirectoryReadAt returns the old "directory_read_at" field's value of the Account entity.
+// If the Account object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *AccountMutation) OldDirectoryReadAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDirectoryReadAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDirectoryReadAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDirectoryReadAt: %w", err)
+	}
+	return oldValue.DirectoryReadAt, nil
+}
+
+// ClearDirectoryReadAt clears the value of the "directory_read_at" field.
+func (m *AccountMutation) ClearDirectoryReadAt() {
+	m.directory_read_at = nil
+	m.clearedFields[account.FieldDirectoryReadAt] = struct{}{}
+}
+
+// DirectoryReadAtCleared returns if the "directory_read_at" field was cleared in this mutation.
+func (m *AccountMutation) DirectoryReadAtCleared() bool {
+	_, ok := m.clearedFields[account.FieldDirectoryReadAt]
+	return ok
+}
+
+// ResetDirectoryReadAt resets all changes to the "directory_read_at" field.
+func (m *AccountMutation) ResetDirectoryReadAt() {
+	m.directory_read_at = nil
+	delete(m.clearedFields, account.FieldDirectoryReadAt)
+}
+
 // ClearTenant clears the "tenant" edge to the Tenant entity.
 func (m *AccountMutation) ClearTenant() {
 	m.clearedtenant = true
@@ -1610,7 +2007,7 @@ func (m *AccountMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *AccountMutation) Fields() []string {
-	fields := make([]string, 0, 5)
+	fields := make([]string, 0, 13)
 	if m.organization_id != nil {
 		fields = append(fields, account.FieldOrganizationID)
 	}
@@ -1625,6 +2022,30 @@ func (m *AccountMutation) Fields() []string {
 	}
 	if m.created_at != nil {
 		fields = append(fields, account.FieldCreatedAt)
+	}
+	if m.object_id != nil {
+		fields = append(fields, account.FieldObjectID)
+	}
+	if m.display_name != nil {
+		fields = append(fields, account.FieldDisplayName)
+	}
+	if m.enabled != nil {
+		fields = append(fields, account.FieldEnabled)
+	}
+	if m.synced != nil {
+		fields = append(fields, account.FieldSynced)
+	}
+	if m.licences != nil {
+		fields = append(fields, account.FieldLicences)
+	}
+	if m.password_changed_at != nil {
+		fields = append(fields, account.FieldPasswordChangedAt)
+	}
+	if m.deleted_at != nil {
+		fields = append(fields, account.FieldDeletedAt)
+	}
+	if m.directory_read_at != nil {
+		fields = append(fields, account.FieldDirectoryReadAt)
 	}
 	return fields
 }
@@ -1644,6 +2065,22 @@ func (m *AccountMutation) Field(name string) (ent.Value, bool) {
 		return m.Kind()
 	case account.FieldCreatedAt:
 		return m.CreatedAt()
+	case account.FieldObjectID:
+		return m.ObjectID()
+	case account.FieldDisplayName:
+		return m.DisplayName()
+	case account.FieldEnabled:
+		return m.Enabled()
+	case account.FieldSynced:
+		return m.Synced()
+	case account.FieldLicences:
+		return m.Licences()
+	case account.FieldPasswordChangedAt:
+		return m.PasswordChangedAt()
+	case account.FieldDeletedAt:
+		return m.DeletedAt()
+	case account.FieldDirectoryReadAt:
+		return m.DirectoryReadAt()
 	}
 	return nil, false
 }
@@ -1663,6 +2100,22 @@ func (m *AccountMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldKind(ctx)
 	case account.FieldCreatedAt:
 		return m.OldCreatedAt(ctx)
+	case account.FieldObjectID:
+		return m.OldObjectID(ctx)
+	case account.FieldDisplayName:
+		return m.OldDisplayName(ctx)
+	case account.FieldEnabled:
+		return m.OldEnabled(ctx)
+	case account.FieldSynced:
+		return m.OldSynced(ctx)
+	case account.FieldLicences:
+		return m.OldLicences(ctx)
+	case account.FieldPasswordChangedAt:
+		return m.OldPasswordChangedAt(ctx)
+	case account.FieldDeletedAt:
+		return m.OldDeletedAt(ctx)
+	case account.FieldDirectoryReadAt:
+		return m.OldDirectoryReadAt(ctx)
 	}
 	return nil, fmt.Errorf("unknown Account field %s", name)
 }
@@ -1707,6 +2160,62 @@ func (m *AccountMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetCreatedAt(v)
 		return nil
+	case account.FieldObjectID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetObjectID(v)
+		return nil
+	case account.FieldDisplayName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDisplayName(v)
+		return nil
+	case account.FieldEnabled:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetEnabled(v)
+		return nil
+	case account.FieldSynced:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSynced(v)
+		return nil
+	case account.FieldLicences:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLicences(v)
+		return nil
+	case account.FieldPasswordChangedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPasswordChangedAt(v)
+		return nil
+	case account.FieldDeletedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDeletedAt(v)
+		return nil
+	case account.FieldDirectoryReadAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDirectoryReadAt(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Account field %s", name)
 }
@@ -1736,7 +2245,26 @@ func (m *AccountMutation) AddField(name string, value ent.Value) error {
 // ClearedFields returns all nullable fields that were cleared during this
 // mutation.
 func (m *AccountMutation) ClearedFields() []string {
-	return nil
+	var fields []string
+	if m.FieldCleared(account.FieldEnabled) {
+		fields = append(fields, account.FieldEnabled)
+	}
+	if m.FieldCleared(account.FieldSynced) {
+		fields = append(fields, account.FieldSynced)
+	}
+	if m.FieldCleared(account.FieldLicences) {
+		fields = append(fields, account.FieldLicences)
+	}
+	if m.FieldCleared(account.FieldPasswordChangedAt) {
+		fields = append(fields, account.FieldPasswordChangedAt)
+	}
+	if m.FieldCleared(account.FieldDeletedAt) {
+		fields = append(fields, account.FieldDeletedAt)
+	}
+	if m.FieldCleared(account.FieldDirectoryReadAt) {
+		fields = append(fields, account.FieldDirectoryReadAt)
+	}
+	return fields
 }
 
 // FieldCleared returns a boolean indicating if a field with the given name was
@@ -1749,6 +2277,26 @@ func (m *AccountMutation) FieldCleared(name string) bool {
 // ClearField clears the value of the field with the given name. It returns an
 // error if the field is not defined in the schema.
 func (m *AccountMutation) ClearField(name string) error {
+	switch name {
+	case account.FieldEnabled:
+		m.ClearEnabled()
+		return nil
+	case account.FieldSynced:
+		m.ClearSynced()
+		return nil
+	case account.FieldLicences:
+		m.ClearLicences()
+		return nil
+	case account.FieldPasswordChangedAt:
+		m.ClearPasswordChangedAt()
+		return nil
+	case account.FieldDeletedAt:
+		m.ClearDeletedAt()
+		return nil
+	case account.FieldDirectoryReadAt:
+		m.ClearDirectoryReadAt()
+		return nil
+	}
 	return fmt.Errorf("unknown Account nullable field %s", name)
 }
 
@@ -1770,6 +2318,30 @@ func (m *AccountMutation) ResetField(name string) error {
 		return nil
 	case account.FieldCreatedAt:
 		m.ResetCreatedAt()
+		return nil
+	case account.FieldObjectID:
+		m.ResetObjectID()
+		return nil
+	case account.FieldDisplayName:
+		m.ResetDisplayName()
+		return nil
+	case account.FieldEnabled:
+		m.ResetEnabled()
+		return nil
+	case account.FieldSynced:
+		m.ResetSynced()
+		return nil
+	case account.FieldLicences:
+		m.ResetLicences()
+		return nil
+	case account.FieldPasswordChangedAt:
+		m.ResetPasswordChangedAt()
+		return nil
+	case account.FieldDeletedAt:
+		m.ResetDeletedAt()
+		return nil
+	case account.FieldDirectoryReadAt:
+		m.ResetDirectoryReadAt()
 		return nil
 	}
 	return fmt.Errorf("unknown Account field %s", name)
@@ -3875,6 +4447,1828 @@ func (m *AuditSealMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown AuditSeal edge %s", name)
 }
 
+// CollectorMutation represents an operation that mutates the Collector nodes in the graph.
+type CollectorMutation struct {
+	config
+	op                Op
+	typ               string
+	id                *string
+	organization_id   *string
+	next_attempt_at   *time.Time
+	urgency           *int
+	addurgency        *int
+	attempts          *int
+	addattempts       *int
+	wakes             *int
+	addwakes          *int
+	fence             *int
+	addfence          *int
+	claimed_until     *time.Time
+	source            *collector.Source
+	created_at        *time.Time
+	read_until        *time.Time
+	place             *string
+	caught_up_at      *time.Time
+	last_success_at   *time.Time
+	last_record_at    *time.Time
+	records           *int64
+	addrecords        *int64
+	rejected          *int64
+	addrejected       *int64
+	failing_since     *time.Time
+	last_error        *string
+	last_error_reason *string
+	last_error_at     *time.Time
+	clearedFields     map[string]struct{}
+	tenant            *string
+	clearedtenant     bool
+	done              bool
+	oldValue          func(context.Context) (*Collector, error)
+	predicates        []predicate.Collector
+}
+
+var _ ent.Mutation = (*CollectorMutation)(nil)
+
+// collectorOption allows management of the mutation configuration using functional options.
+type collectorOption func(*CollectorMutation)
+
+// newCollectorMutation creates new mutation for the Collector entity.
+func newCollectorMutation(c config, op Op, opts ...collectorOption) *CollectorMutation {
+	m := &CollectorMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeCollector,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withCollectorID sets the ID field of the mutation.
+func withCollectorID(id string) collectorOption {
+	return func(m *CollectorMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *Collector
+		)
+		m.oldValue = func(ctx context.Context) (*Collector, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().Collector.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withCollector sets the old Collector of the mutation.
+func withCollector(node *Collector) collectorOption {
+	return func(m *CollectorMutation) {
+		m.oldValue = func(context.Context) (*Collector, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m CollectorMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m CollectorMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of Collector entities.
+func (m *CollectorMutation) SetID(id string) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *CollectorMutation) ID() (id string, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *CollectorMutation) IDs(ctx context.Context) ([]string, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []string{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().Collector.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *CollectorMutation) SetOrganizationID(s string) {
+	m.organization_id = &s
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *CollectorMutation) OrganizationID() (r string, exists bool) {
+	v := m.organization_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the Collector entity.
+// If the Collector object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectorMutation) OldOrganizationID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *CollectorMutation) ResetOrganizationID() {
+	m.organization_id = nil
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *CollectorMutation) SetTenantID(s string) {
+	m.tenant = &s
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *CollectorMutation) TenantID() (r string, exists bool) {
+	v := m.tenant
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the Collector entity.
+// If the Collector object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectorMutation) OldTenantID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *CollectorMutation) ResetTenantID() {
+	m.tenant = nil
+}
+
+// SetNextAttemptAt sets the "next_attempt_at" field.
+func (m *CollectorMutation) SetNextAttemptAt(t time.Time) {
+	m.next_attempt_at = &t
+}
+
+// NextAttemptAt returns the value of the "next_attempt_at" field in the mutation.
+func (m *CollectorMutation) NextAttemptAt() (r time.Time, exists bool) {
+	v := m.next_attempt_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNextAttemptAt returns the old "next_attempt_at" field's value of the Collector entity.
+// If the Collector object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectorMutation) OldNextAttemptAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNextAttemptAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNextAttemptAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNextAttemptAt: %w", err)
+	}
+	return oldValue.NextAttemptAt, nil
+}
+
+// ClearNextAttemptAt clears the value of the "next_attempt_at" field.
+func (m *CollectorMutation) ClearNextAttemptAt() {
+	m.next_attempt_at = nil
+	m.clearedFields[collector.FieldNextAttemptAt] = struct{}{}
+}
+
+// NextAttemptAtCleared returns if the "next_attempt_at" field was cleared in this mutation.
+func (m *CollectorMutation) NextAttemptAtCleared() bool {
+	_, ok := m.clearedFields[collector.FieldNextAttemptAt]
+	return ok
+}
+
+// ResetNextAttemptAt resets all changes to the "next_attempt_at" field.
+func (m *CollectorMutation) ResetNextAttemptAt() {
+	m.next_attempt_at = nil
+	delete(m.clearedFields, collector.FieldNextAttemptAt)
+}
+
+// SetUrgency sets the "urgency" field.
+func (m *CollectorMutation) SetUrgency(i int) {
+	m.urgency = &i
+	m.addurgency = nil
+}
+
+// Urgency returns the value of the "urgency" field in the mutation.
+func (m *CollectorMutation) Urgency() (r int, exists bool) {
+	v := m.urgency
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUrgency returns the old "urgency" field's value of the Collector entity.
+// If the Collector object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectorMutation) OldUrgency(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUrgency is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUrgency requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUrgency: %w", err)
+	}
+	return oldValue.Urgency, nil
+}
+
+// AddUrgency adds i to the "urgency" field.
+func (m *CollectorMutation) AddUrgency(i int) {
+	if m.addurgency != nil {
+		*m.addurgency += i
+	} else {
+		m.addurgency = &i
+	}
+}
+
+// AddedUrgency returns the value that was added to the "urgency" field in this mutation.
+func (m *CollectorMutation) AddedUrgency() (r int, exists bool) {
+	v := m.addurgency
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetUrgency resets all changes to the "urgency" field.
+func (m *CollectorMutation) ResetUrgency() {
+	m.urgency = nil
+	m.addurgency = nil
+}
+
+// SetAttempts sets the "attempts" field.
+func (m *CollectorMutation) SetAttempts(i int) {
+	m.attempts = &i
+	m.addattempts = nil
+}
+
+// Attempts returns the value of the "attempts" field in the mutation.
+func (m *CollectorMutation) Attempts() (r int, exists bool) {
+	v := m.attempts
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAttempts returns the old "attempts" field's value of the Collector entity.
+// If the Collector object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectorMutation) OldAttempts(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAttempts is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAttempts requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAttempts: %w", err)
+	}
+	return oldValue.Attempts, nil
+}
+
+// AddAttempts adds i to the "attempts" field.
+func (m *CollectorMutation) AddAttempts(i int) {
+	if m.addattempts != nil {
+		*m.addattempts += i
+	} else {
+		m.addattempts = &i
+	}
+}
+
+// AddedAttempts returns the value that was added to the "attempts" field in this mutation.
+func (m *CollectorMutation) AddedAttempts() (r int, exists bool) {
+	v := m.addattempts
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetAttempts resets all changes to the "attempts" field.
+func (m *CollectorMutation) ResetAttempts() {
+	m.attempts = nil
+	m.addattempts = nil
+}
+
+// SetWakes sets the "wakes" field.
+func (m *CollectorMutation) SetWakes(i int) {
+	m.wakes = &i
+	m.addwakes = nil
+}
+
+// Wakes returns the value of the "wakes" field in the mutation.
+func (m *CollectorMutation) Wakes() (r int, exists bool) {
+	v := m.wakes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldWakes returns the old "wakes" field's value of the Collector entity.
+// If the Collector object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectorMutation) OldWakes(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldWakes is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldWakes requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldWakes: %w", err)
+	}
+	return oldValue.Wakes, nil
+}
+
+// AddWakes adds i to the "wakes" field.
+func (m *CollectorMutation) AddWakes(i int) {
+	if m.addwakes != nil {
+		*m.addwakes += i
+	} else {
+		m.addwakes = &i
+	}
+}
+
+// AddedWakes returns the value that was added to the "wakes" field in this mutation.
+func (m *CollectorMutation) AddedWakes() (r int, exists bool) {
+	v := m.addwakes
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetWakes resets all changes to the "wakes" field.
+func (m *CollectorMutation) ResetWakes() {
+	m.wakes = nil
+	m.addwakes = nil
+}
+
+// SetFence sets the "fence" field.
+func (m *CollectorMutation) SetFence(i int) {
+	m.fence = &i
+	m.addfence = nil
+}
+
+// Fence returns the value of the "fence" field in the mutation.
+func (m *CollectorMutation) Fence() (r int, exists bool) {
+	v := m.fence
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFence returns the old "fence" field's value of the Collector entity.
+// If the Collector object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectorMutation) OldFence(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFence is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFence requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFence: %w", err)
+	}
+	return oldValue.Fence, nil
+}
+
+// AddFence adds i to the "fence" field.
+func (m *CollectorMutation) AddFence(i int) {
+	if m.addfence != nil {
+		*m.addfence += i
+	} else {
+		m.addfence = &i
+	}
+}
+
+// AddedFence returns the value that was added to the "fence" field in this mutation.
+func (m *CollectorMutation) AddedFence() (r int, exists bool) {
+	v := m.addfence
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetFence resets all changes to the "fence" field.
+func (m *CollectorMutation) ResetFence() {
+	m.fence = nil
+	m.addfence = nil
+}
+
+// SetClaimedUntil sets the "claimed_until" field.
+func (m *CollectorMutation) SetClaimedUntil(t time.Time) {
+	m.claimed_until = &t
+}
+
+// ClaimedUntil returns the value of the "claimed_until" field in the mutation.
+func (m *CollectorMutation) ClaimedUntil() (r time.Time, exists bool) {
+	v := m.claimed_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldClaimedUntil returns the old "claimed_until" field's value of the Collector entity.
+// If the Collector object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectorMutation) OldClaimedUntil(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldClaimedUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldClaimedUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldClaimedUntil: %w", err)
+	}
+	return oldValue.ClaimedUntil, nil
+}
+
+// ClearClaimedUntil clears the value of the "claimed_until" field.
+func (m *CollectorMutation) ClearClaimedUntil() {
+	m.claimed_until = nil
+	m.clearedFields[collector.FieldClaimedUntil] = struct{}{}
+}
+
+// ClaimedUntilCleared returns if the "claimed_until" field was cleared in this mutation.
+func (m *CollectorMutation) ClaimedUntilCleared() bool {
+	_, ok := m.clearedFields[collector.FieldClaimedUntil]
+	return ok
+}
+
+// ResetClaimedUntil resets all changes to the "claimed_until" field.
+func (m *CollectorMutation) ResetClaimedUntil() {
+	m.claimed_until = nil
+	delete(m.clearedFields, collector.FieldClaimedUntil)
+}
+
+// SetSource sets the "source" field.
+func (m *CollectorMutation) SetSource(c collector.Source) {
+	m.source = &c
+}
+
+// Source returns the value of the "source" field in the mutation.
+func (m *CollectorMutation) Source() (r collector.Source, exists bool) {
+	v := m.source
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSource returns the old "source" field's value of the Collector entity.
+// If the Collector object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectorMutation) OldSource(ctx context.Context) (v collector.Source, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSource is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSource requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSource: %w", err)
+	}
+	return oldValue.Source, nil
+}
+
+// ResetSource resets all changes to the "source" field.
+func (m *CollectorMutation) ResetSource() {
+	m.source = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *CollectorMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *CollectorMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the Collector entity.
+// If the Collector object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectorMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *CollectorMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetReadUntil sets the "read_until" field.
+func (m *CollectorMutation) SetReadUntil(t time.Time) {
+	m.read_until = &t
+}
+
+// ReadUntil returns the value of the "read_until" field in the mutation.
+func (m *CollectorMutation) ReadUntil() (r time.Time, exists bool) {
+	v := m.read_until
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReadUntil returns the old "read_until" field's value of the Collector entity.
+// If the Collector object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectorMutation) OldReadUntil(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReadUntil is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReadUntil requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReadUntil: %w", err)
+	}
+	return oldValue.ReadUntil, nil
+}
+
+// ClearReadUntil clears the value of the "read_until" field.
+func (m *CollectorMutation) ClearReadUntil() {
+	m.read_until = nil
+	m.clearedFields[collector.FieldReadUntil] = struct{}{}
+}
+
+// ReadUntilCleared returns if the "read_until" field was cleared in this mutation.
+func (m *CollectorMutation) ReadUntilCleared() bool {
+	_, ok := m.clearedFields[collector.FieldReadUntil]
+	return ok
+}
+
+// ResetReadUntil resets all changes to the "read_until" field.
+func (m *CollectorMutation) ResetReadUntil() {
+	m.read_until = nil
+	delete(m.clearedFields, collector.FieldReadUntil)
+}
+
+// SetPlace sets the "place" field.
+func (m *CollectorMutation) SetPlace(s string) {
+	m.place = &s
+}
+
+// Place returns the value of the "place" field in the mutation.
+func (m *CollectorMutation) Place() (r string, exists bool) {
+	v := m.place
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPlace returns the old "place" field's value of the Collector entity.
+// If the Collector object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectorMutation) OldPlace(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPlace is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPlace requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPlace: %w", err)
+	}
+	return oldValue.Place, nil
+}
+
+// ResetPlace resets all changes to the "place" field.
+func (m *CollectorMutation) ResetPlace() {
+	m.place = nil
+}
+
+// SetCaughtUpAt sets the "caught_up_at" field.
+func (m *CollectorMutation) SetCaughtUpAt(t time.Time) {
+	m.caught_up_at = &t
+}
+
+// CaughtUpAt returns the value of the "caught_up_at" field in the mutation.
+func (m *CollectorMutation) CaughtUpAt() (r time.Time, exists bool) {
+	v := m.caught_up_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCaughtUpAt returns the old "caught_up_at" field's value of the Collector entity.
+// If the Collector object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectorMutation) OldCaughtUpAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCaughtUpAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCaughtUpAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCaughtUpAt: %w", err)
+	}
+	return oldValue.CaughtUpAt, nil
+}
+
+// ClearCaughtUpAt clears the value of the "caught_up_at" field.
+func (m *CollectorMutation) ClearCaughtUpAt() {
+	m.caught_up_at = nil
+	m.clearedFields[collector.FieldCaughtUpAt] = struct{}{}
+}
+
+// CaughtUpAtCleared returns if the "caught_up_at" field was cleared in this mutation.
+func (m *CollectorMutation) CaughtUpAtCleared() bool {
+	_, ok := m.clearedFields[collector.FieldCaughtUpAt]
+	return ok
+}
+
+// ResetCaughtUpAt resets all changes to the "caught_up_at" field.
+func (m *CollectorMutation) ResetCaughtUpAt() {
+	m.caught_up_at = nil
+	delete(m.clearedFields, collector.FieldCaughtUpAt)
+}
+
+// SetLastSuccessAt sets the "last_success_at" field.
+func (m *CollectorMutation) SetLastSuccessAt(t time.Time) {
+	m.last_success_at = &t
+}
+
+// LastSuccessAt returns the value of the "last_success_at" field in the mutation.
+func (m *CollectorMutation) LastSuccessAt() (r time.Time, exists bool) {
+	v := m.last_success_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastSuccessAt returns the old "last_success_at" field's value of the Collector entity.
+// If the Collector object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectorMutation) OldLastSuccessAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastSuccessAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastSuccessAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastSuccessAt: %w", err)
+	}
+	return oldValue.LastSuccessAt, nil
+}
+
+// ClearLastSuccessAt clears the value of the "last_success_at" field.
+func (m *CollectorMutation) ClearLastSuccessAt() {
+	m.last_success_at = nil
+	m.clearedFields[collector.FieldLastSuccessAt] = struct{}{}
+}
+
+// LastSuccessAtCleared returns if the "last_success_at" field was cleared in this mutation.
+func (m *CollectorMutation) LastSuccessAtCleared() bool {
+	_, ok := m.clearedFields[collector.FieldLastSuccessAt]
+	return ok
+}
+
+// ResetLastSuccessAt resets all changes to the "last_success_at" field.
+func (m *CollectorMutation) ResetLastSuccessAt() {
+	m.last_success_at = nil
+	delete(m.clearedFields, collector.FieldLastSuccessAt)
+}
+
+// SetLastRecordAt sets the "last_record_at" field.
+func (m *CollectorMutation) SetLastRecordAt(t time.Time) {
+	m.last_record_at = &t
+}
+
+// LastRecordAt returns the value of the "last_record_at" field in the mutation.
+func (m *CollectorMutation) LastRecordAt() (r time.Time, exists bool) {
+	v := m.last_record_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastRecordAt returns the old "last_record_at" field's value of the Collector entity.
+// If the Collector object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectorMutation) OldLastRecordAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastRecordAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastRecordAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastRecordAt: %w", err)
+	}
+	return oldValue.LastRecordAt, nil
+}
+
+// ClearLastRecordAt clears the value of the "last_record_at" field.
+func (m *CollectorMutation) ClearLastRecordAt() {
+	m.last_record_at = nil
+	m.clearedFields[collector.FieldLastRecordAt] = struct{}{}
+}
+
+// LastRecordAtCleared returns if the "last_record_at" field was cleared in this mutation.
+func (m *CollectorMutation) LastRecordAtCleared() bool {
+	_, ok := m.clearedFields[collector.FieldLastRecordAt]
+	return ok
+}
+
+// ResetLastRecordAt resets all changes to the "last_record_at" field.
+func (m *CollectorMutation) ResetLastRecordAt() {
+	m.last_record_at = nil
+	delete(m.clearedFields, collector.FieldLastRecordAt)
+}
+
+// SetRecords sets the "records" field.
+func (m *CollectorMutation) SetRecords(i int64) {
+	m.records = &i
+	m.addrecords = nil
+}
+
+// Records returns the value of the "records" field in the mutation.
+func (m *CollectorMutation) Records() (r int64, exists bool) {
+	v := m.records
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRecords returns the old "records" field's value of the Collector entity.
+// If the Collector object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectorMutation) OldRecords(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRecords is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRecords requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRecords: %w", err)
+	}
+	return oldValue.Records, nil
+}
+
+// AddRecords adds i to the "records" field.
+func (m *CollectorMutation) AddRecords(i int64) {
+	if m.addrecords != nil {
+		*m.addrecords += i
+	} else {
+		m.addrecords = &i
+	}
+}
+
+// AddedRecords returns the value that was added to the "records" field in this mutation.
+func (m *CollectorMutation) AddedRecords() (r int64, exists bool) {
+	v := m.addrecords
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetRecords resets all changes to the "records" field.
+func (m *CollectorMutation) ResetRecords() {
+	m.records = nil
+	m.addrecords = nil
+}
+
+// SetRejected sets the "rejected" field.
+func (m *CollectorMutation) SetRejected(i int64) {
+	m.rejected = &i
+	m.addrejected = nil
+}
+
+// Rejected returns the value of the "rejected" field in the mutation.
+func (m *CollectorMutation) Rejected() (r int64, exists bool) {
+	v := m.rejected
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRejected returns the old "rejected" field's value of the Collector entity.
+// If the Collector object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectorMutation) OldRejected(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRejected is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRejected requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRejected: %w", err)
+	}
+	return oldValue.Rejected, nil
+}
+
+// AddRejected adds i to the "rejected" field.
+func (m *CollectorMutation) AddRejected(i int64) {
+	if m.addrejected != nil {
+		*m.addrejected += i
+	} else {
+		m.addrejected = &i
+	}
+}
+
+// AddedRejected returns the value that was added to the "rejected" field in this mutation.
+func (m *CollectorMutation) AddedRejected() (r int64, exists bool) {
+	v := m.addrejected
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetRejected resets all changes to the "rejected" field.
+func (m *CollectorMutation) ResetRejected() {
+	m.rejected = nil
+	m.addrejected = nil
+}
+
+// SetFailingSince sets the "failing_since" field.
+func (m *CollectorMutation) SetFailingSince(t time.Time) {
+	m.failing_since = &t
+}
+
+// FailingSince returns the value of the "failing_since" field in the mutation.
+func (m *CollectorMutation) FailingSince() (r time.Time, exists bool) {
+	v := m.failing_since
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldFailingSince returns the old "failing_since" field's value of the Collector entity.
+// If the Collector object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectorMutation) OldFailingSince(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldFailingSince is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldFailingSince requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldFailingSince: %w", err)
+	}
+	return oldValue.FailingSince, nil
+}
+
+// ClearFailingSince clears the value of the "failing_since" field.
+func (m *CollectorMutation) ClearFailingSince() {
+	m.failing_since = nil
+	m.clearedFields[collector.FieldFailingSince] = struct{}{}
+}
+
+// FailingSinceCleared returns if the "failing_since" field was cleared in this mutation.
+func (m *CollectorMutation) FailingSinceCleared() bool {
+	_, ok := m.clearedFields[collector.FieldFailingSince]
+	return ok
+}
+
+// ResetFailingSince resets all changes to the "failing_since" field.
+func (m *CollectorMutation) ResetFailingSince() {
+	m.failing_since = nil
+	delete(m.clearedFields, collector.FieldFailingSince)
+}
+
+// SetLastError sets the "last_error" field.
+func (m *CollectorMutation) SetLastError(s string) {
+	m.last_error = &s
+}
+
+// LastError returns the value of the "last_error" field in the mutation.
+func (m *CollectorMutation) LastError() (r string, exists bool) {
+	v := m.last_error
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastError returns the old "last_error" field's value of the Collector entity.
+// If the Collector object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectorMutation) OldLastError(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastError is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastError requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastError: %w", err)
+	}
+	return oldValue.LastError, nil
+}
+
+// ResetLastError resets all changes to the "last_error" field.
+func (m *CollectorMutation) ResetLastError() {
+	m.last_error = nil
+}
+
+// SetLastErrorReason sets the "last_error_reason" field.
+func (m *CollectorMutation) SetLastErrorReason(s string) {
+	m.last_error_reason = &s
+}
+
+// LastErrorReason returns the value of the "last_error_reason" field in the mutation.
+func (m *CollectorMutation) LastErrorReason() (r string, exists bool) {
+	v := m.last_error_reason
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastErrorReason returns the old "last_error_reason" field's value of the Collector entity.
+// If the Collector object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectorMutation) OldLastErrorReason(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastErrorReason is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastErrorReason requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastErrorReason: %w", err)
+	}
+	return oldValue.LastErrorReason, nil
+}
+
+// ResetLastErrorReason resets all changes to the "last_error_reason" field.
+func (m *CollectorMutation) ResetLastErrorReason() {
+	m.last_error_reason = nil
+}
+
+// SetLastErrorAt sets the "last_error_at" field.
+func (m *CollectorMutation) SetLastErrorAt(t time.Time) {
+	m.last_error_at = &t
+}
+
+// LastErrorAt returns the value of the "last_error_at" field in the mutation.
+func (m *CollectorMutation) LastErrorAt() (r time.Time, exists bool) {
+	v := m.last_error_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastErrorAt returns the old "last_error_at" field's value of the Collector entity.
+// If the Collector object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CollectorMutation) OldLastErrorAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastErrorAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastErrorAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastErrorAt: %w", err)
+	}
+	return oldValue.LastErrorAt, nil
+}
+
+// ClearLastErrorAt clears the value of the "last_error_at" field.
+func (m *CollectorMutation) ClearLastErrorAt() {
+	m.last_error_at = nil
+	m.clearedFields[collector.FieldLastErrorAt] = struct{}{}
+}
+
+// LastErrorAtCleared returns if the "last_error_at" field was cleared in this mutation.
+func (m *CollectorMutation) LastErrorAtCleared() bool {
+	_, ok := m.clearedFields[collector.FieldLastErrorAt]
+	return ok
+}
+
+// ResetLastErrorAt resets all changes to the "last_error_at" field.
+func (m *CollectorMutation) ResetLastErrorAt() {
+	m.last_error_at = nil
+	delete(m.clearedFields, collector.FieldLastErrorAt)
+}
+
+// ClearTenant clears the "tenant" edge to the Tenant entity.
+func (m *CollectorMutation) ClearTenant() {
+	m.clearedtenant = true
+	m.clearedFields[collector.FieldTenantID] = struct{}{}
+}
+
+// TenantCleared reports if the "tenant" edge to the Tenant entity was cleared.
+func (m *CollectorMutation) TenantCleared() bool {
+	return m.clearedtenant
+}
+
+// TenantIDs returns the "tenant" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TenantID instead. It exists only for internal usage by the builders.
+func (m *CollectorMutation) TenantIDs() (ids []string) {
+	if id := m.tenant; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetTenant resets all changes to the "tenant" edge.
+func (m *CollectorMutation) ResetTenant() {
+	m.tenant = nil
+	m.clearedtenant = false
+}
+
+// Where appends a list predicates to the CollectorMutation builder.
+func (m *CollectorMutation) Where(ps ...predicate.Collector) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the CollectorMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *CollectorMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.Collector, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *CollectorMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *CollectorMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (Collector).
+func (m *CollectorMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *CollectorMutation) Fields() []string {
+	fields := make([]string, 0, 21)
+	if m.organization_id != nil {
+		fields = append(fields, collector.FieldOrganizationID)
+	}
+	if m.tenant != nil {
+		fields = append(fields, collector.FieldTenantID)
+	}
+	if m.next_attempt_at != nil {
+		fields = append(fields, collector.FieldNextAttemptAt)
+	}
+	if m.urgency != nil {
+		fields = append(fields, collector.FieldUrgency)
+	}
+	if m.attempts != nil {
+		fields = append(fields, collector.FieldAttempts)
+	}
+	if m.wakes != nil {
+		fields = append(fields, collector.FieldWakes)
+	}
+	if m.fence != nil {
+		fields = append(fields, collector.FieldFence)
+	}
+	if m.claimed_until != nil {
+		fields = append(fields, collector.FieldClaimedUntil)
+	}
+	if m.source != nil {
+		fields = append(fields, collector.FieldSource)
+	}
+	if m.created_at != nil {
+		fields = append(fields, collector.FieldCreatedAt)
+	}
+	if m.read_until != nil {
+		fields = append(fields, collector.FieldReadUntil)
+	}
+	if m.place != nil {
+		fields = append(fields, collector.FieldPlace)
+	}
+	if m.caught_up_at != nil {
+		fields = append(fields, collector.FieldCaughtUpAt)
+	}
+	if m.last_success_at != nil {
+		fields = append(fields, collector.FieldLastSuccessAt)
+	}
+	if m.last_record_at != nil {
+		fields = append(fields, collector.FieldLastRecordAt)
+	}
+	if m.records != nil {
+		fields = append(fields, collector.FieldRecords)
+	}
+	if m.rejected != nil {
+		fields = append(fields, collector.FieldRejected)
+	}
+	if m.failing_since != nil {
+		fields = append(fields, collector.FieldFailingSince)
+	}
+	if m.last_error != nil {
+		fields = append(fields, collector.FieldLastError)
+	}
+	if m.last_error_reason != nil {
+		fields = append(fields, collector.FieldLastErrorReason)
+	}
+	if m.last_error_at != nil {
+		fields = append(fields, collector.FieldLastErrorAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *CollectorMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case collector.FieldOrganizationID:
+		return m.OrganizationID()
+	case collector.FieldTenantID:
+		return m.TenantID()
+	case collector.FieldNextAttemptAt:
+		return m.NextAttemptAt()
+	case collector.FieldUrgency:
+		return m.Urgency()
+	case collector.FieldAttempts:
+		return m.Attempts()
+	case collector.FieldWakes:
+		return m.Wakes()
+	case collector.FieldFence:
+		return m.Fence()
+	case collector.FieldClaimedUntil:
+		return m.ClaimedUntil()
+	case collector.FieldSource:
+		return m.Source()
+	case collector.FieldCreatedAt:
+		return m.CreatedAt()
+	case collector.FieldReadUntil:
+		return m.ReadUntil()
+	case collector.FieldPlace:
+		return m.Place()
+	case collector.FieldCaughtUpAt:
+		return m.CaughtUpAt()
+	case collector.FieldLastSuccessAt:
+		return m.LastSuccessAt()
+	case collector.FieldLastRecordAt:
+		return m.LastRecordAt()
+	case collector.FieldRecords:
+		return m.Records()
+	case collector.FieldRejected:
+		return m.Rejected()
+	case collector.FieldFailingSince:
+		return m.FailingSince()
+	case collector.FieldLastError:
+		return m.LastError()
+	case collector.FieldLastErrorReason:
+		return m.LastErrorReason()
+	case collector.FieldLastErrorAt:
+		return m.LastErrorAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *CollectorMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case collector.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case collector.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case collector.FieldNextAttemptAt:
+		return m.OldNextAttemptAt(ctx)
+	case collector.FieldUrgency:
+		return m.OldUrgency(ctx)
+	case collector.FieldAttempts:
+		return m.OldAttempts(ctx)
+	case collector.FieldWakes:
+		return m.OldWakes(ctx)
+	case collector.FieldFence:
+		return m.OldFence(ctx)
+	case collector.FieldClaimedUntil:
+		return m.OldClaimedUntil(ctx)
+	case collector.FieldSource:
+		return m.OldSource(ctx)
+	case collector.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case collector.FieldReadUntil:
+		return m.OldReadUntil(ctx)
+	case collector.FieldPlace:
+		return m.OldPlace(ctx)
+	case collector.FieldCaughtUpAt:
+		return m.OldCaughtUpAt(ctx)
+	case collector.FieldLastSuccessAt:
+		return m.OldLastSuccessAt(ctx)
+	case collector.FieldLastRecordAt:
+		return m.OldLastRecordAt(ctx)
+	case collector.FieldRecords:
+		return m.OldRecords(ctx)
+	case collector.FieldRejected:
+		return m.OldRejected(ctx)
+	case collector.FieldFailingSince:
+		return m.OldFailingSince(ctx)
+	case collector.FieldLastError:
+		return m.OldLastError(ctx)
+	case collector.FieldLastErrorReason:
+		return m.OldLastErrorReason(ctx)
+	case collector.FieldLastErrorAt:
+		return m.OldLastErrorAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown Collector field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *CollectorMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case collector.FieldOrganizationID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case collector.FieldTenantID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case collector.FieldNextAttemptAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNextAttemptAt(v)
+		return nil
+	case collector.FieldUrgency:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUrgency(v)
+		return nil
+	case collector.FieldAttempts:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAttempts(v)
+		return nil
+	case collector.FieldWakes:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetWakes(v)
+		return nil
+	case collector.FieldFence:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFence(v)
+		return nil
+	case collector.FieldClaimedUntil:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetClaimedUntil(v)
+		return nil
+	case collector.FieldSource:
+		v, ok := value.(collector.Source)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSource(v)
+		return nil
+	case collector.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case collector.FieldReadUntil:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReadUntil(v)
+		return nil
+	case collector.FieldPlace:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPlace(v)
+		return nil
+	case collector.FieldCaughtUpAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCaughtUpAt(v)
+		return nil
+	case collector.FieldLastSuccessAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastSuccessAt(v)
+		return nil
+	case collector.FieldLastRecordAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastRecordAt(v)
+		return nil
+	case collector.FieldRecords:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRecords(v)
+		return nil
+	case collector.FieldRejected:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRejected(v)
+		return nil
+	case collector.FieldFailingSince:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetFailingSince(v)
+		return nil
+	case collector.FieldLastError:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastError(v)
+		return nil
+	case collector.FieldLastErrorReason:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastErrorReason(v)
+		return nil
+	case collector.FieldLastErrorAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastErrorAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Collector field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *CollectorMutation) AddedFields() []string {
+	var fields []string
+	if m.addurgency != nil {
+		fields = append(fields, collector.FieldUrgency)
+	}
+	if m.addattempts != nil {
+		fields = append(fields, collector.FieldAttempts)
+	}
+	if m.addwakes != nil {
+		fields = append(fields, collector.FieldWakes)
+	}
+	if m.addfence != nil {
+		fields = append(fields, collector.FieldFence)
+	}
+	if m.addrecords != nil {
+		fields = append(fields, collector.FieldRecords)
+	}
+	if m.addrejected != nil {
+		fields = append(fields, collector.FieldRejected)
+	}
+	return fields
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *CollectorMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case collector.FieldUrgency:
+		return m.AddedUrgency()
+	case collector.FieldAttempts:
+		return m.AddedAttempts()
+	case collector.FieldWakes:
+		return m.AddedWakes()
+	case collector.FieldFence:
+		return m.AddedFence()
+	case collector.FieldRecords:
+		return m.AddedRecords()
+	case collector.FieldRejected:
+		return m.AddedRejected()
+	}
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *CollectorMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	case collector.FieldUrgency:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddUrgency(v)
+		return nil
+	case collector.FieldAttempts:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddAttempts(v)
+		return nil
+	case collector.FieldWakes:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddWakes(v)
+		return nil
+	case collector.FieldFence:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddFence(v)
+		return nil
+	case collector.FieldRecords:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddRecords(v)
+		return nil
+	case collector.FieldRejected:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddRejected(v)
+		return nil
+	}
+	return fmt.Errorf("unknown Collector numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *CollectorMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(collector.FieldNextAttemptAt) {
+		fields = append(fields, collector.FieldNextAttemptAt)
+	}
+	if m.FieldCleared(collector.FieldClaimedUntil) {
+		fields = append(fields, collector.FieldClaimedUntil)
+	}
+	if m.FieldCleared(collector.FieldReadUntil) {
+		fields = append(fields, collector.FieldReadUntil)
+	}
+	if m.FieldCleared(collector.FieldCaughtUpAt) {
+		fields = append(fields, collector.FieldCaughtUpAt)
+	}
+	if m.FieldCleared(collector.FieldLastSuccessAt) {
+		fields = append(fields, collector.FieldLastSuccessAt)
+	}
+	if m.FieldCleared(collector.FieldLastRecordAt) {
+		fields = append(fields, collector.FieldLastRecordAt)
+	}
+	if m.FieldCleared(collector.FieldFailingSince) {
+		fields = append(fields, collector.FieldFailingSince)
+	}
+	if m.FieldCleared(collector.FieldLastErrorAt) {
+		fields = append(fields, collector.FieldLastErrorAt)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *CollectorMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *CollectorMutation) ClearField(name string) error {
+	switch name {
+	case collector.FieldNextAttemptAt:
+		m.ClearNextAttemptAt()
+		return nil
+	case collector.FieldClaimedUntil:
+		m.ClearClaimedUntil()
+		return nil
+	case collector.FieldReadUntil:
+		m.ClearReadUntil()
+		return nil
+	case collector.FieldCaughtUpAt:
+		m.ClearCaughtUpAt()
+		return nil
+	case collector.FieldLastSuccessAt:
+		m.ClearLastSuccessAt()
+		return nil
+	case collector.FieldLastRecordAt:
+		m.ClearLastRecordAt()
+		return nil
+	case collector.FieldFailingSince:
+		m.ClearFailingSince()
+		return nil
+	case collector.FieldLastErrorAt:
+		m.ClearLastErrorAt()
+		return nil
+	}
+	return fmt.Errorf("unknown Collector nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *CollectorMutation) ResetField(name string) error {
+	switch name {
+	case collector.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case collector.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case collector.FieldNextAttemptAt:
+		m.ResetNextAttemptAt()
+		return nil
+	case collector.FieldUrgency:
+		m.ResetUrgency()
+		return nil
+	case collector.FieldAttempts:
+		m.ResetAttempts()
+		return nil
+	case collector.FieldWakes:
+		m.ResetWakes()
+		return nil
+	case collector.FieldFence:
+		m.ResetFence()
+		return nil
+	case collector.FieldClaimedUntil:
+		m.ResetClaimedUntil()
+		return nil
+	case collector.FieldSource:
+		m.ResetSource()
+		return nil
+	case collector.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case collector.FieldReadUntil:
+		m.ResetReadUntil()
+		return nil
+	case collector.FieldPlace:
+		m.ResetPlace()
+		return nil
+	case collector.FieldCaughtUpAt:
+		m.ResetCaughtUpAt()
+		return nil
+	case collector.FieldLastSuccessAt:
+		m.ResetLastSuccessAt()
+		return nil
+	case collector.FieldLastRecordAt:
+		m.ResetLastRecordAt()
+		return nil
+	case collector.FieldRecords:
+		m.ResetRecords()
+		return nil
+	case collector.FieldRejected:
+		m.ResetRejected()
+		return nil
+	case collector.FieldFailingSince:
+		m.ResetFailingSince()
+		return nil
+	case collector.FieldLastError:
+		m.ResetLastError()
+		return nil
+	case collector.FieldLastErrorReason:
+		m.ResetLastErrorReason()
+		return nil
+	case collector.FieldLastErrorAt:
+		m.ResetLastErrorAt()
+		return nil
+	}
+	return fmt.Errorf("unknown Collector field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *CollectorMutation) AddedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.tenant != nil {
+		edges = append(edges, collector.EdgeTenant)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *CollectorMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case collector.EdgeTenant:
+		if id := m.tenant; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *CollectorMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 1)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *CollectorMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *CollectorMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.clearedtenant {
+		edges = append(edges, collector.EdgeTenant)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *CollectorMutation) EdgeCleared(name string) bool {
+	switch name {
+	case collector.EdgeTenant:
+		return m.clearedtenant
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *CollectorMutation) ClearEdge(name string) error {
+	switch name {
+	case collector.EdgeTenant:
+		m.ClearTenant()
+		return nil
+	}
+	return fmt.Errorf("unknown Collector unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *CollectorMutation) ResetEdge(name string) error {
+	switch name {
+	case collector.EdgeTenant:
+		m.ResetTenant()
+		return nil
+	}
+	return fmt.Errorf("unknown Collector edge %s", name)
+}
+
 // CompanyMappingMutation represents an operation that mutates the CompanyMapping nodes in the graph.
 type CompanyMappingMutation struct {
 	config
@@ -4575,6 +6969,973 @@ func (m *CompanyMappingMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown CompanyMapping edge %s", name)
+}
+
+// ConsentRequestMutation represents an operation that mutates the ConsentRequest nodes in the graph.
+type ConsentRequestMutation struct {
+	config
+	op              Op
+	typ             string
+	id              *string
+	organization_id *string
+	hash            *[]byte
+	nonce           *string
+	level           *string
+	principal_id    *string
+	principal_name  *string
+	created_at      *time.Time
+	expires_at      *time.Time
+	answered_at     *time.Time
+	used_at         *time.Time
+	clearedFields   map[string]struct{}
+	tenant          *string
+	clearedtenant   bool
+	done            bool
+	oldValue        func(context.Context) (*ConsentRequest, error)
+	predicates      []predicate.ConsentRequest
+}
+
+var _ ent.Mutation = (*ConsentRequestMutation)(nil)
+
+// consentrequestOption allows management of the mutation configuration using functional options.
+type consentrequestOption func(*ConsentRequestMutation)
+
+// newConsentRequestMutation creates new mutation for the ConsentRequest entity.
+func newConsentRequestMutation(c config, op Op, opts ...consentrequestOption) *ConsentRequestMutation {
+	m := &ConsentRequestMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeConsentRequest,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withConsentRequestID sets the ID field of the mutation.
+func withConsentRequestID(id string) consentrequestOption {
+	return func(m *ConsentRequestMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *ConsentRequest
+		)
+		m.oldValue = func(ctx context.Context) (*ConsentRequest, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().ConsentRequest.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withConsentRequest sets the old ConsentRequest of the mutation.
+func withConsentRequest(node *ConsentRequest) consentrequestOption {
+	return func(m *ConsentRequestMutation) {
+		m.oldValue = func(context.Context) (*ConsentRequest, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m ConsentRequestMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m ConsentRequestMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of ConsentRequest entities.
+func (m *ConsentRequestMutation) SetID(id string) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *ConsentRequestMutation) ID() (id string, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *ConsentRequestMutation) IDs(ctx context.Context) ([]string, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []string{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().ConsentRequest.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *ConsentRequestMutation) SetOrganizationID(s string) {
+	m.organization_id = &s
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *ConsentRequestMutation) OrganizationID() (r string, exists bool) {
+	v := m.organization_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the ConsentRequest entity.
+// If the ConsentRequest object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConsentRequestMutation) OldOrganizationID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *ConsentRequestMutation) ResetOrganizationID() {
+	m.organization_id = nil
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *ConsentRequestMutation) SetTenantID(s string) {
+	m.tenant = &s
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *ConsentRequestMutation) TenantID() (r string, exists bool) {
+	v := m.tenant
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the ConsentRequest entity.
+// If the ConsentRequest object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConsentRequestMutation) OldTenantID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *ConsentRequestMutation) ResetTenantID() {
+	m.tenant = nil
+}
+
+// SetHash sets the "hash" field.
+func (m *ConsentRequestMutation) SetHash(b []byte) {
+	m.hash = &b
+}
+
+// Hash returns the value of the "hash" field in the mutation.
+func (m *ConsentRequestMutation) Hash() (r []byte, exists bool) {
+	v := m.hash
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldHash returns the old "hash" field's value of the ConsentRequest entity.
+// If the ConsentRequest object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConsentRequestMutation) OldHash(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldHash is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldHash requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldHash: %w", err)
+	}
+	return oldValue.Hash, nil
+}
+
+// ResetHash resets all changes to the "hash" field.
+func (m *ConsentRequestMutation) ResetHash() {
+	m.hash = nil
+}
+
+// SetNonce sets the "nonce" field.
+func (m *ConsentRequestMutation) SetNonce(s string) {
+	m.nonce = &s
+}
+
+// Nonce returns the value of the "nonce" field in the mutation.
+func (m *ConsentRequestMutation) Nonce() (r string, exists bool) {
+	v := m.nonce
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNonce returns the old "nonce" field's value of the ConsentRequest entity.
+// If the ConsentRequest object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConsentRequestMutation) OldNonce(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNonce is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNonce requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNonce: %w", err)
+	}
+	return oldValue.Nonce, nil
+}
+
+// ResetNonce resets all changes to the "nonce" field.
+func (m *ConsentRequestMutation) ResetNonce() {
+	m.nonce = nil
+}
+
+// SetLevel sets the "level" field.
+func (m *ConsentRequestMutation) SetLevel(s string) {
+	m.level = &s
+}
+
+// Level returns the value of the "level" field in the mutation.
+func (m *ConsentRequestMutation) Level() (r string, exists bool) {
+	v := m.level
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLevel returns the old "level" field's value of the ConsentRequest entity.
+// If the ConsentRequest object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConsentRequestMutation) OldLevel(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLevel is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLevel requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLevel: %w", err)
+	}
+	return oldValue.Level, nil
+}
+
+// ResetLevel resets all changes to the "level" field.
+func (m *ConsentRequestMutation) ResetLevel() {
+	m.level = nil
+}
+
+// SetPrincipalID sets the "principal_id" field.
+func (m *ConsentRequestMutation) SetPrincipalID(s string) {
+	m.principal_id = &s
+}
+
+// PrincipalID returns the value of the "principal_id" field in the mutation.
+func (m *ConsentRequestMutation) PrincipalID() (r string, exists bool) {
+	v := m.principal_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPrincipalID returns the old "principal_id" field's value of the ConsentRequest entity.
+// If the ConsentRequest object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConsentRequestMutation) OldPrincipalID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPrincipalID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPrincipalID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPrincipalID: %w", err)
+	}
+	return oldValue.PrincipalID, nil
+}
+
+// ResetPrincipalID resets all changes to the "principal_id" field.
+func (m *ConsentRequestMutation) ResetPrincipalID() {
+	m.principal_id = nil
+}
+
+// SetPrincipalName sets the "principal_name" field.
+func (m *ConsentRequestMutation) SetPrincipalName(s string) {
+	m.principal_name = &s
+}
+
+// PrincipalName returns the value of the "principal_name" field in the mutation.
+func (m *ConsentRequestMutation) PrincipalName() (r string, exists bool) {
+	v := m.principal_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPrincipalName returns the old "principal_name" field's value of the ConsentRequest entity.
+// If the ConsentRequest object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConsentRequestMutation) OldPrincipalName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPrincipalName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPrincipalName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPrincipalName: %w", err)
+	}
+	return oldValue.PrincipalName, nil
+}
+
+// ResetPrincipalName resets all changes to the "principal_name" field.
+func (m *ConsentRequestMutation) ResetPrincipalName() {
+	m.principal_name = nil
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *ConsentRequestMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *ConsentRequestMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the ConsentRequest entity.
+// If the ConsentRequest object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConsentRequestMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *ConsentRequestMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetExpiresAt sets the "expires_at" field.
+func (m *ConsentRequestMutation) SetExpiresAt(t time.Time) {
+	m.expires_at = &t
+}
+
+// ExpiresAt returns the value of the "expires_at" field in the mutation.
+func (m *ConsentRequestMutation) ExpiresAt() (r time.Time, exists bool) {
+	v := m.expires_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExpiresAt returns the old "expires_at" field's value of the ConsentRequest entity.
+// If the ConsentRequest object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConsentRequestMutation) OldExpiresAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExpiresAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExpiresAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExpiresAt: %w", err)
+	}
+	return oldValue.ExpiresAt, nil
+}
+
+// ResetExpiresAt resets all changes to the "expires_at" field.
+func (m *ConsentRequestMutation) ResetExpiresAt() {
+	m.expires_at = nil
+}
+
+// SetAnsweredAt sets the "answered_at" field.
+func (m *ConsentRequestMutation) SetAnsweredAt(t time.Time) {
+	m.answered_at = &t
+}
+
+// AnsweredAt returns the value of the "answered_at" field in the mutation.
+func (m *ConsentRequestMutation) AnsweredAt() (r time.Time, exists bool) {
+	v := m.answered_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAnsweredAt returns the old "answered_at" field's value of the ConsentRequest entity.
+// If the ConsentRequest object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConsentRequestMutation) OldAnsweredAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAnsweredAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAnsweredAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAnsweredAt: %w", err)
+	}
+	return oldValue.AnsweredAt, nil
+}
+
+// ClearAnsweredAt clears the value of the "answered_at" field.
+func (m *ConsentRequestMutation) ClearAnsweredAt() {
+	m.answered_at = nil
+	m.clearedFields[consentrequest.FieldAnsweredAt] = struct{}{}
+}
+
+// AnsweredAtCleared returns if the "answered_at" field was cleared in this mutation.
+func (m *ConsentRequestMutation) AnsweredAtCleared() bool {
+	_, ok := m.clearedFields[consentrequest.FieldAnsweredAt]
+	return ok
+}
+
+// ResetAnsweredAt resets all changes to the "answered_at" field.
+func (m *ConsentRequestMutation) ResetAnsweredAt() {
+	m.answered_at = nil
+	delete(m.clearedFields, consentrequest.FieldAnsweredAt)
+}
+
+// SetUsedAt sets the "used_at" field.
+func (m *ConsentRequestMutation) SetUsedAt(t time.Time) {
+	m.used_at = &t
+}
+
+// UsedAt returns the value of the "used_at" field in the mutation.
+func (m *ConsentRequestMutation) UsedAt() (r time.Time, exists bool) {
+	v := m.used_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUsedAt returns the old "used_at" field's value of the ConsentRequest entity.
+// If the ConsentRequest object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ConsentRequestMutation) OldUsedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUsedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUsedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUsedAt: %w", err)
+	}
+	return oldValue.UsedAt, nil
+}
+
+// ClearUsedAt clears the value of the "used_at" field.
+func (m *ConsentRequestMutation) ClearUsedAt() {
+	m.used_at = nil
+	m.clearedFields[consentrequest.FieldUsedAt] = struct{}{}
+}
+
+// UsedAtCleared returns if the "used_at" field was cleared in this mutation.
+func (m *ConsentRequestMutation) UsedAtCleared() bool {
+	_, ok := m.clearedFields[consentrequest.FieldUsedAt]
+	return ok
+}
+
+// ResetUsedAt resets all changes to the "used_at" field.
+func (m *ConsentRequestMutation) ResetUsedAt() {
+	m.used_at = nil
+	delete(m.clearedFields, consentrequest.FieldUsedAt)
+}
+
+// ClearTenant clears the "tenant" edge to the Tenant entity.
+func (m *ConsentRequestMutation) ClearTenant() {
+	m.clearedtenant = true
+	m.clearedFields[consentrequest.FieldTenantID] = struct{}{}
+}
+
+// TenantCleared reports if the "tenant" edge to the Tenant entity was cleared.
+func (m *ConsentRequestMutation) TenantCleared() bool {
+	return m.clearedtenant
+}
+
+// TenantIDs returns the "tenant" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TenantID instead. It exists only for internal usage by the builders.
+func (m *ConsentRequestMutation) TenantIDs() (ids []string) {
+	if id := m.tenant; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetTenant resets all changes to the "tenant" edge.
+func (m *ConsentRequestMutation) ResetTenant() {
+	m.tenant = nil
+	m.clearedtenant = false
+}
+
+// Where appends a list predicates to the ConsentRequestMutation builder.
+func (m *ConsentRequestMutation) Where(ps ...predicate.ConsentRequest) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the ConsentRequestMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *ConsentRequestMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.ConsentRequest, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *ConsentRequestMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *ConsentRequestMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (ConsentRequest).
+func (m *ConsentRequestMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *ConsentRequestMutation) Fields() []string {
+	fields := make([]string, 0, 11)
+	if m.organization_id != nil {
+		fields = append(fields, consentrequest.FieldOrganizationID)
+	}
+	if m.tenant != nil {
+		fields = append(fields, consentrequest.FieldTenantID)
+	}
+	if m.hash != nil {
+		fields = append(fields, consentrequest.FieldHash)
+	}
+	if m.nonce != nil {
+		fields = append(fields, consentrequest.FieldNonce)
+	}
+	if m.level != nil {
+		fields = append(fields, consentrequest.FieldLevel)
+	}
+	if m.principal_id != nil {
+		fields = append(fields, consentrequest.FieldPrincipalID)
+	}
+	if m.principal_name != nil {
+		fields = append(fields, consentrequest.FieldPrincipalName)
+	}
+	if m.created_at != nil {
+		fields = append(fields, consentrequest.FieldCreatedAt)
+	}
+	if m.expires_at != nil {
+		fields = append(fields, consentrequest.FieldExpiresAt)
+	}
+	if m.answered_at != nil {
+		fields = append(fields, consentrequest.FieldAnsweredAt)
+	}
+	if m.used_at != nil {
+		fields = append(fields, consentrequest.FieldUsedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *ConsentRequestMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case consentrequest.FieldOrganizationID:
+		return m.OrganizationID()
+	case consentrequest.FieldTenantID:
+		return m.TenantID()
+	case consentrequest.FieldHash:
+		return m.Hash()
+	case consentrequest.FieldNonce:
+		return m.Nonce()
+	case consentrequest.FieldLevel:
+		return m.Level()
+	case consentrequest.FieldPrincipalID:
+		return m.PrincipalID()
+	case consentrequest.FieldPrincipalName:
+		return m.PrincipalName()
+	case consentrequest.FieldCreatedAt:
+		return m.CreatedAt()
+	case consentrequest.FieldExpiresAt:
+		return m.ExpiresAt()
+	case consentrequest.FieldAnsweredAt:
+		return m.AnsweredAt()
+	case consentrequest.FieldUsedAt:
+		return m.UsedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *ConsentRequestMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case consentrequest.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case consentrequest.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case consentrequest.FieldHash:
+		return m.OldHash(ctx)
+	case consentrequest.FieldNonce:
+		return m.OldNonce(ctx)
+	case consentrequest.FieldLevel:
+		return m.OldLevel(ctx)
+	case consentrequest.FieldPrincipalID:
+		return m.OldPrincipalID(ctx)
+	case consentrequest.FieldPrincipalName:
+		return m.OldPrincipalName(ctx)
+	case consentrequest.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case consentrequest.FieldExpiresAt:
+		return m.OldExpiresAt(ctx)
+	case consentrequest.FieldAnsweredAt:
+		return m.OldAnsweredAt(ctx)
+	case consentrequest.FieldUsedAt:
+		return m.OldUsedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown ConsentRequest field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ConsentRequestMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case consentrequest.FieldOrganizationID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case consentrequest.FieldTenantID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case consentrequest.FieldHash:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetHash(v)
+		return nil
+	case consentrequest.FieldNonce:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNonce(v)
+		return nil
+	case consentrequest.FieldLevel:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLevel(v)
+		return nil
+	case consentrequest.FieldPrincipalID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPrincipalID(v)
+		return nil
+	case consentrequest.FieldPrincipalName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPrincipalName(v)
+		return nil
+	case consentrequest.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case consentrequest.FieldExpiresAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExpiresAt(v)
+		return nil
+	case consentrequest.FieldAnsweredAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAnsweredAt(v)
+		return nil
+	case consentrequest.FieldUsedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUsedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown ConsentRequest field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *ConsentRequestMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *ConsentRequestMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ConsentRequestMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown ConsentRequest numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *ConsentRequestMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(consentrequest.FieldAnsweredAt) {
+		fields = append(fields, consentrequest.FieldAnsweredAt)
+	}
+	if m.FieldCleared(consentrequest.FieldUsedAt) {
+		fields = append(fields, consentrequest.FieldUsedAt)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *ConsentRequestMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *ConsentRequestMutation) ClearField(name string) error {
+	switch name {
+	case consentrequest.FieldAnsweredAt:
+		m.ClearAnsweredAt()
+		return nil
+	case consentrequest.FieldUsedAt:
+		m.ClearUsedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown ConsentRequest nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *ConsentRequestMutation) ResetField(name string) error {
+	switch name {
+	case consentrequest.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case consentrequest.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case consentrequest.FieldHash:
+		m.ResetHash()
+		return nil
+	case consentrequest.FieldNonce:
+		m.ResetNonce()
+		return nil
+	case consentrequest.FieldLevel:
+		m.ResetLevel()
+		return nil
+	case consentrequest.FieldPrincipalID:
+		m.ResetPrincipalID()
+		return nil
+	case consentrequest.FieldPrincipalName:
+		m.ResetPrincipalName()
+		return nil
+	case consentrequest.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case consentrequest.FieldExpiresAt:
+		m.ResetExpiresAt()
+		return nil
+	case consentrequest.FieldAnsweredAt:
+		m.ResetAnsweredAt()
+		return nil
+	case consentrequest.FieldUsedAt:
+		m.ResetUsedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown ConsentRequest field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *ConsentRequestMutation) AddedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.tenant != nil {
+		edges = append(edges, consentrequest.EdgeTenant)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *ConsentRequestMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case consentrequest.EdgeTenant:
+		if id := m.tenant; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *ConsentRequestMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 1)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *ConsentRequestMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *ConsentRequestMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.clearedtenant {
+		edges = append(edges, consentrequest.EdgeTenant)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *ConsentRequestMutation) EdgeCleared(name string) bool {
+	switch name {
+	case consentrequest.EdgeTenant:
+		return m.clearedtenant
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *ConsentRequestMutation) ClearEdge(name string) error {
+	switch name {
+	case consentrequest.EdgeTenant:
+		m.ClearTenant()
+		return nil
+	}
+	return fmt.Errorf("unknown ConsentRequest unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *ConsentRequestMutation) ResetEdge(name string) error {
+	switch name {
+	case consentrequest.EdgeTenant:
+		m.ResetTenant()
+		return nil
+	}
+	return fmt.Errorf("unknown ConsentRequest edge %s", name)
 }
 
 // FailedAttackMutation represents an operation that mutates the FailedAttack nodes in the graph.
@@ -13623,6 +16984,957 @@ func (m *MemberMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *MemberMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Member edge %s", name)
+}
+
+// MicrosoftConnectionMutation represents an operation that mutates the MicrosoftConnection nodes in the graph.
+type MicrosoftConnectionMutation struct {
+	config
+	op                    Op
+	typ                   string
+	id                    *string
+	organization_id       *string
+	directory             *string
+	display_name          *string
+	consented_by          *string
+	consented_at          *time.Time
+	response_consented_at *time.Time
+	disconnected_at       *time.Time
+	premium               *bool
+	caught_up_at          *time.Time
+	clearedFields         map[string]struct{}
+	tenant                *string
+	clearedtenant         bool
+	done                  bool
+	oldValue              func(context.Context) (*MicrosoftConnection, error)
+	predicates            []predicate.MicrosoftConnection
+}
+
+var _ ent.Mutation = (*MicrosoftConnectionMutation)(nil)
+
+// microsoftconnectionOption allows management of the mutation configuration using functional options.
+type microsoftconnectionOption func(*MicrosoftConnectionMutation)
+
+// newMicrosoftConnectionMutation creates new mutation for the MicrosoftConnection entity.
+func newMicrosoftConnectionMutation(c config, op Op, opts ...microsoftconnectionOption) *MicrosoftConnectionMutation {
+	m := &MicrosoftConnectionMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeMicrosoftConnection,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withMicrosoftConnectionID sets the ID field of the mutation.
+func withMicrosoftConnectionID(id string) microsoftconnectionOption {
+	return func(m *MicrosoftConnectionMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *MicrosoftConnection
+		)
+		m.oldValue = func(ctx context.Context) (*MicrosoftConnection, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().MicrosoftConnection.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withMicrosoftConnection sets the old MicrosoftConnection of the mutation.
+func withMicrosoftConnection(node *MicrosoftConnection) microsoftconnectionOption {
+	return func(m *MicrosoftConnectionMutation) {
+		m.oldValue = func(context.Context) (*MicrosoftConnection, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m MicrosoftConnectionMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m MicrosoftConnectionMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of MicrosoftConnection entities.
+func (m *MicrosoftConnectionMutation) SetID(id string) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *MicrosoftConnectionMutation) ID() (id string, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *MicrosoftConnectionMutation) IDs(ctx context.Context) ([]string, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []string{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().MicrosoftConnection.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetOrganizationID sets the "organization_id" field.
+func (m *MicrosoftConnectionMutation) SetOrganizationID(s string) {
+	m.organization_id = &s
+}
+
+// OrganizationID returns the value of the "organization_id" field in the mutation.
+func (m *MicrosoftConnectionMutation) OrganizationID() (r string, exists bool) {
+	v := m.organization_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldOrganizationID returns the old "organization_id" field's value of the MicrosoftConnection entity.
+// If the MicrosoftConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MicrosoftConnectionMutation) OldOrganizationID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldOrganizationID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldOrganizationID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldOrganizationID: %w", err)
+	}
+	return oldValue.OrganizationID, nil
+}
+
+// ResetOrganizationID resets all changes to the "organization_id" field.
+func (m *MicrosoftConnectionMutation) ResetOrganizationID() {
+	m.organization_id = nil
+}
+
+// SetTenantID sets the "tenant_id" field.
+func (m *MicrosoftConnectionMutation) SetTenantID(s string) {
+	m.tenant = &s
+}
+
+// TenantID returns the value of the "tenant_id" field in the mutation.
+func (m *MicrosoftConnectionMutation) TenantID() (r string, exists bool) {
+	v := m.tenant
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTenantID returns the old "tenant_id" field's value of the MicrosoftConnection entity.
+// If the MicrosoftConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MicrosoftConnectionMutation) OldTenantID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTenantID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTenantID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTenantID: %w", err)
+	}
+	return oldValue.TenantID, nil
+}
+
+// ResetTenantID resets all changes to the "tenant_id" field.
+func (m *MicrosoftConnectionMutation) ResetTenantID() {
+	m.tenant = nil
+}
+
+// SetDirectory sets the "directory" field.
+func (m *MicrosoftConnectionMutation) SetDirectory(s string) {
+	m.directory = &s
+}
+
+// Directory returns the value of the "directory" field in the mutation.
+func (m *MicrosoftConnectionMutation) Directory() (r string, exists bool) {
+	v := m.directory
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDirectory returns the old "directory" field's value of the MicrosoftConnection entity.
+// If the MicrosoftConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MicrosoftConnectionMutation) OldDirectory(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDirectory is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDirectory requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDirectory: %w", err)
+	}
+	return oldValue.Directory, nil
+}
+
+// ResetDirectory resets all changes to the "directory" field.
+func (m *MicrosoftConnectionMutation) ResetDirectory() {
+	m.directory = nil
+}
+
+// SetDisplayName sets the "display_name" field.
+func (m *MicrosoftConnectionMutation) SetDisplayName(s string) {
+	m.display_name = &s
+}
+
+// DisplayName returns the value of the "display_name" field in the mutation.
+func (m *MicrosoftConnectionMutation) DisplayName() (r string, exists bool) {
+	v := m.display_name
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDisplayName returns the old "display_name" field's value of the MicrosoftConnection entity.
+// If the MicrosoftConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MicrosoftConnectionMutation) OldDisplayName(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDisplayName is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDisplayName requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDisplayName: %w", err)
+	}
+	return oldValue.DisplayName, nil
+}
+
+// ResetDisplayName resets all changes to the "display_name" field.
+func (m *MicrosoftConnectionMutation) ResetDisplayName() {
+	m.display_name = nil
+}
+
+// SetConsentedBy sets the "consented_by" field.
+func (m *MicrosoftConnectionMutation) SetConsentedBy(s string) {
+	m.consented_by = &s
+}
+
+// ConsentedBy returns the value of the "consented_by" field in the mutation.
+func (m *MicrosoftConnectionMutation) ConsentedBy() (r string, exists bool) {
+	v := m.consented_by
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldConsentedBy returns the old "consented_by" field's value of the MicrosoftConnection entity.
+// If the MicrosoftConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MicrosoftConnectionMutation) OldConsentedBy(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldConsentedBy is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldConsentedBy requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldConsentedBy: %w", err)
+	}
+	return oldValue.ConsentedBy, nil
+}
+
+// ResetConsentedBy resets all changes to the "consented_by" field.
+func (m *MicrosoftConnectionMutation) ResetConsentedBy() {
+	m.consented_by = nil
+}
+
+// SetConsentedAt sets the "consented_at" field.
+func (m *MicrosoftConnectionMutation) SetConsentedAt(t time.Time) {
+	m.consented_at = &t
+}
+
+// ConsentedAt returns the value of the "consented_at" field in the mutation.
+func (m *MicrosoftConnectionMutation) ConsentedAt() (r time.Time, exists bool) {
+	v := m.consented_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldConsentedAt returns the old "consented_at" field's value of the MicrosoftConnection entity.
+// If the MicrosoftConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MicrosoftConnectionMutation) OldConsentedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldConsentedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldConsentedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldConsentedAt: %w", err)
+	}
+	return oldValue.ConsentedAt, nil
+}
+
+// ResetConsentedAt resets all changes to the "consented_at" field.
+func (m *MicrosoftConnectionMutation) ResetConsentedAt() {
+	m.consented_at = nil
+}
+
+// SetResponseConsentedAt sets the "response_consented_at" field.
+func (m *MicrosoftConnectionMutation) SetResponseConsentedAt(t time.Time) {
+	m.response_consented_at = &t
+}
+
+// ResponseConsentedAt returns the value of the "response_consented_at" field in the mutation.
+func (m *MicrosoftConnectionMutation) ResponseConsentedAt() (r time.Time, exists bool) {
+	v := m.response_consented_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldResponseConsentedAt returns the old "response_consented_at" field's value of the MicrosoftConnection entity.
+// If the MicrosoftConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MicrosoftConnectionMutation) OldResponseConsentedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldResponseConsentedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldResponseConsentedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldResponseConsentedAt: %w", err)
+	}
+	return oldValue.ResponseConsentedAt, nil
+}
+
+// ClearResponseConsentedAt clears the value of the "response_consented_at" field.
+func (m *MicrosoftConnectionMutation) ClearResponseConsentedAt() {
+	m.response_consented_at = nil
+	m.clearedFields[microsoftconnection.FieldResponseConsentedAt] = struct{}{}
+}
+
+// ResponseConsentedAtCleared returns if the "response_consented_at" field was cleared in this mutation.
+func (m *MicrosoftConnectionMutation) ResponseConsentedAtCleared() bool {
+	_, ok := m.clearedFields[microsoftconnection.FieldResponseConsentedAt]
+	return ok
+}
+
+// ResetResponseConsentedAt resets all changes to the "response_consented_at" field.
+func (m *MicrosoftConnectionMutation) ResetResponseConsentedAt() {
+	m.response_consented_at = nil
+	delete(m.clearedFields, microsoftconnection.FieldResponseConsentedAt)
+}
+
+// SetDisconnectedAt sets the "disconnected_at" field.
+func (m *MicrosoftConnectionMutation) SetDisconnectedAt(t time.Time) {
+	m.disconnected_at = &t
+}
+
+// DisconnectedAt returns the value of the "disconnected_at" field in the mutation.
+func (m *MicrosoftConnectionMutation) DisconnectedAt() (r time.Time, exists bool) {
+	v := m.disconnected_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDisconnectedAt returns the old "disconnected_at" field's value of the MicrosoftConnection entity.
+// If the MicrosoftConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MicrosoftConnectionMutation) OldDisconnectedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDisconnectedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDisconnectedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDisconnectedAt: %w", err)
+	}
+	return oldValue.DisconnectedAt, nil
+}
+
+// ClearDisconnectedAt clears the value of the "disconnected_at" field.
+func (m *MicrosoftConnectionMutation) ClearDisconnectedAt() {
+	m.disconnected_at = nil
+	m.clearedFields[microsoftconnection.FieldDisconnectedAt] = struct{}{}
+}
+
+// DisconnectedAtCleared returns if the "disconnected_at" field was cleared in this mutation.
+func (m *MicrosoftConnectionMutation) DisconnectedAtCleared() bool {
+	_, ok := m.clearedFields[microsoftconnection.FieldDisconnectedAt]
+	return ok
+}
+
+// ResetDisconnectedAt resets all changes to the "disconnected_at" field.
+func (m *MicrosoftConnectionMutation) ResetDisconnectedAt() {
+	m.disconnected_at = nil
+	delete(m.clearedFields, microsoftconnection.FieldDisconnectedAt)
+}
+
+// SetPremium sets the "premium" field.
+func (m *MicrosoftConnectionMutation) SetPremium(b bool) {
+	m.premium = &b
+}
+
+// Premium returns the value of the "premium" field in the mutation.
+func (m *MicrosoftConnectionMutation) Premium() (r bool, exists bool) {
+	v := m.premium
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPremium returns the old "premium" field's value of the MicrosoftConnection entity.
+// If the MicrosoftConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MicrosoftConnectionMutation) OldPremium(ctx context.Context) (v *bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPremium is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPremium requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPremium: %w", err)
+	}
+	return oldValue.Premium, nil
+}
+
+// ClearPremium clears the value of the "premium" field.
+func (m *MicrosoftConnectionMutation) ClearPremium() {
+	m.premium = nil
+	m.clearedFields[microsoftconnection.FieldPremium] = struct{}{}
+}
+
+// PremiumCleared returns if the "premium" field was cleared in this mutation.
+func (m *MicrosoftConnectionMutation) PremiumCleared() bool {
+	_, ok := m.clearedFields[microsoftconnection.FieldPremium]
+	return ok
+}
+
+// ResetPremium resets all changes to the "premium" field.
+func (m *MicrosoftConnectionMutation) ResetPremium() {
+	m.premium = nil
+	delete(m.clearedFields, microsoftconnection.FieldPremium)
+}
+
+// SetCaughtUpAt sets the "caught_up_at" field.
+func (m *MicrosoftConnectionMutation) SetCaughtUpAt(t time.Time) {
+	m.caught_up_at = &t
+}
+
+// CaughtUpAt returns the value of the "caught_up_at" field in the mutation.
+func (m *MicrosoftConnectionMutation) CaughtUpAt() (r time.Time, exists bool) {
+	v := m.caught_up_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCaughtUpAt returns the old "caught_up_at" field's value of the MicrosoftConnection entity.
+// If the MicrosoftConnection object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *MicrosoftConnectionMutation) OldCaughtUpAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCaughtUpAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCaughtUpAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCaughtUpAt: %w", err)
+	}
+	return oldValue.CaughtUpAt, nil
+}
+
+// ClearCaughtUpAt clears the value of the "caught_up_at" field.
+func (m *MicrosoftConnectionMutation) ClearCaughtUpAt() {
+	m.caught_up_at = nil
+	m.clearedFields[microsoftconnection.FieldCaughtUpAt] = struct{}{}
+}
+
+// CaughtUpAtCleared returns if the "caught_up_at" field was cleared in this mutation.
+func (m *MicrosoftConnectionMutation) CaughtUpAtCleared() bool {
+	_, ok := m.clearedFields[microsoftconnection.FieldCaughtUpAt]
+	return ok
+}
+
+// ResetCaughtUpAt resets all changes to the "caught_up_at" field.
+func (m *MicrosoftConnectionMutation) ResetCaughtUpAt() {
+	m.caught_up_at = nil
+	delete(m.clearedFields, microsoftconnection.FieldCaughtUpAt)
+}
+
+// ClearTenant clears the "tenant" edge to the Tenant entity.
+func (m *MicrosoftConnectionMutation) ClearTenant() {
+	m.clearedtenant = true
+	m.clearedFields[microsoftconnection.FieldTenantID] = struct{}{}
+}
+
+// TenantCleared reports if the "tenant" edge to the Tenant entity was cleared.
+func (m *MicrosoftConnectionMutation) TenantCleared() bool {
+	return m.clearedtenant
+}
+
+// TenantIDs returns the "tenant" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TenantID instead. It exists only for internal usage by the builders.
+func (m *MicrosoftConnectionMutation) TenantIDs() (ids []string) {
+	if id := m.tenant; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetTenant resets all changes to the "tenant" edge.
+func (m *MicrosoftConnectionMutation) ResetTenant() {
+	m.tenant = nil
+	m.clearedtenant = false
+}
+
+// Where appends a list predicates to the MicrosoftConnectionMutation builder.
+func (m *MicrosoftConnectionMutation) Where(ps ...predicate.MicrosoftConnection) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the MicrosoftConnectionMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *MicrosoftConnectionMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.MicrosoftConnection, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *MicrosoftConnectionMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *MicrosoftConnectionMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (MicrosoftConnection).
+func (m *MicrosoftConnectionMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *MicrosoftConnectionMutation) Fields() []string {
+	fields := make([]string, 0, 10)
+	if m.organization_id != nil {
+		fields = append(fields, microsoftconnection.FieldOrganizationID)
+	}
+	if m.tenant != nil {
+		fields = append(fields, microsoftconnection.FieldTenantID)
+	}
+	if m.directory != nil {
+		fields = append(fields, microsoftconnection.FieldDirectory)
+	}
+	if m.display_name != nil {
+		fields = append(fields, microsoftconnection.FieldDisplayName)
+	}
+	if m.consented_by != nil {
+		fields = append(fields, microsoftconnection.FieldConsentedBy)
+	}
+	if m.consented_at != nil {
+		fields = append(fields, microsoftconnection.FieldConsentedAt)
+	}
+	if m.response_consented_at != nil {
+		fields = append(fields, microsoftconnection.FieldResponseConsentedAt)
+	}
+	if m.disconnected_at != nil {
+		fields = append(fields, microsoftconnection.FieldDisconnectedAt)
+	}
+	if m.premium != nil {
+		fields = append(fields, microsoftconnection.FieldPremium)
+	}
+	if m.caught_up_at != nil {
+		fields = append(fields, microsoftconnection.FieldCaughtUpAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *MicrosoftConnectionMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case microsoftconnection.FieldOrganizationID:
+		return m.OrganizationID()
+	case microsoftconnection.FieldTenantID:
+		return m.TenantID()
+	case microsoftconnection.FieldDirectory:
+		return m.Directory()
+	case microsoftconnection.FieldDisplayName:
+		return m.DisplayName()
+	case microsoftconnection.FieldConsentedBy:
+		return m.ConsentedBy()
+	case microsoftconnection.FieldConsentedAt:
+		return m.ConsentedAt()
+	case microsoftconnection.FieldResponseConsentedAt:
+		return m.ResponseConsentedAt()
+	case microsoftconnection.FieldDisconnectedAt:
+		return m.DisconnectedAt()
+	case microsoftconnection.FieldPremium:
+		return m.Premium()
+	case microsoftconnection.FieldCaughtUpAt:
+		return m.CaughtUpAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *MicrosoftConnectionMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case microsoftconnection.FieldOrganizationID:
+		return m.OldOrganizationID(ctx)
+	case microsoftconnection.FieldTenantID:
+		return m.OldTenantID(ctx)
+	case microsoftconnection.FieldDirectory:
+		return m.OldDirectory(ctx)
+	case microsoftconnection.FieldDisplayName:
+		return m.OldDisplayName(ctx)
+	case microsoftconnection.FieldConsentedBy:
+		return m.OldConsentedBy(ctx)
+	case microsoftconnection.FieldConsentedAt:
+		return m.OldConsentedAt(ctx)
+	case microsoftconnection.FieldResponseConsentedAt:
+		return m.OldResponseConsentedAt(ctx)
+	case microsoftconnection.FieldDisconnectedAt:
+		return m.OldDisconnectedAt(ctx)
+	case microsoftconnection.FieldPremium:
+		return m.OldPremium(ctx)
+	case microsoftconnection.FieldCaughtUpAt:
+		return m.OldCaughtUpAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown MicrosoftConnection field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *MicrosoftConnectionMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case microsoftconnection.FieldOrganizationID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetOrganizationID(v)
+		return nil
+	case microsoftconnection.FieldTenantID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTenantID(v)
+		return nil
+	case microsoftconnection.FieldDirectory:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDirectory(v)
+		return nil
+	case microsoftconnection.FieldDisplayName:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDisplayName(v)
+		return nil
+	case microsoftconnection.FieldConsentedBy:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetConsentedBy(v)
+		return nil
+	case microsoftconnection.FieldConsentedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetConsentedAt(v)
+		return nil
+	case microsoftconnection.FieldResponseConsentedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetResponseConsentedAt(v)
+		return nil
+	case microsoftconnection.FieldDisconnectedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDisconnectedAt(v)
+		return nil
+	case microsoftconnection.FieldPremium:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPremium(v)
+		return nil
+	case microsoftconnection.FieldCaughtUpAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCaughtUpAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown MicrosoftConnection field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *MicrosoftConnectionMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *MicrosoftConnectionMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *MicrosoftConnectionMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown MicrosoftConnection numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *MicrosoftConnectionMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(microsoftconnection.FieldResponseConsentedAt) {
+		fields = append(fields, microsoftconnection.FieldResponseConsentedAt)
+	}
+	if m.FieldCleared(microsoftconnection.FieldDisconnectedAt) {
+		fields = append(fields, microsoftconnection.FieldDisconnectedAt)
+	}
+	if m.FieldCleared(microsoftconnection.FieldPremium) {
+		fields = append(fields, microsoftconnection.FieldPremium)
+	}
+	if m.FieldCleared(microsoftconnection.FieldCaughtUpAt) {
+		fields = append(fields, microsoftconnection.FieldCaughtUpAt)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *MicrosoftConnectionMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *MicrosoftConnectionMutation) ClearField(name string) error {
+	switch name {
+	case microsoftconnection.FieldResponseConsentedAt:
+		m.ClearResponseConsentedAt()
+		return nil
+	case microsoftconnection.FieldDisconnectedAt:
+		m.ClearDisconnectedAt()
+		return nil
+	case microsoftconnection.FieldPremium:
+		m.ClearPremium()
+		return nil
+	case microsoftconnection.FieldCaughtUpAt:
+		m.ClearCaughtUpAt()
+		return nil
+	}
+	return fmt.Errorf("unknown MicrosoftConnection nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *MicrosoftConnectionMutation) ResetField(name string) error {
+	switch name {
+	case microsoftconnection.FieldOrganizationID:
+		m.ResetOrganizationID()
+		return nil
+	case microsoftconnection.FieldTenantID:
+		m.ResetTenantID()
+		return nil
+	case microsoftconnection.FieldDirectory:
+		m.ResetDirectory()
+		return nil
+	case microsoftconnection.FieldDisplayName:
+		m.ResetDisplayName()
+		return nil
+	case microsoftconnection.FieldConsentedBy:
+		m.ResetConsentedBy()
+		return nil
+	case microsoftconnection.FieldConsentedAt:
+		m.ResetConsentedAt()
+		return nil
+	case microsoftconnection.FieldResponseConsentedAt:
+		m.ResetResponseConsentedAt()
+		return nil
+	case microsoftconnection.FieldDisconnectedAt:
+		m.ResetDisconnectedAt()
+		return nil
+	case microsoftconnection.FieldPremium:
+		m.ResetPremium()
+		return nil
+	case microsoftconnection.FieldCaughtUpAt:
+		m.ResetCaughtUpAt()
+		return nil
+	}
+	return fmt.Errorf("unknown MicrosoftConnection field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *MicrosoftConnectionMutation) AddedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.tenant != nil {
+		edges = append(edges, microsoftconnection.EdgeTenant)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *MicrosoftConnectionMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case microsoftconnection.EdgeTenant:
+		if id := m.tenant; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *MicrosoftConnectionMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 1)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *MicrosoftConnectionMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *MicrosoftConnectionMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.clearedtenant {
+		edges = append(edges, microsoftconnection.EdgeTenant)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *MicrosoftConnectionMutation) EdgeCleared(name string) bool {
+	switch name {
+	case microsoftconnection.EdgeTenant:
+		return m.clearedtenant
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *MicrosoftConnectionMutation) ClearEdge(name string) error {
+	switch name {
+	case microsoftconnection.EdgeTenant:
+		m.ClearTenant()
+		return nil
+	}
+	return fmt.Errorf("unknown MicrosoftConnection unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *MicrosoftConnectionMutation) ResetEdge(name string) error {
+	switch name {
+	case microsoftconnection.EdgeTenant:
+		m.ResetTenant()
+		return nil
+	}
+	return fmt.Errorf("unknown MicrosoftConnection edge %s", name)
 }
 
 // NotificationMutation represents an operation that mutates the Notification nodes in the graph.

@@ -29,9 +29,16 @@ var Rows = map[string]access.Rows{
 		AppendOnly: true,
 		Internal:   true,
 	},
+	TypeCollector: {
+		Read:   "TENANT_READ",
+		Tenant: "tenant_id",
+	},
 	TypeCompanyMapping: {
 		Read:   "PSA_READ",
 		Tenant: "tenant_id",
+	},
+	TypeConsentRequest: {
+		Internal: true,
 	},
 	TypeFailedAttack: {
 		Read:   "FAILED_ATTACK_READ",
@@ -61,6 +68,10 @@ var Rows = map[string]access.Rows{
 	},
 	TypeMember: {
 		Read: "MEMBER_READ",
+	},
+	TypeMicrosoftConnection: {
+		Read:   "TENANT_READ",
+		Tenant: "tenant_id",
 	},
 	TypeNotification: {
 		Internal: true,

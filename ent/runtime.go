@@ -8,7 +8,9 @@ import (
 	"github.com/cairn-itdr/cairn/ent/assignment"
 	"github.com/cairn-itdr/cairn/ent/auditentry"
 	"github.com/cairn-itdr/cairn/ent/auditseal"
+	"github.com/cairn-itdr/cairn/ent/collector"
 	"github.com/cairn-itdr/cairn/ent/companymapping"
+	"github.com/cairn-itdr/cairn/ent/consentrequest"
 	"github.com/cairn-itdr/cairn/ent/failedattack"
 	"github.com/cairn-itdr/cairn/ent/finding"
 	"github.com/cairn-itdr/cairn/ent/idempotencykey"
@@ -16,6 +18,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/ent/invitation"
 	"github.com/cairn-itdr/cairn/ent/member"
+	"github.com/cairn-itdr/cairn/ent/microsoftconnection"
 	"github.com/cairn-itdr/cairn/ent/notification"
 	"github.com/cairn-itdr/cairn/ent/notificationmail"
 	"github.com/cairn-itdr/cairn/ent/organization"
@@ -147,6 +150,16 @@ func init() {
 			return nil
 		}
 	}()
+	// accountDescObjectID is the schema descriptor for object_id field.
+	accountDescObjectID := accountFields[4].Descriptor()
+	// account.DefaultObjectID holds the default value on creation for the object_id field.
+	account.DefaultObjectID = accountDescObjectID.Default.(string)
+	// account.ObjectIDValidator is a validator for the "object_id" field. It is called by the builders before save.
+	account.ObjectIDValidator = accountDescObjectID.Validators[0].(func(string) error)
+	// accountDescDisplayName is the schema descriptor for display_name field.
+	accountDescDisplayName := accountFields[5].Descriptor()
+	// account.DefaultDisplayName holds the default value on creation for the display_name field.
+	account.DefaultDisplayName = accountDescDisplayName.Default.(string)
 	// accountDescID is the schema descriptor for id field.
 	accountDescID := accountFields[0].Descriptor()
 	// account.DefaultID holds the default value on creation for the id field.
@@ -292,6 +305,91 @@ func init() {
 	auditseal.DefaultID = auditsealDescID.Default.(func() string)
 	// auditseal.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	auditseal.IDValidator = auditsealDescID.Validators[0].(func(string) error)
+	collectorMixin := schema.Collector{}.Mixin()
+	collectorMixinFields0 := collectorMixin[0].Fields()
+	_ = collectorMixinFields0
+	collectorMixinFields1 := collectorMixin[1].Fields()
+	_ = collectorMixinFields1
+	collectorFields := schema.Collector{}.Fields()
+	_ = collectorFields
+	// collectorDescOrganizationID is the schema descriptor for organization_id field.
+	collectorDescOrganizationID := collectorMixinFields0[0].Descriptor()
+	// collector.OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
+	collector.OrganizationIDValidator = func() func(string) error {
+		validators := collectorDescOrganizationID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(organization_id string) error {
+			for _, fn := range fns {
+				if err := fn(organization_id); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// collectorDescTenantID is the schema descriptor for tenant_id field.
+	collectorDescTenantID := collectorMixinFields0[1].Descriptor()
+	// collector.TenantIDValidator is a validator for the "tenant_id" field. It is called by the builders before save.
+	collector.TenantIDValidator = func() func(string) error {
+		validators := collectorDescTenantID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(tenant string) error {
+			for _, fn := range fns {
+				if err := fn(tenant); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// collectorDescUrgency is the schema descriptor for urgency field.
+	collectorDescUrgency := collectorMixinFields1[1].Descriptor()
+	// collector.DefaultUrgency holds the default value on creation for the urgency field.
+	collector.DefaultUrgency = collectorDescUrgency.Default.(int)
+	// collectorDescAttempts is the schema descriptor for attempts field.
+	collectorDescAttempts := collectorMixinFields1[2].Descriptor()
+	// collector.DefaultAttempts holds the default value on creation for the attempts field.
+	collector.DefaultAttempts = collectorDescAttempts.Default.(int)
+	// collectorDescWakes is the schema descriptor for wakes field.
+	collectorDescWakes := collectorMixinFields1[3].Descriptor()
+	// collector.DefaultWakes holds the default value on creation for the wakes field.
+	collector.DefaultWakes = collectorDescWakes.Default.(int)
+	// collectorDescFence is the schema descriptor for fence field.
+	collectorDescFence := collectorMixinFields1[4].Descriptor()
+	// collector.DefaultFence holds the default value on creation for the fence field.
+	collector.DefaultFence = collectorDescFence.Default.(int)
+	// collectorDescPlace is the schema descriptor for place field.
+	collectorDescPlace := collectorFields[4].Descriptor()
+	// collector.DefaultPlace holds the default value on creation for the place field.
+	collector.DefaultPlace = collectorDescPlace.Default.(string)
+	// collectorDescRecords is the schema descriptor for records field.
+	collectorDescRecords := collectorFields[8].Descriptor()
+	// collector.DefaultRecords holds the default value on creation for the records field.
+	collector.DefaultRecords = collectorDescRecords.Default.(int64)
+	// collectorDescRejected is the schema descriptor for rejected field.
+	collectorDescRejected := collectorFields[9].Descriptor()
+	// collector.DefaultRejected holds the default value on creation for the rejected field.
+	collector.DefaultRejected = collectorDescRejected.Default.(int64)
+	// collectorDescLastError is the schema descriptor for last_error field.
+	collectorDescLastError := collectorFields[11].Descriptor()
+	// collector.DefaultLastError holds the default value on creation for the last_error field.
+	collector.DefaultLastError = collectorDescLastError.Default.(string)
+	// collectorDescLastErrorReason is the schema descriptor for last_error_reason field.
+	collectorDescLastErrorReason := collectorFields[12].Descriptor()
+	// collector.DefaultLastErrorReason holds the default value on creation for the last_error_reason field.
+	collector.DefaultLastErrorReason = collectorDescLastErrorReason.Default.(string)
+	// collectorDescID is the schema descriptor for id field.
+	collectorDescID := collectorFields[0].Descriptor()
+	// collector.DefaultID holds the default value on creation for the id field.
+	collector.DefaultID = collectorDescID.Default.(func() string)
+	// collector.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	collector.IDValidator = collectorDescID.Validators[0].(func(string) error)
 	companymappingMixin := schema.CompanyMapping{}.Mixin()
 	companymappingMixinFields0 := companymappingMixin[0].Fields()
 	_ = companymappingMixinFields0
@@ -347,6 +445,53 @@ func init() {
 	companymapping.DefaultID = companymappingDescID.Default.(func() string)
 	// companymapping.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	companymapping.IDValidator = companymappingDescID.Validators[0].(func(string) error)
+	consentrequestMixin := schema.ConsentRequest{}.Mixin()
+	consentrequestMixinFields0 := consentrequestMixin[0].Fields()
+	_ = consentrequestMixinFields0
+	consentrequestFields := schema.ConsentRequest{}.Fields()
+	_ = consentrequestFields
+	// consentrequestDescOrganizationID is the schema descriptor for organization_id field.
+	consentrequestDescOrganizationID := consentrequestMixinFields0[0].Descriptor()
+	// consentrequest.OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
+	consentrequest.OrganizationIDValidator = func() func(string) error {
+		validators := consentrequestDescOrganizationID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(organization_id string) error {
+			for _, fn := range fns {
+				if err := fn(organization_id); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// consentrequestDescTenantID is the schema descriptor for tenant_id field.
+	consentrequestDescTenantID := consentrequestMixinFields0[1].Descriptor()
+	// consentrequest.TenantIDValidator is a validator for the "tenant_id" field. It is called by the builders before save.
+	consentrequest.TenantIDValidator = func() func(string) error {
+		validators := consentrequestDescTenantID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(tenant string) error {
+			for _, fn := range fns {
+				if err := fn(tenant); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// consentrequestDescID is the schema descriptor for id field.
+	consentrequestDescID := consentrequestFields[0].Descriptor()
+	// consentrequest.DefaultID holds the default value on creation for the id field.
+	consentrequest.DefaultID = consentrequestDescID.Default.(func() string)
+	// consentrequest.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	consentrequest.IDValidator = consentrequestDescID.Validators[0].(func(string) error)
 	failedattackMixin := schema.FailedAttack{}.Mixin()
 	failedattackMixinFields0 := failedattackMixin[0].Fields()
 	_ = failedattackMixinFields0
@@ -778,6 +923,57 @@ func init() {
 	member.DefaultID = memberDescID.Default.(func() string)
 	// member.IDValidator is a validator for the "id" field. It is called by the builders before save.
 	member.IDValidator = memberDescID.Validators[0].(func(string) error)
+	microsoftconnectionMixin := schema.MicrosoftConnection{}.Mixin()
+	microsoftconnectionMixinFields0 := microsoftconnectionMixin[0].Fields()
+	_ = microsoftconnectionMixinFields0
+	microsoftconnectionFields := schema.MicrosoftConnection{}.Fields()
+	_ = microsoftconnectionFields
+	// microsoftconnectionDescOrganizationID is the schema descriptor for organization_id field.
+	microsoftconnectionDescOrganizationID := microsoftconnectionMixinFields0[0].Descriptor()
+	// microsoftconnection.OrganizationIDValidator is a validator for the "organization_id" field. It is called by the builders before save.
+	microsoftconnection.OrganizationIDValidator = func() func(string) error {
+		validators := microsoftconnectionDescOrganizationID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(organization_id string) error {
+			for _, fn := range fns {
+				if err := fn(organization_id); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// microsoftconnectionDescTenantID is the schema descriptor for tenant_id field.
+	microsoftconnectionDescTenantID := microsoftconnectionMixinFields0[1].Descriptor()
+	// microsoftconnection.TenantIDValidator is a validator for the "tenant_id" field. It is called by the builders before save.
+	microsoftconnection.TenantIDValidator = func() func(string) error {
+		validators := microsoftconnectionDescTenantID.Validators
+		fns := [...]func(string) error{
+			validators[0].(func(string) error),
+			validators[1].(func(string) error),
+		}
+		return func(tenant string) error {
+			for _, fn := range fns {
+				if err := fn(tenant); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}()
+	// microsoftconnectionDescDirectory is the schema descriptor for directory field.
+	microsoftconnectionDescDirectory := microsoftconnectionFields[1].Descriptor()
+	// microsoftconnection.DirectoryValidator is a validator for the "directory" field. It is called by the builders before save.
+	microsoftconnection.DirectoryValidator = microsoftconnectionDescDirectory.Validators[0].(func(string) error)
+	// microsoftconnectionDescID is the schema descriptor for id field.
+	microsoftconnectionDescID := microsoftconnectionFields[0].Descriptor()
+	// microsoftconnection.DefaultID holds the default value on creation for the id field.
+	microsoftconnection.DefaultID = microsoftconnectionDescID.Default.(func() string)
+	// microsoftconnection.IDValidator is a validator for the "id" field. It is called by the builders before save.
+	microsoftconnection.IDValidator = microsoftconnectionDescID.Validators[0].(func(string) error)
 	notificationMixin := schema.Notification{}.Mixin()
 	notificationMixinFields0 := notificationMixin[0].Fields()
 	_ = notificationMixinFields0

@@ -24,8 +24,12 @@ type Tx struct {
 	AuditEntry *AuditEntryClient
 	// AuditSeal is the client for interacting with the AuditSeal builders.
 	AuditSeal *AuditSealClient
+	// Collector is the client for interacting with the Collector builders.
+	Collector *CollectorClient
 	// CompanyMapping is the client for interacting with the CompanyMapping builders.
 	CompanyMapping *CompanyMappingClient
+	// ConsentRequest is the client for interacting with the ConsentRequest builders.
+	ConsentRequest *ConsentRequestClient
 	// FailedAttack is the client for interacting with the FailedAttack builders.
 	FailedAttack *FailedAttackClient
 	// Finding is the client for interacting with the Finding builders.
@@ -40,6 +44,8 @@ type Tx struct {
 	Invitation *InvitationClient
 	// Member is the client for interacting with the Member builders.
 	Member *MemberClient
+	// MicrosoftConnection is the client for interacting with the MicrosoftConnection builders.
+	MicrosoftConnection *MicrosoftConnectionClient
 	// Notification is the client for interacting with the Notification builders.
 	Notification *NotificationClient
 	// NotificationMail is the client for interacting with the NotificationMail builders.
@@ -196,7 +202,9 @@ func (tx *Tx) init() {
 	tx.Assignment = NewAssignmentClient(tx.config)
 	tx.AuditEntry = NewAuditEntryClient(tx.config)
 	tx.AuditSeal = NewAuditSealClient(tx.config)
+	tx.Collector = NewCollectorClient(tx.config)
 	tx.CompanyMapping = NewCompanyMappingClient(tx.config)
+	tx.ConsentRequest = NewConsentRequestClient(tx.config)
 	tx.FailedAttack = NewFailedAttackClient(tx.config)
 	tx.Finding = NewFindingClient(tx.config)
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
@@ -204,6 +212,7 @@ func (tx *Tx) init() {
 	tx.IncidentEvent = NewIncidentEventClient(tx.config)
 	tx.Invitation = NewInvitationClient(tx.config)
 	tx.Member = NewMemberClient(tx.config)
+	tx.MicrosoftConnection = NewMicrosoftConnectionClient(tx.config)
 	tx.Notification = NewNotificationClient(tx.config)
 	tx.NotificationMail = NewNotificationMailClient(tx.config)
 	tx.Organization = NewOrganizationClient(tx.config)

@@ -52,6 +52,7 @@ const fieldMatrix = `
 	Mutation.sendTestTicket    yes   R    no      no    no    no
 	Mutation.createTicket      yes   R    R       no    no    no
 	Mutation.retryTicket       yes   R    R       no    no    no
+	Mutation.connectTenant     yes   MR   no      no    MR    no
 	Mutation.createTenant      yes   MR   no      no    MR    no
 	Mutation.updateTenant      yes   MR   no      no    MR    no
 	Mutation.updateIncident    yes   R    R       R     no    no
@@ -78,6 +79,7 @@ var edges = map[string]access.Permission{
 	"TimelineEvidence.activity": access.ActivityRead, "TimelineEvidence.findings": access.IncidentRead,
 	"Viewer.member": access.SignedIn, "Viewer.tenants": access.SignedIn, "Viewer.sessions": access.SignedIn,
 	"Member.tenants": access.TenantRead, "Invitation.tenants": access.TenantRead,
+	"Tenant.connection": access.TenantRead, "Tenant.health": access.TenantRead, "Tenant.collectors": access.TenantRead,
 	"CompanyMapping.tenant": access.TenantRead, "CompanySuggestion.tenant": access.TenantRead,
 	"Incident.tickets": access.TicketRead, "Ticket.incident": access.IncidentRead, "Ticket.tenant": access.TenantRead,
 	"Ticket.connection": access.PSARead, "Ticket.company": access.PSARead, "Ticket.events": access.PSARead,

@@ -25,6 +25,21 @@ func (r *accountResolver) Tenant(ctx context.Context, obj *ent.Account) (*ent.Te
 	return loadersOf(ctx).tenant(ctx, obj.TenantID)
 }
 
+func (r *accountResolver) ObjectID(ctx context.Context, obj *ent.Account) (*string, error) {
+	return given(obj.ObjectID), nil
+}
+
+func (r *accountResolver) DisplayName(ctx context.Context, obj *ent.Account) (*string, error) {
+	return given(obj.DisplayName), nil
+}
+
+func (r *accountResolver) Licences(ctx context.Context, obj *ent.Account) ([]string, error) {
+	if obj.Licences == nil {
+		return []string{}, nil
+	}
+	return obj.Licences, nil
+}
+
 func (r *queryResolver) Accounts(ctx context.Context, filter *model.AccountFilter, orderBy *model.AccountOrder, first *int, after *string, last *int, before *string) (*model.Connection[*ent.Account], error) {
 	ids, err := r.tenantIDs(ctx, "tenantIds", value(filter).TenantIds)
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/cairn-itdr/cairn/graph/generated"
 	"github.com/cairn-itdr/cairn/internal/activity/activitylog"
 	"github.com/cairn-itdr/cairn/internal/apikey"
+	"github.com/cairn-itdr/cairn/internal/collect"
 	"github.com/cairn-itdr/cairn/internal/database"
 	"github.com/cairn-itdr/cairn/internal/incident"
 	"github.com/cairn-itdr/cairn/internal/member"
@@ -36,6 +37,7 @@ type Config struct {
 	Members   *member.Service
 	APIKeys   *apikey.Service
 	Ticketing *ticketing.Service
+	Collect   *collect.Service
 	Logger    *slog.Logger
 	Now       func() time.Time
 

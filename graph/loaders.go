@@ -39,6 +39,9 @@ type loaders struct {
 	ticketEventPages  *pageLoaders[*ent.TicketEvent]
 	ticketEventCounts *loader[int]
 
+	connections *loader[*ent.MicrosoftConnection] // by tenant
+	collectors  *loader[[]*ent.Collector]         // by tenant
+
 	members     *loader[*ent.Member]
 	invitations *loader[*ent.Invitation]
 	apiKeys     *loader[*ent.APIKey]
@@ -59,7 +62,7 @@ func newLoaders(cfg Config, raws *rawShare) *loaders {
 	client := cfg.DB.Client()
 	l.tenants = newLoader(func(ctx context.Context, ids []string) (map[string]*ent.Tenant, error) {
 		list, err := client.Tenant.Query().Where(tenant.IDIn(ids...)).All(ctx)
-		return byID("tenants", list, err, func(t *ent.Tenant) string { return t.ID }, nil)
+		return byID("tenants", list, err, func(t *ent.Tenant) string { return t.ID }, l.sawTenants)
 	})
 	l.accounts = newLoader(func(ctx context.Context, ids []string) (map[string]*ent.Account, error) {
 		list, err := client.Account.Query().Where(account.IDIn(ids...)).All(ctx)
@@ -80,6 +83,7 @@ func newLoaders(cfg Config, raws *rawShare) *loaders {
 	l.activities = newLoader(l.fetchActivities)
 	l.peopleLoaders(client)
 	l.deskLoaders(client)
+	l.watchLoaders(client)
 	l.citations = newLoader(l.fetchCitations)
 	l.findingPages = newPageLoaders(l.fetchFindings)
 	l.timelinePages = newPageLoaders(l.fetchTimelines)

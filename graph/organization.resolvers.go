@@ -48,7 +48,7 @@ func (r *viewerResolver) Member(ctx context.Context, obj *access.Principal) (*en
 
 func (r *viewerResolver) Tenants(ctx context.Context, obj *access.Principal, first *int, after *string, last *int, before *string) (*model.Connection[*ent.Tenant], error) {
 	query := r.DB.Client().Tenant.Query()
-	return entities(ctx, query, tenantOrder(model.TenantOrder{}), pageArguments{first, after, last, before}, nil)
+	return entities(ctx, query, tenantOrder(model.TenantOrder{}), pageArguments{first, after, last, before}, loadersOf(ctx).sawTenants)
 }
 
 func (r *viewerResolver) Sessions(ctx context.Context, obj *access.Principal) ([]*ent.Session, error) {

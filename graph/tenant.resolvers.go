@@ -9,10 +9,19 @@ import (
 	"context"
 
 	"github.com/cairn-itdr/cairn/ent"
+	"github.com/cairn-itdr/cairn/graph/generated"
 	"github.com/cairn-itdr/cairn/graph/model"
 	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/tenant"
 )
+
+func (r *collectorResolver) Records(ctx context.Context, obj *ent.Collector) (int, error) {
+	return int(obj.Records), nil
+}
+
+func (r *collectorResolver) Rejected(ctx context.Context, obj *ent.Collector) (int, error) {
+	return int(obj.Rejected), nil
+}
 
 func (r *mutationResolver) CreateTenant(ctx context.Context, input model.CreateTenantInput) (*model.CreateTenantPayload, error) {
 	id, refused, err := once(ctx, r.Resolver, "createTenant", input.IdempotencyKey, input, func(ctx context.Context) (string, error) {
@@ -50,6 +59,19 @@ func (r *mutationResolver) UpdateTenant(ctx context.Context, input model.UpdateT
 	return &model.UpdateTenantPayload{Tenant: t, UserErrors: refused}, err
 }
 
+func (r *mutationResolver) ConnectTenant(ctx context.Context, input model.ConnectTenantInput) (*model.ConnectTenantPayload, error) {
+	tenantID, err := r.tenantID(ctx, input.TenantID)
+	if err != nil {
+		return nil, err
+	}
+	link, err := r.Collect.Connect(ctx, tenantID, input.Level)
+	refused, err := userErrors(err)
+	if err != nil || len(refused) > 0 {
+		return &model.ConnectTenantPayload{UserErrors: refused}, err
+	}
+	return &model.ConnectTenantPayload{ConsentURL: &link.URL, ExpiresAt: &link.ExpiresAt, UserErrors: refused}, nil
+}
+
 func (r *queryResolver) Tenants(ctx context.Context, filter *model.TenantFilter, orderBy *model.TenantOrder, first *int, after *string, last *int, before *string) (*model.Connection[*ent.Tenant], error) {
 	ids, err := r.tenantIDs(ctx, "ids", value(filter).Ids)
 	if err != nil {
@@ -60,5 +82,37 @@ func (r *queryResolver) Tenants(ctx context.Context, filter *model.TenantFilter,
 		return nil, err
 	}
 	by := tenantOrder(value(orderBy))
-	return entities(ctx, r.DB.Client().Tenant.Query().Where(where...), by, pageArguments{first, after, last, before}, nil)
+	return entities(ctx, r.DB.Client().Tenant.Query().Where(where...), by, pageArguments{first, after, last, before}, loadersOf(ctx).sawTenants)
 }
+
+func (r *tenantResolver) Connection(ctx context.Context, obj *ent.Tenant) (*ent.MicrosoftConnection, error) {
+	return loadersOf(ctx).connections.one(ctx, obj.ID)
+}
+
+func (r *tenantResolver) Health(ctx context.Context, obj *ent.Tenant) ([]*model.TenantHealthCheck, error) {
+	list, err := loadersOf(ctx).collectors.one(ctx, obj.ID)
+	checks := []*model.TenantHealthCheck{}
+	for _, c := range list {
+		if c.FailingSince != nil {
+			checks = append(checks, &model.TenantHealthCheck{Source: c.Source, Reason: c.LastErrorReason, Message: c.LastError, Since: *c.FailingSince})
+		}
+	}
+	return checks, err
+}
+
+func (r *tenantResolver) Collectors(ctx context.Context, obj *ent.Tenant) ([]*ent.Collector, error) {
+	list, err := loadersOf(ctx).collectors.one(ctx, obj.ID)
+	if list == nil {
+		list = []*ent.Collector{}
+	}
+	return list, err
+}
+
+func (r *Resolver) Collector() generated.CollectorResolver { return &collectorResolver{r} }
+
+func (r *Resolver) Tenant() generated.TenantResolver { return &tenantResolver{r} }
+
+type (
+	collectorResolver struct{ *Resolver }
+	tenantResolver    struct{ *Resolver }
+)

@@ -189,6 +189,12 @@ type serving struct {
 	SMTPURL           *url.URL `name:"smtp-url" placeholder:"URL" env:"CAIRN_SMTP_URL" help:"Mail server for sign-in links and invitations, such as smtp://user:password@mail.example.net:587 or smtps://mail.example.net."`
 	MailFrom          string   `placeholder:"ADDRESS" env:"CAIRN_MAIL_FROM" help:"Sender of these mails, such as cairn@example.net."`
 
+	MicrosoftClientID       string `name:"microsoft-client-id" placeholder:"ID" env:"CAIRN_MICROSOFT_CLIENT_ID" help:"Application that watches tenants, registered with Microsoft (docs/microsoft-365.md)."`
+	MicrosoftCredential     string `placeholder:"FILE" env:"CAIRN_MICROSOFT_CREDENTIAL" help:"File with its certificate and key (PEM), or its client secret."`
+	MicrosoftResponseID     string `name:"microsoft-response-client-id" placeholder:"ID" env:"CAIRN_MICROSOFT_RESPONSE_CLIENT_ID" help:"Application that acts in tenants; left out, Cairn only watches."`
+	MicrosoftResponseSecret string `name:"microsoft-response-credential" placeholder:"FILE" env:"CAIRN_MICROSOFT_RESPONSE_CREDENTIAL" help:"File with its certificate and key, or its client secret."`
+	MicrosoftPublisher      string `placeholder:"ID" env:"CAIRN_MICROSOFT_PUBLISHER" help:"Directory the applications are registered in: Microsoft counts calls for it."`
+
 	OutboundAllow []string `placeholder:"HOST" env:"CAIRN_OUTBOUND_ALLOW" help:"Hosts, addresses and networks inside that addresses entered by people may lead to, such as an on-premise PSA: psa.example.lan, 10.1.0.0/16. All others inside are refused."`
 
 	Operations int `default:"16" placeholder:"N" env:"CAIRN_OPERATIONS" help:"How many operations the API carries out at once."`
@@ -199,6 +205,10 @@ func (s *serving) apply(cfg *app.Config) error {
 	cfg.RequestsPerSecond, cfg.Operations = s.RequestsPerSecond, s.Operations
 	cfg.SMTP, cfg.MailFrom = s.SMTPURL, s.MailFrom
 	cfg.OutboundAllow = s.OutboundAllow
+	cfg.Microsoft = app.Microsoft{
+		ClientID: s.MicrosoftClientID, CredentialFile: s.MicrosoftCredential, Publisher: s.MicrosoftPublisher,
+		ResponseClientID: s.MicrosoftResponseID, ResponseCredentialFile: s.MicrosoftResponseSecret,
+	}
 	if s.SMTPURL != nil && s.MailFrom == "" {
 		return refusal.New(refusal.Invalid, nil, "--smtp-url needs --mail-from: the address mails come from")
 	}

@@ -69,6 +69,18 @@ func (f AuditSealFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, e
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.AuditSealMutation", m)
 }
 
+// The CollectorFunc type is an adapter to allow the use of ordinary
+// function as Collector mutator.
+type CollectorFunc func(context.Context, *ent.CollectorMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f CollectorFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.CollectorMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.CollectorMutation", m)
+}
+
 // The CompanyMappingFunc type is an adapter to allow the use of ordinary
 // function as CompanyMapping mutator.
 type CompanyMappingFunc func(context.Context, *ent.CompanyMappingMutation) (ent.Value, error)
@@ -79,6 +91,18 @@ func (f CompanyMappingFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Val
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.CompanyMappingMutation", m)
+}
+
+// The ConsentRequestFunc type is an adapter to allow the use of ordinary
+// function as ConsentRequest mutator.
+type ConsentRequestFunc func(context.Context, *ent.ConsentRequestMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ConsentRequestFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.ConsentRequestMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ConsentRequestMutation", m)
 }
 
 // The FailedAttackFunc type is an adapter to allow the use of ordinary
@@ -163,6 +187,18 @@ func (f MemberFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, erro
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.MemberMutation", m)
+}
+
+// The MicrosoftConnectionFunc type is an adapter to allow the use of ordinary
+// function as MicrosoftConnection mutator.
+type MicrosoftConnectionFunc func(context.Context, *ent.MicrosoftConnectionMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f MicrosoftConnectionFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.MicrosoftConnectionMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.MicrosoftConnectionMutation", m)
 }
 
 // The NotificationFunc type is an adapter to allow the use of ordinary

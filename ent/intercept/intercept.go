@@ -13,7 +13,9 @@ import (
 	"github.com/cairn-itdr/cairn/ent/assignment"
 	"github.com/cairn-itdr/cairn/ent/auditentry"
 	"github.com/cairn-itdr/cairn/ent/auditseal"
+	"github.com/cairn-itdr/cairn/ent/collector"
 	"github.com/cairn-itdr/cairn/ent/companymapping"
+	"github.com/cairn-itdr/cairn/ent/consentrequest"
 	"github.com/cairn-itdr/cairn/ent/failedattack"
 	"github.com/cairn-itdr/cairn/ent/finding"
 	"github.com/cairn-itdr/cairn/ent/idempotencykey"
@@ -21,6 +23,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/ent/invitation"
 	"github.com/cairn-itdr/cairn/ent/member"
+	"github.com/cairn-itdr/cairn/ent/microsoftconnection"
 	"github.com/cairn-itdr/cairn/ent/notification"
 	"github.com/cairn-itdr/cairn/ent/notificationmail"
 	"github.com/cairn-itdr/cairn/ent/organization"
@@ -225,6 +228,33 @@ func (f TraverseAuditSeal) Traverse(ctx context.Context, q ent.Query) error {
 	return fmt.Errorf("unexpected query type %T. expect *ent.AuditSealQuery", q)
 }
 
+// The CollectorFunc type is an adapter to allow the use of ordinary function as a Querier.
+type CollectorFunc func(context.Context, *ent.CollectorQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f CollectorFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.CollectorQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.CollectorQuery", q)
+}
+
+// The TraverseCollector type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseCollector func(context.Context, *ent.CollectorQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseCollector) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseCollector) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.CollectorQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.CollectorQuery", q)
+}
+
 // The CompanyMappingFunc type is an adapter to allow the use of ordinary function as a Querier.
 type CompanyMappingFunc func(context.Context, *ent.CompanyMappingQuery) (ent.Value, error)
 
@@ -250,6 +280,33 @@ func (f TraverseCompanyMapping) Traverse(ctx context.Context, q ent.Query) error
 		return f(ctx, q)
 	}
 	return fmt.Errorf("unexpected query type %T. expect *ent.CompanyMappingQuery", q)
+}
+
+// The ConsentRequestFunc type is an adapter to allow the use of ordinary function as a Querier.
+type ConsentRequestFunc func(context.Context, *ent.ConsentRequestQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f ConsentRequestFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.ConsentRequestQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.ConsentRequestQuery", q)
+}
+
+// The TraverseConsentRequest type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseConsentRequest func(context.Context, *ent.ConsentRequestQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseConsentRequest) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseConsentRequest) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.ConsentRequestQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.ConsentRequestQuery", q)
 }
 
 // The FailedAttackFunc type is an adapter to allow the use of ordinary function as a Querier.
@@ -439,6 +496,33 @@ func (f TraverseMember) Traverse(ctx context.Context, q ent.Query) error {
 		return f(ctx, q)
 	}
 	return fmt.Errorf("unexpected query type %T. expect *ent.MemberQuery", q)
+}
+
+// The MicrosoftConnectionFunc type is an adapter to allow the use of ordinary function as a Querier.
+type MicrosoftConnectionFunc func(context.Context, *ent.MicrosoftConnectionQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f MicrosoftConnectionFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.MicrosoftConnectionQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.MicrosoftConnectionQuery", q)
+}
+
+// The TraverseMicrosoftConnection type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseMicrosoftConnection func(context.Context, *ent.MicrosoftConnectionQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseMicrosoftConnection) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseMicrosoftConnection) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.MicrosoftConnectionQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.MicrosoftConnectionQuery", q)
 }
 
 // The NotificationFunc type is an adapter to allow the use of ordinary function as a Querier.
@@ -724,8 +808,12 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.AuditEntryQuery, predicate.AuditEntry, auditentry.OrderOption]{typ: ent.TypeAuditEntry, tq: q}, nil
 	case *ent.AuditSealQuery:
 		return &query[*ent.AuditSealQuery, predicate.AuditSeal, auditseal.OrderOption]{typ: ent.TypeAuditSeal, tq: q}, nil
+	case *ent.CollectorQuery:
+		return &query[*ent.CollectorQuery, predicate.Collector, collector.OrderOption]{typ: ent.TypeCollector, tq: q}, nil
 	case *ent.CompanyMappingQuery:
 		return &query[*ent.CompanyMappingQuery, predicate.CompanyMapping, companymapping.OrderOption]{typ: ent.TypeCompanyMapping, tq: q}, nil
+	case *ent.ConsentRequestQuery:
+		return &query[*ent.ConsentRequestQuery, predicate.ConsentRequest, consentrequest.OrderOption]{typ: ent.TypeConsentRequest, tq: q}, nil
 	case *ent.FailedAttackQuery:
 		return &query[*ent.FailedAttackQuery, predicate.FailedAttack, failedattack.OrderOption]{typ: ent.TypeFailedAttack, tq: q}, nil
 	case *ent.FindingQuery:
@@ -740,6 +828,8 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.InvitationQuery, predicate.Invitation, invitation.OrderOption]{typ: ent.TypeInvitation, tq: q}, nil
 	case *ent.MemberQuery:
 		return &query[*ent.MemberQuery, predicate.Member, member.OrderOption]{typ: ent.TypeMember, tq: q}, nil
+	case *ent.MicrosoftConnectionQuery:
+		return &query[*ent.MicrosoftConnectionQuery, predicate.MicrosoftConnection, microsoftconnection.OrderOption]{typ: ent.TypeMicrosoftConnection, tq: q}, nil
 	case *ent.NotificationQuery:
 		return &query[*ent.NotificationQuery, predicate.Notification, notification.OrderOption]{typ: ent.TypeNotification, tq: q}, nil
 	case *ent.NotificationMailQuery:

@@ -46,6 +46,14 @@ var (
 		{Name: "principal", Type: field.TypeString, Size: 320},
 		{Name: "kind", Type: field.TypeEnum, Enums: []string{"MEMBER", "GUEST", "SHARED_MAILBOX", "ROOM", "EQUIPMENT", "SERVICE"}, Default: "MEMBER"},
 		{Name: "created_at", Type: field.TypeTime},
+		{Name: "object_id", Type: field.TypeString, Size: 64, Default: ""},
+		{Name: "display_name", Type: field.TypeString, Default: ""},
+		{Name: "enabled", Type: field.TypeBool, Nullable: true},
+		{Name: "synced", Type: field.TypeBool, Nullable: true},
+		{Name: "licences", Type: field.TypeJSON, Nullable: true},
+		{Name: "password_changed_at", Type: field.TypeTime, Nullable: true},
+		{Name: "deleted_at", Type: field.TypeTime, Nullable: true},
+		{Name: "directory_read_at", Type: field.TypeTime, Nullable: true},
 		{Name: "tenant_id", Type: field.TypeString, Size: 64},
 	}
 	// AccountsTable holds the schema information for the "accounts" table.
@@ -56,7 +64,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "accounts_tenants_tenant",
-				Columns:    []*schema.Column{AccountsColumns[5]},
+				Columns:    []*schema.Column{AccountsColumns[13]},
 				RefColumns: []*schema.Column{TenantsColumns[0]},
 				OnDelete:   schema.NoAction,
 			},
@@ -65,12 +73,17 @@ var (
 			{
 				Name:    "account_tenant_id_principal",
 				Unique:  true,
-				Columns: []*schema.Column{AccountsColumns[5], AccountsColumns[2]},
+				Columns: []*schema.Column{AccountsColumns[13], AccountsColumns[2]},
 			},
 			{
 				Name:    "account_organization_id_id",
 				Unique:  false,
 				Columns: []*schema.Column{AccountsColumns[1], AccountsColumns[0]},
+			},
+			{
+				Name:    "account_tenant_id_object_id",
+				Unique:  false,
+				Columns: []*schema.Column{AccountsColumns[13], AccountsColumns[5]},
 			},
 		},
 	}
@@ -167,6 +180,68 @@ var (
 			},
 		},
 	}
+	// CollectorsColumns holds the columns for the "collectors" table.
+	CollectorsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, Size: 64},
+		{Name: "organization_id", Type: field.TypeString, Size: 64},
+		{Name: "next_attempt_at", Type: field.TypeTime, Nullable: true},
+		{Name: "urgency", Type: field.TypeInt, Default: 0},
+		{Name: "attempts", Type: field.TypeInt, Default: 0},
+		{Name: "wakes", Type: field.TypeInt, Default: 0},
+		{Name: "fence", Type: field.TypeInt, Default: 0},
+		{Name: "claimed_until", Type: field.TypeTime, Nullable: true},
+		{Name: "source", Type: field.TypeEnum, Enums: []string{"DIRECTORY", "SIGN_INS", "NON_INTERACTIVE_SIGN_INS", "DIRECTORY_AUDITS", "AUDIT_ENTRA", "AUDIT_EXCHANGE", "AUDIT_SHAREPOINT", "AUDIT_GENERAL"}},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "read_until", Type: field.TypeTime, Nullable: true},
+		{Name: "place", Type: field.TypeString, Size: 2147483647, Default: ""},
+		{Name: "caught_up_at", Type: field.TypeTime, Nullable: true},
+		{Name: "last_success_at", Type: field.TypeTime, Nullable: true},
+		{Name: "last_record_at", Type: field.TypeTime, Nullable: true},
+		{Name: "records", Type: field.TypeInt64, Default: 0},
+		{Name: "rejected", Type: field.TypeInt64, Default: 0},
+		{Name: "failing_since", Type: field.TypeTime, Nullable: true},
+		{Name: "last_error", Type: field.TypeString, Default: ""},
+		{Name: "last_error_reason", Type: field.TypeString, Default: ""},
+		{Name: "last_error_at", Type: field.TypeTime, Nullable: true},
+		{Name: "tenant_id", Type: field.TypeString, Size: 64},
+	}
+	// CollectorsTable holds the schema information for the "collectors" table.
+	CollectorsTable = &schema.Table{
+		Name:       "collectors",
+		Columns:    CollectorsColumns,
+		PrimaryKey: []*schema.Column{CollectorsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "collectors_tenants_tenant",
+				Columns:    []*schema.Column{CollectorsColumns[21]},
+				RefColumns: []*schema.Column{TenantsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "collector_claimed_until",
+				Unique:  false,
+				Columns: []*schema.Column{CollectorsColumns[7]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "claimed_until IS NOT NULL",
+				},
+			},
+			{
+				Name:    "collector_tenant_id_source",
+				Unique:  true,
+				Columns: []*schema.Column{CollectorsColumns[21], CollectorsColumns[8]},
+			},
+			{
+				Name:    "collector_tenant_id_urgency_created_at_id",
+				Unique:  false,
+				Columns: []*schema.Column{CollectorsColumns[21], CollectorsColumns[3], CollectorsColumns[9], CollectorsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "next_attempt_at IS NOT NULL",
+				},
+			},
+		},
+	}
 	// CompanyMappingsColumns holds the columns for the "company_mappings" table.
 	CompanyMappingsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, Size: 64},
@@ -206,6 +281,42 @@ var (
 				Name:    "companymapping_tenant_id",
 				Unique:  false,
 				Columns: []*schema.Column{CompanyMappingsColumns[5]},
+			},
+		},
+	}
+	// ConsentRequestsColumns holds the columns for the "consent_requests" table.
+	ConsentRequestsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, Size: 64},
+		{Name: "organization_id", Type: field.TypeString, Size: 64},
+		{Name: "hash", Type: field.TypeBytes, Unique: true},
+		{Name: "nonce", Type: field.TypeString},
+		{Name: "level", Type: field.TypeString},
+		{Name: "principal_id", Type: field.TypeString},
+		{Name: "principal_name", Type: field.TypeString},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "expires_at", Type: field.TypeTime},
+		{Name: "answered_at", Type: field.TypeTime, Nullable: true},
+		{Name: "used_at", Type: field.TypeTime, Nullable: true},
+		{Name: "tenant_id", Type: field.TypeString, Size: 64},
+	}
+	// ConsentRequestsTable holds the schema information for the "consent_requests" table.
+	ConsentRequestsTable = &schema.Table{
+		Name:       "consent_requests",
+		Columns:    ConsentRequestsColumns,
+		PrimaryKey: []*schema.Column{ConsentRequestsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "consent_requests_tenants_tenant",
+				Columns:    []*schema.Column{ConsentRequestsColumns[11]},
+				RefColumns: []*schema.Column{TenantsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "consentrequest_expires_at",
+				Unique:  false,
+				Columns: []*schema.Column{ConsentRequestsColumns[8]},
 			},
 		},
 	}
@@ -564,6 +675,49 @@ var (
 				Name:    "member_organization_id_created_at_id",
 				Unique:  false,
 				Columns: []*schema.Column{MembersColumns[1], MembersColumns[8], MembersColumns[0]},
+			},
+		},
+	}
+	// MicrosoftConnectionsColumns holds the columns for the "microsoft_connections" table.
+	MicrosoftConnectionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, Size: 64},
+		{Name: "organization_id", Type: field.TypeString, Size: 64},
+		{Name: "directory", Type: field.TypeString, Size: 36},
+		{Name: "display_name", Type: field.TypeString},
+		{Name: "consented_by", Type: field.TypeString},
+		{Name: "consented_at", Type: field.TypeTime},
+		{Name: "response_consented_at", Type: field.TypeTime, Nullable: true},
+		{Name: "disconnected_at", Type: field.TypeTime, Nullable: true},
+		{Name: "premium", Type: field.TypeBool, Nullable: true},
+		{Name: "caught_up_at", Type: field.TypeTime, Nullable: true},
+		{Name: "tenant_id", Type: field.TypeString, Size: 64},
+	}
+	// MicrosoftConnectionsTable holds the schema information for the "microsoft_connections" table.
+	MicrosoftConnectionsTable = &schema.Table{
+		Name:       "microsoft_connections",
+		Columns:    MicrosoftConnectionsColumns,
+		PrimaryKey: []*schema.Column{MicrosoftConnectionsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "microsoft_connections_tenants_tenant",
+				Columns:    []*schema.Column{MicrosoftConnectionsColumns[10]},
+				RefColumns: []*schema.Column{TenantsColumns[0]},
+				OnDelete:   schema.NoAction,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "microsoftconnection_directory",
+				Unique:  true,
+				Columns: []*schema.Column{MicrosoftConnectionsColumns[2]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "disconnected_at IS NULL",
+				},
+			},
+			{
+				Name:    "microsoftconnection_tenant_id",
+				Unique:  false,
+				Columns: []*schema.Column{MicrosoftConnectionsColumns[10]},
 			},
 		},
 	}
@@ -1073,7 +1227,9 @@ var (
 		AssignmentsTable,
 		AuditEntriesTable,
 		AuditSealsTable,
+		CollectorsTable,
 		CompanyMappingsTable,
+		ConsentRequestsTable,
 		FailedAttacksTable,
 		FindingsTable,
 		IdempotencyKeysTable,
@@ -1081,6 +1237,7 @@ var (
 		IncidentEventsTable,
 		InvitationsTable,
 		MembersTable,
+		MicrosoftConnectionsTable,
 		NotificationsTable,
 		NotificationMailsTable,
 		OrganizationsTable,
@@ -1112,10 +1269,18 @@ func init() {
 	AuditSealsTable.Annotation = &entsql.Annotation{
 		Table: "audit_seals",
 	}
+	CollectorsTable.ForeignKeys[0].RefTable = TenantsTable
+	CollectorsTable.Annotation = &entsql.Annotation{
+		Table: "collectors",
+	}
 	CompanyMappingsTable.ForeignKeys[0].RefTable = TenantsTable
 	CompanyMappingsTable.ForeignKeys[1].RefTable = PsaConnectionsTable
 	CompanyMappingsTable.Annotation = &entsql.Annotation{
 		Table: "company_mappings",
+	}
+	ConsentRequestsTable.ForeignKeys[0].RefTable = TenantsTable
+	ConsentRequestsTable.Annotation = &entsql.Annotation{
+		Table: "consent_requests",
 	}
 	FailedAttacksTable.ForeignKeys[0].RefTable = TenantsTable
 	FailedAttacksTable.Annotation = &entsql.Annotation{
@@ -1147,6 +1312,10 @@ func init() {
 	}
 	MembersTable.Annotation = &entsql.Annotation{
 		Table: "members",
+	}
+	MicrosoftConnectionsTable.ForeignKeys[0].RefTable = TenantsTable
+	MicrosoftConnectionsTable.Annotation = &entsql.Annotation{
+		Table: "microsoft_connections",
 	}
 	NotificationsTable.ForeignKeys[0].RefTable = TenantsTable
 	NotificationsTable.ForeignKeys[1].RefTable = IncidentsTable

@@ -21,8 +21,14 @@ type AuditEntry func(*sql.Selector)
 // AuditSeal is the predicate function for auditseal builders.
 type AuditSeal func(*sql.Selector)
 
+// Collector is the predicate function for collector builders.
+type Collector func(*sql.Selector)
+
 // CompanyMapping is the predicate function for companymapping builders.
 type CompanyMapping func(*sql.Selector)
+
+// ConsentRequest is the predicate function for consentrequest builders.
+type ConsentRequest func(*sql.Selector)
 
 // FailedAttack is the predicate function for failedattack builders.
 type FailedAttack func(*sql.Selector)
@@ -44,6 +50,9 @@ type Invitation func(*sql.Selector)
 
 // Member is the predicate function for member builders.
 type Member func(*sql.Selector)
+
+// MicrosoftConnection is the predicate function for microsoftconnection builders.
+type MicrosoftConnection func(*sql.Selector)
 
 // Notification is the predicate function for notification builders.
 type Notification func(*sql.Selector)

@@ -37,6 +37,16 @@ func (Account) Fields() []ent.Field {
 				"Service", "SERVICE",
 			).Default("MEMBER"),
 		field.Time("created_at").Immutable(),
+
+		// What the directory says; empty where it was not asked.
+		field.String("object_id").MaxLen(64).Default(""),
+		field.String("display_name").Default(""),
+		field.Bool("enabled").Optional().Nillable(),
+		field.Bool("synced").Optional().Nillable().Comment("its master is a directory on premises"),
+		field.Strings("licences").Optional().Comment("SKU ids"),
+		field.Time("password_changed_at").Optional().Nillable(),
+		field.Time("deleted_at").Optional().Nillable(),
+		field.Time("directory_read_at").Optional().Nillable(),
 	}
 }
 
@@ -54,5 +64,6 @@ func (Account) Indexes() []ent.Index {
 		index.Fields("tenant_id", "principal").Unique(),
 		// In the order ids are made: cheap to keep when thousands come at once.
 		index.Fields("organization_id", "id"),
+		index.Fields("tenant_id", "object_id"),
 	}
 }

@@ -27,6 +27,7 @@ type ResolverRoot interface {
 	Activity() ActivityResolver
 	ApiKey() ApiKeyResolver
 	AuditEntry() AuditEntryResolver
+	Collector() CollectorResolver
 	CompanyMapping() CompanyMappingResolver
 	FailedAttackAccount() FailedAttackAccountResolver
 	FailedAttackSummary() FailedAttackSummaryResolver
@@ -39,6 +40,7 @@ type ResolverRoot interface {
 	PsaConnection() PsaConnectionResolver
 	Query() QueryResolver
 	Session() SessionResolver
+	Tenant() TenantResolver
 	Ticket() TicketResolver
 	TimelineEvidence() TimelineEvidenceResolver
 	Viewer() ViewerResolver
@@ -51,9 +53,16 @@ type DirectiveRoot struct {
 type ComplexityRoot struct {
 	Account struct {
 		CreatedAt         func(childComplexity int) int
+		DeletedAt         func(childComplexity int) int
+		DisplayName       func(childComplexity int) int
+		Enabled           func(childComplexity int) int
 		ID                func(childComplexity int) int
 		Kind              func(childComplexity int) int
+		Licences          func(childComplexity int) int
+		ObjectID          func(childComplexity int) int
+		PasswordChangedAt func(childComplexity int) int
 		Principal         func(childComplexity int) int
+		Synced            func(childComplexity int) int
 		Tenant            func(childComplexity int) int
 		UserPrincipalName func(childComplexity int) int
 	}
@@ -204,6 +213,18 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	Collector struct {
+		CaughtUpAt    func(childComplexity int) int
+		ID            func(childComplexity int) int
+		LastRecordAt  func(childComplexity int) int
+		LastSuccessAt func(childComplexity int) int
+		NextAttemptAt func(childComplexity int) int
+		ReadUntil     func(childComplexity int) int
+		Records       func(childComplexity int) int
+		Rejected      func(childComplexity int) int
+		Source        func(childComplexity int) int
+	}
+
 	CompanyMapping struct {
 		Company   func(childComplexity int) int
 		Tenant    func(childComplexity int) int
@@ -219,6 +240,12 @@ type ComplexityRoot struct {
 	ConnectPsaPayload struct {
 		PsaConnection func(childComplexity int) int
 		UserErrors    func(childComplexity int) int
+	}
+
+	ConnectTenantPayload struct {
+		ConsentURL func(childComplexity int) int
+		ExpiresAt  func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	CreateApiKeyPayload struct {
@@ -426,8 +453,19 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	MicrosoftConnection struct {
+		CaughtUpAt          func(childComplexity int) int
+		ConsentedAt         func(childComplexity int) int
+		ConsentedBy         func(childComplexity int) int
+		DisplayName         func(childComplexity int) int
+		ID                  func(childComplexity int) int
+		Premium             func(childComplexity int) int
+		ResponseConsentedAt func(childComplexity int) int
+	}
+
 	Mutation struct {
 		ConnectPsa          func(childComplexity int, input model.ConnectPsaInput) int
+		ConnectTenant       func(childComplexity int, input model.ConnectTenantInput) int
 		CreateAPIKey        func(childComplexity int, input model.CreateAPIKeyInput) int
 		CreateTenant        func(childComplexity int, input model.CreateTenantInput) int
 		CreateTicket        func(childComplexity int, input model.CreateTicketInput) int
@@ -630,7 +668,10 @@ type ComplexityRoot struct {
 	}
 
 	Tenant struct {
+		Collectors        func(childComplexity int) int
+		Connection        func(childComplexity int) int
 		CreatedAt         func(childComplexity int) int
+		Health            func(childComplexity int) int
 		ID                func(childComplexity int) int
 		Lifecycle         func(childComplexity int) int
 		MicrosoftTenantID func(childComplexity int) int
@@ -648,6 +689,13 @@ type ComplexityRoot struct {
 	TenantEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
+	}
+
+	TenantHealthCheck struct {
+		Message func(childComplexity int) int
+		Reason  func(childComplexity int) int
+		Since   func(childComplexity int) int
+		Source  func(childComplexity int) int
 	}
 
 	Ticket struct {
@@ -791,6 +839,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Account.CreatedAt(childComplexity), true
+	case "Account.deletedAt":
+		if e.ComplexityRoot.Account.DeletedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Account.DeletedAt(childComplexity), true
+	case "Account.displayName":
+		if e.ComplexityRoot.Account.DisplayName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Account.DisplayName(childComplexity), true
+	case "Account.enabled":
+		if e.ComplexityRoot.Account.Enabled == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Account.Enabled(childComplexity), true
 	case "Account.id":
 		if e.ComplexityRoot.Account.ID == nil {
 			break
@@ -803,12 +869,36 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Account.Kind(childComplexity), true
+	case "Account.licences":
+		if e.ComplexityRoot.Account.Licences == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Account.Licences(childComplexity), true
+	case "Account.objectId":
+		if e.ComplexityRoot.Account.ObjectID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Account.ObjectID(childComplexity), true
+	case "Account.passwordChangedAt":
+		if e.ComplexityRoot.Account.PasswordChangedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Account.PasswordChangedAt(childComplexity), true
 	case "Account.principal":
 		if e.ComplexityRoot.Account.Principal == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Account.Principal(childComplexity), true
+	case "Account.synced":
+		if e.ComplexityRoot.Account.Synced == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Account.Synced(childComplexity), true
 	case "Account.tenant":
 		if e.ComplexityRoot.Account.Tenant == nil {
 			break
@@ -1409,6 +1499,61 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AuditEntryEdge.Node(childComplexity), true
 
+	case "Collector.caughtUpAt":
+		if e.ComplexityRoot.Collector.CaughtUpAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Collector.CaughtUpAt(childComplexity), true
+	case "Collector.id":
+		if e.ComplexityRoot.Collector.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Collector.ID(childComplexity), true
+	case "Collector.lastRecordAt":
+		if e.ComplexityRoot.Collector.LastRecordAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Collector.LastRecordAt(childComplexity), true
+	case "Collector.lastSuccessAt":
+		if e.ComplexityRoot.Collector.LastSuccessAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Collector.LastSuccessAt(childComplexity), true
+	case "Collector.nextAttemptAt":
+		if e.ComplexityRoot.Collector.NextAttemptAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Collector.NextAttemptAt(childComplexity), true
+	case "Collector.readUntil":
+		if e.ComplexityRoot.Collector.ReadUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Collector.ReadUntil(childComplexity), true
+	case "Collector.records":
+		if e.ComplexityRoot.Collector.Records == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Collector.Records(childComplexity), true
+	case "Collector.rejected":
+		if e.ComplexityRoot.Collector.Rejected == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Collector.Rejected(childComplexity), true
+	case "Collector.source":
+		if e.ComplexityRoot.Collector.Source == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Collector.Source(childComplexity), true
+
 	case "CompanyMapping.company":
 		if e.ComplexityRoot.CompanyMapping.Company == nil {
 			break
@@ -1459,6 +1604,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ConnectPsaPayload.UserErrors(childComplexity), true
+
+	case "ConnectTenantPayload.consentUrl":
+		if e.ComplexityRoot.ConnectTenantPayload.ConsentURL == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConnectTenantPayload.ConsentURL(childComplexity), true
+	case "ConnectTenantPayload.expiresAt":
+		if e.ComplexityRoot.ConnectTenantPayload.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConnectTenantPayload.ExpiresAt(childComplexity), true
+	case "ConnectTenantPayload.userErrors":
+		if e.ComplexityRoot.ConnectTenantPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConnectTenantPayload.UserErrors(childComplexity), true
 
 	case "CreateApiKeyPayload.apiKey":
 		if e.ComplexityRoot.CreateApiKeyPayload.APIKey == nil {
@@ -2268,6 +2432,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.MemberEdge.Node(childComplexity), true
 
+	case "MicrosoftConnection.caughtUpAt":
+		if e.ComplexityRoot.MicrosoftConnection.CaughtUpAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MicrosoftConnection.CaughtUpAt(childComplexity), true
+	case "MicrosoftConnection.consentedAt":
+		if e.ComplexityRoot.MicrosoftConnection.ConsentedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MicrosoftConnection.ConsentedAt(childComplexity), true
+	case "MicrosoftConnection.consentedBy":
+		if e.ComplexityRoot.MicrosoftConnection.ConsentedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MicrosoftConnection.ConsentedBy(childComplexity), true
+	case "MicrosoftConnection.displayName":
+		if e.ComplexityRoot.MicrosoftConnection.DisplayName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MicrosoftConnection.DisplayName(childComplexity), true
+	case "MicrosoftConnection.id":
+		if e.ComplexityRoot.MicrosoftConnection.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MicrosoftConnection.ID(childComplexity), true
+	case "MicrosoftConnection.hasSignInLog":
+		if e.ComplexityRoot.MicrosoftConnection.Premium == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MicrosoftConnection.Premium(childComplexity), true
+	case "MicrosoftConnection.responseConsentedAt":
+		if e.ComplexityRoot.MicrosoftConnection.ResponseConsentedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MicrosoftConnection.ResponseConsentedAt(childComplexity), true
+
 	case "Mutation.connectPsa":
 		if e.ComplexityRoot.Mutation.ConnectPsa == nil {
 			break
@@ -2279,6 +2486,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ConnectPsa(childComplexity, args["input"].(model.ConnectPsaInput)), true
+	case "Mutation.connectTenant":
+		if e.ComplexityRoot.Mutation.ConnectTenant == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_connectTenant_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ConnectTenant(childComplexity, args["input"].(model.ConnectTenantInput)), true
 	case "Mutation.createApiKey":
 		if e.ComplexityRoot.Mutation.CreateAPIKey == nil {
 			break
@@ -3254,12 +3472,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Session.UserAgent(childComplexity), true
 
+	case "Tenant.collectors":
+		if e.ComplexityRoot.Tenant.Collectors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Tenant.Collectors(childComplexity), true
+	case "Tenant.connection":
+		if e.ComplexityRoot.Tenant.Connection == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Tenant.Connection(childComplexity), true
 	case "Tenant.createdAt":
 		if e.ComplexityRoot.Tenant.CreatedAt == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Tenant.CreatedAt(childComplexity), true
+	case "Tenant.health":
+		if e.ComplexityRoot.Tenant.Health == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Tenant.Health(childComplexity), true
 	case "Tenant.id":
 		if e.ComplexityRoot.Tenant.ID == nil {
 			break
@@ -3328,6 +3564,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.TenantEdge.Node(childComplexity), true
+
+	case "TenantHealthCheck.message":
+		if e.ComplexityRoot.TenantHealthCheck.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TenantHealthCheck.Message(childComplexity), true
+	case "TenantHealthCheck.reason":
+		if e.ComplexityRoot.TenantHealthCheck.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TenantHealthCheck.Reason(childComplexity), true
+	case "TenantHealthCheck.since":
+		if e.ComplexityRoot.TenantHealthCheck.Since == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TenantHealthCheck.Since(childComplexity), true
+	case "TenantHealthCheck.source":
+		if e.ComplexityRoot.TenantHealthCheck.Source == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TenantHealthCheck.Source(childComplexity), true
 
 	case "Ticket.attempts":
 		if e.ComplexityRoot.Ticket.Attempts == nil {
@@ -3802,6 +4063,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ActivityOrder", ec.unmarshalInputActivityOrder),
 			graphql.NewInputUnmarshaler("AuditLogFilter", ec.unmarshalInputAuditLogFilter),
 			graphql.NewInputUnmarshaler("ConnectPsaInput", ec.unmarshalInputConnectPsaInput),
+			graphql.NewInputUnmarshaler("ConnectTenantInput", ec.unmarshalInputConnectTenantInput),
 			graphql.NewInputUnmarshaler("CreateApiKeyInput", ec.unmarshalInputCreateApiKeyInput),
 			graphql.NewInputUnmarshaler("CreateTenantInput", ec.unmarshalInputCreateTenantInput),
 			graphql.NewInputUnmarshaler("CreateTicketInput", ec.unmarshalInputCreateTicketInput),
@@ -3920,6 +4182,20 @@ type Account implements Node {
   tenant: Tenant! @requires(permission: TENANT_READ)
   "When Cairn first met it."
   createdAt: DateTime!
+  "The directory's id of it; null where it was not asked."
+  objectId: String
+  "The name people see; null where the directory was not asked."
+  displayName: String
+  "Whether it may sign in; null where the directory was not asked."
+  enabled: Boolean
+  "Whether its master is a directory on premises; null where the directory was not asked."
+  synced: Boolean
+  "The products licensed to it, by SKU id."
+  licences: [String!]!
+  "When its password was last changed; null where that is not known."
+  passwordChangedAt: DateTime
+  "When it was deleted; null while it is there."
+  deletedAt: DateTime
 }
 
 "A kind of account."
@@ -5925,7 +6201,7 @@ enum UserErrorCode {
 type Query {
   "The object with this id; null where there is none, or none the caller may see."
   node(
-    "Cairn's id of an organization, tenant, account, incident, finding, incident event, activity, member, invitation, API key or audit entry."
+    "Cairn's id of an organization, tenant, account, incident, finding, incident event, activity, member, invitation, API key, audit entry, PSA connection or ticket."
     id: ID!
   ): Node @requires(permission: SIGNED_IN)
 
@@ -5960,6 +6236,84 @@ type Tenant implements Node {
   sensitive: Boolean!
   "When it was made in Cairn."
   createdAt: DateTime!
+  "Its consent to being watched; null while it has none."
+  connection: MicrosoftConnection @requires(permission: TENANT_READ)
+  "What keeps Cairn from seeing all of it, with since when and what to do; empty where nothing does."
+  health: [TenantHealthCheck!]! @requires(permission: TENANT_READ)
+  "What is read of it, and how far."
+  collectors: [Collector!]! @requires(permission: TENANT_READ)
+}
+
+"A tenant's consent."
+type MicrosoftConnection {
+  "The id, with the prefix microsoftconnection."
+  id: ID!
+  "As the directory calls itself."
+  displayName: String!
+  "The administrator who consented."
+  consentedBy: String!
+  "When that was."
+  consentedAt: DateTime!
+  "When it consented to being acted in as well; null where it did not."
+  responseConsentedAt: DateTime
+  "Whether it has Entra ID P1, and so a sign-in log; null until asked. Without, sign-ins are known from the audit log alone: no sessions, no tokens, fewer signs."
+  hasSignInLog: Boolean
+  "When its past had been read; null until then."
+  caughtUpAt: DateTime
+}
+
+"Something that keeps Cairn from seeing all of a tenant."
+type TenantHealthCheck {
+  "What is not read."
+  source: CollectorSource!
+  "Why: CONSENT, PERMISSION, AUDIT_LOG_OFF, NOT_PREMIUM, CREDENTIALS, THROTTLED, UNAVAILABLE …"
+  reason: String!
+  "What happened and what to do."
+  message: String!
+  "Since when."
+  since: DateTime!
+}
+
+"What is read of a tenant: one log, or the directory."
+type Collector {
+  "The id, with the prefix collector."
+  id: ID!
+  "What it reads."
+  source: CollectorSource!
+  "Everything before has been asked for; null until the first reading ended. Of the unified audit log by when records became available."
+  readUntil: DateTime
+  "When its past had been read; null until then."
+  caughtUpAt: DateTime
+  "When it was last read without failure; null for never."
+  lastSuccessAt: DateTime
+  "When the latest record happened; null where none came."
+  lastRecordAt: DateTime
+  "How many records it brought."
+  records: Int!
+  "How many could not be read, and were left out."
+  rejected: Int!
+  "When it is read next; null where it is not."
+  nextAttemptAt: DateTime
+}
+
+"Something that is read of a tenant."
+enum CollectorSource {
+  "The directory's accounts."
+  DIRECTORY
+  "The sign-in log: interactive."
+  SIGN_INS
+  "The sign-in log: token renewals and the like."
+  NON_INTERACTIVE_SIGN_INS
+  "The directory audit."
+  DIRECTORY_AUDITS
+  "The unified audit log: Entra."
+  AUDIT_ENTRA
+  "The unified audit log: Exchange."
+  AUDIT_EXCHANGE
+  "The unified audit log: SharePoint and OneDrive."
+  AUDIT_SHAREPOINT
+  "The unified audit log: all else."
+  AUDIT_GENERAL
 }
 
 "How far a tenant is protected."
@@ -6096,6 +6450,38 @@ extend type Mutation {
     "What is to change."
     input: UpdateTenantInput!
   ): UpdateTenantPayload! @requires(permission: TENANT_READ)
+
+  "Makes a link by which an administrator of the tenant consents to being watched (DETECTION) or, later, acted in (RESPONSE). It works once, for seven days; the tenant is connected when the administrator has consented and signed in. Refused: an unknown tenant (NOT_FOUND), a server without a Microsoft application, or RESPONSE before DETECTION (CONFLICT)."
+  connectTenant(
+    "Which, and to what."
+    input: ConnectTenantInput!
+  ): ConnectTenantPayload! @requires(permission: TENANT_CREATE)
+}
+
+"A tenant to be connected."
+input ConnectTenantInput {
+  "The tenant: Cairn's id or Microsoft's."
+  tenantId: ID!
+  "To what it is to consent."
+  level: ConsentLevel! = DETECTION
+}
+
+"What a tenant consents to."
+enum ConsentLevel {
+  "Being watched: permissions that read."
+  DETECTION
+  "Being acted in: permissions that write."
+  RESPONSE
+}
+
+"What connectTenant did."
+type ConnectTenantPayload {
+  "Where the tenant's administrator is to go; null where userErrors says why there is no link."
+  consentUrl: String
+  "Until when the link works."
+  expiresAt: DateTime
+  "What was refused."
+  userErrors: [UserError!]!
 }
 `, BuiltIn: false},
 	{Name: "../schema/ticket.graphqls", Input: `"An incident's mirror in a PSA."
@@ -6363,6 +6749,20 @@ func (ec *executionContext) childFields_Account(ctx context.Context, field graph
 		return ec.fieldContext_Account_tenant(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_Account_createdAt(ctx, field)
+	case "objectId":
+		return ec.fieldContext_Account_objectId(ctx, field)
+	case "displayName":
+		return ec.fieldContext_Account_displayName(ctx, field)
+	case "enabled":
+		return ec.fieldContext_Account_enabled(ctx, field)
+	case "synced":
+		return ec.fieldContext_Account_synced(ctx, field)
+	case "licences":
+		return ec.fieldContext_Account_licences(ctx, field)
+	case "passwordChangedAt":
+		return ec.fieldContext_Account_passwordChangedAt(ctx, field)
+	case "deletedAt":
+		return ec.fieldContext_Account_deletedAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Account", field.Name)
 }
@@ -6659,6 +7059,30 @@ func (ec *executionContext) childFields_AuditEntryEdge(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type AuditEntryEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_Collector(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Collector_id(ctx, field)
+	case "source":
+		return ec.fieldContext_Collector_source(ctx, field)
+	case "readUntil":
+		return ec.fieldContext_Collector_readUntil(ctx, field)
+	case "caughtUpAt":
+		return ec.fieldContext_Collector_caughtUpAt(ctx, field)
+	case "lastSuccessAt":
+		return ec.fieldContext_Collector_lastSuccessAt(ctx, field)
+	case "lastRecordAt":
+		return ec.fieldContext_Collector_lastRecordAt(ctx, field)
+	case "records":
+		return ec.fieldContext_Collector_records(ctx, field)
+	case "rejected":
+		return ec.fieldContext_Collector_rejected(ctx, field)
+	case "nextAttemptAt":
+		return ec.fieldContext_Collector_nextAttemptAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Collector", field.Name)
+}
+
 func (ec *executionContext) childFields_CompanyMapping(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "tenant":
@@ -6691,6 +7115,18 @@ func (ec *executionContext) childFields_ConnectPsaPayload(ctx context.Context, f
 		return ec.fieldContext_ConnectPsaPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ConnectPsaPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ConnectTenantPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "consentUrl":
+		return ec.fieldContext_ConnectTenantPayload_consentUrl(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_ConnectTenantPayload_expiresAt(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ConnectTenantPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConnectTenantPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_CreateApiKeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7083,6 +7519,26 @@ func (ec *executionContext) childFields_MemberEdge(ctx context.Context, field gr
 	return nil, fmt.Errorf("no field named %q was found under type MemberEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_MicrosoftConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_MicrosoftConnection_id(ctx, field)
+	case "displayName":
+		return ec.fieldContext_MicrosoftConnection_displayName(ctx, field)
+	case "consentedBy":
+		return ec.fieldContext_MicrosoftConnection_consentedBy(ctx, field)
+	case "consentedAt":
+		return ec.fieldContext_MicrosoftConnection_consentedAt(ctx, field)
+	case "responseConsentedAt":
+		return ec.fieldContext_MicrosoftConnection_responseConsentedAt(ctx, field)
+	case "hasSignInLog":
+		return ec.fieldContext_MicrosoftConnection_hasSignInLog(ctx, field)
+	case "caughtUpAt":
+		return ec.fieldContext_MicrosoftConnection_caughtUpAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MicrosoftConnection", field.Name)
+}
+
 func (ec *executionContext) childFields_Organization(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -7417,6 +7873,12 @@ func (ec *executionContext) childFields_Tenant(ctx context.Context, field graphq
 		return ec.fieldContext_Tenant_sensitive(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_Tenant_createdAt(ctx, field)
+	case "connection":
+		return ec.fieldContext_Tenant_connection(ctx, field)
+	case "health":
+		return ec.fieldContext_Tenant_health(ctx, field)
+	case "collectors":
+		return ec.fieldContext_Tenant_collectors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Tenant", field.Name)
 }
@@ -7443,6 +7905,20 @@ func (ec *executionContext) childFields_TenantEdge(ctx context.Context, field gr
 		return ec.fieldContext_TenantEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TenantEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_TenantHealthCheck(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "source":
+		return ec.fieldContext_TenantHealthCheck_source(ctx, field)
+	case "reason":
+		return ec.fieldContext_TenantHealthCheck_reason(ctx, field)
+	case "message":
+		return ec.fieldContext_TenantHealthCheck_message(ctx, field)
+	case "since":
+		return ec.fieldContext_TenantHealthCheck_since(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TenantHealthCheck", field.Name)
 }
 
 func (ec *executionContext) childFields_Ticket(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/psaconnection"
 	"github.com/cairn-itdr/cairn/ent/tenant"
 	"github.com/cairn-itdr/cairn/ent/ticket"
+	"github.com/cairn-itdr/cairn/integrations/microsoft365"
 	"github.com/cairn-itdr/cairn/integrations/psa"
 	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/activity"
@@ -122,6 +123,24 @@ type ConnectPsaInput struct {
 type ConnectPsaPayload struct {
 	// The connection; null where userErrors says why there is none.
 	PsaConnection *ent.PSAConnection `json:"psaConnection,omitempty"`
+	// What was refused.
+	UserErrors []*refusal.Error `json:"userErrors"`
+}
+
+// A tenant to be connected.
+type ConnectTenantInput struct {
+	// The tenant: Cairn's id or Microsoft's.
+	TenantID string `json:"tenantId"`
+	// To what it is to consent.
+	Level microsoft365.Level `json:"level"`
+}
+
+// What connectTenant did.
+type ConnectTenantPayload struct {
+	// Where the tenant's administrator is to go; null where userErrors says why there is no link.
+	ConsentURL *string `json:"consentUrl,omitempty"`
+	// Until when the link works.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
 	// What was refused.
 	UserErrors []*refusal.Error `json:"userErrors"`
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cairn-itdr/cairn/ent"
+	"github.com/cairn-itdr/cairn/ent/collector"
 	"github.com/cairn-itdr/cairn/internal/detect"
 	"github.com/cairn-itdr/cairn/internal/typeid"
 )
@@ -88,4 +89,12 @@ type AuditEntry struct {
 
 	PrincipalID, PrincipalName string
 	Address                    *string
+}
+
+// TenantHealthCheck is something that keeps Cairn from seeing all of a tenant.
+type TenantHealthCheck struct {
+	Source  collector.Source
+	Reason  string
+	Message string
+	Since   time.Time
 }

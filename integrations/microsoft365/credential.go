@@ -15,28 +15,22 @@ import (
 	"time"
 )
 
-// credential proves to Entra that the caller is the application. It prints as
-// nothing, so that no log shows it.
+// credential proves to Entra that the caller is the application. It is kept by
+// its address, so that whoever prints an App prints no secret.
 type credential struct {
 	secret      string
 	key         *rsa.PrivateKey
 	certificate *x509.Certificate
 }
 
-// String keeps the credential out of logs.
-func (credential) String() string { return "[credential]" }
-
-// GoString keeps the credential out of logs.
-func (credential) GoString() string { return "[credential]" }
-
 // readCredential takes a secret or a PEM text with a certificate and its RSA
 // key. Its errors quote nothing of either.
-func readCredential(secret string, text []byte) (credential, error) {
+func readCredential(secret string, text []byte) (*credential, error) {
 	if (secret == "") == (len(text) == 0) {
-		return credential{}, errNoCredential
+		return nil, errNoCredential
 	}
 	if secret != "" {
-		return credential{secret: secret}, nil
+		return &credential{secret: secret}, nil
 	}
 	var c credential
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
@@ -47,26 +41,26 @@ func readCredential(secret string, text []byte) (credential, error) {
 			}
 			certificate, err := x509.ParseCertificate(block.Bytes)
 			if err != nil {
-				return credential{}, errors.New("the certificate cannot be read")
+				return nil, errors.New("the certificate cannot be read")
 			}
 			c.certificate = certificate
 		case "PRIVATE KEY", "RSA PRIVATE KEY":
 			key, err := readKey(block)
 			if err != nil {
-				return credential{}, err
+				return nil, err
 			}
 			c.key = key
 		default:
 		}
 	}
 	if c.certificate == nil || c.key == nil {
-		return credential{}, errors.New("the PEM text must hold a certificate and its private key")
+		return nil, errors.New("the PEM text must hold a certificate and its private key")
 	}
 	public, ok := c.certificate.PublicKey.(*rsa.PublicKey)
 	if !ok || !public.Equal(c.key.Public()) {
-		return credential{}, errors.New("the private key is not the certificate's")
+		return nil, errors.New("the private key is not the certificate's")
 	}
-	return c, nil
+	return &c, nil
 }
 
 func readKey(block *pem.Block) (*rsa.PrivateKey, error) {
@@ -91,7 +85,7 @@ func readKey(block *pem.Block) (*rsa.PrivateKey, error) {
 // sign adds to a token request what proves the application. Audience is the
 // address the request goes to.
 // Source: learn.microsoft.com/entra/identity-platform/certificate-credentials.
-func (c credential) sign(form url.Values, clientID, audience string, now time.Time) error {
+func (c *credential) sign(form url.Values, clientID, audience string, now time.Time) error {
 	form.Set("client_id", clientID)
 	if c.secret != "" {
 		form.Set("client_secret", c.secret)

@@ -244,7 +244,7 @@ type Method struct {
 }
 
 // Kind is the method's type without Microsoft's decoration: phone, fido2,
-// microsoftAuthenticator, softwareOath, password, …
+// microsoftAuthenticator, softwareOath, password and so on.
 func (m Method) Kind() string {
 	return strings.TrimSuffix(strings.TrimPrefix(m.Type, "#microsoft.graph."), "AuthenticationMethod")
 }

@@ -94,7 +94,7 @@ var codes = map[string]Reason{
 }
 
 // sort gives an answer its reason.
-func sort(family Family, status int, code, message string) Reason { //nolint:gocognit // a list of Microsoft's habits
+func sort(family Family, status int, code, message string) Reason {
 	low := strings.ToLower(message)
 	says := func(part string) bool { return strings.Contains(low, part) }
 	switch {
@@ -109,6 +109,8 @@ func sort(family Family, status int, code, message string) Reason { //nolint:goc
 		return ReasonMailbox
 	case family == FamilyMailbox && status == http.StatusNotFound && code == "ResourceNotFound":
 		return ReasonNoMailbox
+	case family == FamilyMethods && status == http.StatusBadRequest && says("default"):
+		return ReasonConflict // it goes when it is the last
 	}
 	if reason, known := codes[code]; known {
 		return reason

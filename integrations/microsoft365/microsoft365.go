@@ -78,7 +78,7 @@ type Config struct {
 // App is a registered application. It may be used by many goroutines.
 type App struct {
 	clientID   string
-	credential credential
+	credential *credential
 	publisher  string
 	endpoints  Endpoints
 	client     *http.Client

@@ -20,7 +20,8 @@ import (
 // early is how long before its end a token is renewed.
 const early = 5 * time.Minute
 
-// token is an access token and what it says of itself.
+// token is an access token and what it says of itself. It is kept by its
+// address, for the same reason as the credential.
 type token struct {
 	text  string
 	roles []string
@@ -31,24 +32,24 @@ type token struct {
 type tokens struct {
 	asking singleflight.Group
 	mu     sync.Mutex
-	kept   map[string]map[string]token // by tenant, then audience
+	kept   map[string]map[string]*token // by tenant, then audience
 }
 
-func (k *tokens) get(tenant, audience string, now time.Time) (token, bool) {
+func (k *tokens) get(tenant, audience string, now time.Time) (*token, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	found, ok := k.kept[tenant][audience]
-	return found, ok && now.Add(early).Before(found.ends)
+	found := k.kept[tenant][audience]
+	return found, found != nil && now.Add(early).Before(found.ends)
 }
 
-func (k *tokens) put(tenant, audience string, t token) {
+func (k *tokens) put(tenant, audience string, t *token) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.kept == nil {
-		k.kept = map[string]map[string]token{}
+		k.kept = map[string]map[string]*token{}
 	}
 	if k.kept[tenant] == nil {
-		k.kept[tenant] = map[string]token{}
+		k.kept[tenant] = map[string]*token{}
 	}
 	k.kept[tenant][audience] = t
 }
@@ -64,14 +65,14 @@ func (k *tokens) drop(tenant string) {
 func (k *tokens) refused(tenant, audience, text string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.kept[tenant][audience].text == text {
+	if kept := k.kept[tenant][audience]; kept != nil && kept.text == text {
 		delete(k.kept[tenant], audience)
 	}
 }
 
 // token returns a token for an API, a kept one where it is still good. Callers
 // at the same moment share one request.
-func (t *Tenant) token(ctx context.Context, audience string) (token, error) {
+func (t *Tenant) token(ctx context.Context, audience string) (*token, error) {
 	a := t.app
 	if kept, ok := a.tokens.get(t.ID, audience, a.now()); ok {
 		return kept, nil
@@ -95,14 +96,14 @@ func (t *Tenant) token(ctx context.Context, audience string) (token, error) {
 			return nil, fail(ReasonProtocol, "get a token", "the access token cannot be read")
 		}
 		slices.Sort(claims.Roles)
-		fresh := token{answer.AccessToken, claims.Roles, a.now().Add(time.Duration(answer.ExpiresIn) * time.Second)}
+		fresh := &token{answer.AccessToken, claims.Roles, a.now().Add(time.Duration(answer.ExpiresIn) * time.Second)}
 		a.tokens.put(t.ID, audience, fresh)
 		return fresh, nil
 	})
 	if err != nil {
-		return token{}, err
+		return nil, err
 	}
-	return got.(token), nil //nolint:forcetypeassert // the function above returns nothing else
+	return got.(*token), nil //nolint:forcetypeassert // the function above returns nothing else
 }
 
 // tokenAnswer is what the token endpoint answers, well or not.

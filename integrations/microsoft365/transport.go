@@ -206,7 +206,7 @@ func (c carrier) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-func (c carrier) send(r *http.Request, call Call, access token, body []byte) (*http.Response, error) {
+func (c carrier) send(r *http.Request, call Call, access *token, body []byte) (*http.Response, error) {
 	t, a := c.tenant, c.tenant.app
 	if left := t.rests.left(call.Family, a.now()); left > 0 {
 		e := fail(ReasonThrottled, "call Microsoft", "Microsoft asked for a rest that is not over")

@@ -24,6 +24,7 @@ import (
 	"github.com/cairn-itdr/cairn/internal/apikey"
 	"github.com/cairn-itdr/cairn/internal/audit"
 	"github.com/cairn-itdr/cairn/internal/change"
+	"github.com/cairn-itdr/cairn/internal/collect"
 	"github.com/cairn-itdr/cairn/internal/database"
 	"github.com/cairn-itdr/cairn/internal/detect"
 	"github.com/cairn-itdr/cairn/internal/importer"
@@ -66,6 +67,9 @@ type Config struct {
 	// Components are the parts to run; all where empty.
 	Components []string
 
+	// Microsoft says with which applications tenants are watched and acted in.
+	Microsoft Microsoft
+
 	// Listening is where the server listens, for links where there is no public URL.
 	Listening string
 
@@ -87,6 +91,7 @@ type App struct {
 	Members       *member.Service
 	Sealer        *audit.Sealer
 	Ticketing     *ticketing.Service
+	Collect       *collect.Service
 
 	feed *change.Feed
 	work *work.Runner
@@ -94,6 +99,7 @@ type App struct {
 	// importer builds what takes activity in, the first time somebody wants it:
 	// reading the address tables takes longer than most commands.
 	importer func() (*importer.Importer, error)
+	intake   func() (*intake.Intake, error)
 }
 
 // Open opens the database, brings its schema up to date, and builds the
@@ -119,19 +125,23 @@ func Open(ctx context.Context, cfg Config) (*App, error) {
 	a.Organizations = organization.New(db, cfg.Now)
 	a.Tenants = tenant.New(db, cfg.Now)
 	a.Sealer = audit.NewSealer(db)
-	mailer, err := cfg.mailer()
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	a.Members = member.New(db, mailer, cfg.link, cfg.Now)
-	a.importer = sync.OnceValues(func() (*importer.Importer, error) {
+	a.intake = sync.OnceValues(func() (*intake.Intake, error) {
 		networks, err := intel.Open(intelDir(cfg.DataDir))
 		if err != nil {
 			return nil, fmt.Errorf("open the address tables: %w", err)
 		}
-		in := intake.New(db, detect.Standard(), a.Incidents, a.log, networks, cfg.Now)
+		return intake.New(db, detect.Standard(), a.Incidents, a.log, networks, cfg.Now), nil
+	})
+	a.importer = sync.OnceValues(func() (*importer.Importer, error) {
+		in, err := a.intake()
+		if err != nil {
+			return nil, err
+		}
 		return importer.New(db, in, a.Tenants, cfg.Now), nil
 	})
+	if err := a.openWatch(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	return a, nil
 }
 

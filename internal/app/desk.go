@@ -23,6 +23,8 @@ import (
 	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/change"
 	"github.com/cairn-itdr/cairn/internal/incident"
+	"github.com/cairn-itdr/cairn/internal/member"
+	"github.com/cairn-itdr/cairn/internal/notification"
 	"github.com/cairn-itdr/cairn/internal/outbound"
 	"github.com/cairn-itdr/cairn/internal/refusal"
 	"github.com/cairn-itdr/cairn/internal/secret"
@@ -69,7 +71,17 @@ func (a *App) openDesk() error {
 		},
 	})
 	a.Ticketing.Register()
-	a.Incidents = incident.New(a.db, a.cfg.Now, a.Ticketing.Follow)
+	mailer, err := a.cfg.mailer()
+	if err != nil {
+		return err
+	}
+	a.Members = member.New(a.db, mailer, a.cfg.link, a.cfg.Now)
+	notifications := notification.New(notification.Config{
+		DB: a.db, Work: a.work, Feed: a.feed, Members: a.Members, Mailer: mailer, Link: a.cfg.link,
+		Pace: notification.StandardPace, Now: a.cfg.Now, Logger: a.cfg.Logger,
+	})
+	notifications.Register()
+	a.Incidents = incident.New(a.db, a.cfg.Now, a.Ticketing.Follow, notifications.Follow)
 	return nil
 }
 

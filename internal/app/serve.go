@@ -14,6 +14,7 @@ import (
 	"github.com/cairn-itdr/cairn/graph"
 	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/apikey"
+	"github.com/cairn-itdr/cairn/internal/collect"
 	"github.com/cairn-itdr/cairn/internal/member"
 	"github.com/cairn-itdr/cairn/internal/server"
 	"github.com/cairn-itdr/cairn/internal/signin"
@@ -57,7 +58,7 @@ func (a *App) handler() http.Handler {
 	}
 	cfg := server.Config{
 		API: graph.NewHandler(graph.Config{
-			DB: a.db, Log: a.log, Tenants: a.Tenants, Incidents: a.Incidents, Members: a.Members, APIKeys: a.APIKeys, Ticketing: a.Ticketing,
+			DB: a.db, Log: a.log, Tenants: a.Tenants, Incidents: a.Incidents, Members: a.Members, APIKeys: a.APIKeys, Ticketing: a.Ticketing, Collect: a.Collect,
 			Introspection: a.cfg.Explorer, Logger: a.cfg.Logger, Now: a.cfg.Now,
 			RequestsPerSecond: a.cfg.RequestsPerSecond, Operations: a.cfg.Operations,
 		}),
@@ -83,12 +84,13 @@ func (a *App) handler() http.Handler {
 	if a.cfg.Explorer {
 		cfg.Explorer = explorer.Handler(explorer.Config{Endpoint: "../graphql", DefaultQuery: FirstQuery})
 	}
+	cfg.Pages = map[string]http.HandlerFunc{collect.ConsentPath: a.consented, collect.SignInPath: a.signedIn}
 	cfg.Callbacks, cfg.CallbackPath = http.HandlerFunc(a.callback), ticketing.CallbackPath
 	if a.cfg.Outbox != nil {
 		cfg.Mails = a.cfg.Outbox
 	}
 	if !a.cfg.runs(ComponentAPI) { // health and metrics alone
-		cfg.API, cfg.SignIn, cfg.Explorer, cfg.Callbacks, cfg.Mails = nil, nil, nil, nil, nil
+		cfg.API, cfg.SignIn, cfg.Explorer, cfg.Callbacks, cfg.Mails, cfg.Pages = nil, nil, nil, nil, nil, nil
 	}
 	return server.New(cfg)
 }

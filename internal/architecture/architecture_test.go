@@ -35,6 +35,7 @@ var house = [][]string{
 	{"internal/remediation/..."},
 	{"internal/usage/..."},
 	{"internal/importer/..."},
+	{"internal/collect/..."},
 	{"internal/intake/..."},
 	{"internal/incident/..."},
 	{"internal/tenant/..."},

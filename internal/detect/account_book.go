@@ -23,6 +23,7 @@ type AccountBook struct {
 	Owners   []Owner   // by number
 	Sessions []Session // by key
 	Marks    []Mark    // by witness, then rule
+	Tallies  []Tally   // by key
 }
 
 // Owner is the name of an autonomous system.
@@ -39,8 +40,9 @@ const (
 	judge                      // its judgement, or its neighbour's, may differ
 )
 
-// fold takes in one record of the account. marks are the rules' notes on it.
-func (b *AccountBook) fold(a *activity.Activity, agent Agent, marks []Mark) (change, error) {
+// fold takes in one record of the account. marks are the rules' notes on it;
+// again says that an earlier version of it was counted.
+func (b *AccountBook) fold(a *activity.Activity, agent Agent, marks []Mark, again bool) (change, error) {
 	var c change
 	t := at(a.OccurredAt)
 	var place Place
@@ -56,6 +58,9 @@ func (b *AccountBook) fold(a *activity.Activity, agent Agent, marks []Mark) (cha
 				return d, err
 			}
 			c = d
+			if kind, n := tallyOf(a); n > 0 && !again {
+				c |= b.addTally(place.key, a.OccurredAt.UTC().Day(), kind, n)
+			}
 		}
 	}
 	for i := range marks {
@@ -80,8 +85,13 @@ func used(a *activity.Activity) bool {
 func (b *AccountBook) foldUse(a *activity.Activity, p *Place, t moment) (change, error) {
 	c := b.addPlace(p, t, a.Network.Owner, true)
 	b.Days |= dayBit(t)
-	if a.SessionID != "" {
-		d, err := b.foldSession(a, false, a.SessionID, p.key, t)
+	id := a.SessionID
+	if id == "" && a.TokenID == "" {
+		id = placeSession(p.Prefix, t)
+	}
+	signs := signsOf(a, p.Agent)
+	if id != "" {
+		d, err := b.foldSession(a, false, id, p.key, t, signs)
 		if err != nil {
 			return c, err
 		}
@@ -90,7 +100,7 @@ func (b *AccountBook) foldUse(a *activity.Activity, p *Place, t moment) (change,
 	// A token matters where it is the only tie, and at a person's sign-in, which
 	// ties it to the session; others come by the thousand.
 	if a.TokenID != "" && (a.SessionID == "" || a.SignIn && a.Interactive) {
-		d, err := b.foldSession(a, true, a.TokenID, p.key, t)
+		d, err := b.foldSession(a, true, a.TokenID, p.key, t, signs)
 		if err != nil {
 			return c, err
 		}
@@ -145,12 +155,7 @@ func (b *AccountBook) interesting() bool {
 	if len(b.Marks) > 0 || b.Reported || b.Excess&excessLoud != 0 {
 		return true
 	}
-	for i := range b.Sessions {
-		if len(b.Sessions[i].Seen) > 1 || b.Sessions[i].Carried {
-			return true
-		}
-	}
-	return false
+	return len(b.Sessions) > 0
 }
 
 func (b *AccountBook) places() []Place {
@@ -181,7 +186,8 @@ func (b *AccountBook) owner(number uint32) string {
 }
 
 func (b *AccountBook) size() int {
-	n := int(unsafe.Sizeof(*b)) + cap(b.Places)*int(unsafe.Sizeof(Place{})) + cap(b.Owners)*48 + cap(b.Sessions)*int(unsafe.Sizeof(Session{}))
+	n := int(unsafe.Sizeof(*b)) + cap(b.Places)*int(unsafe.Sizeof(Place{})) + cap(b.Owners)*48 +
+		cap(b.Tallies)*int(unsafe.Sizeof(Tally{})) + cap(b.Sessions)*int(unsafe.Sizeof(Session{}))
 	for i := range b.Sessions {
 		n += len(b.Sessions[i].ID) + cap(b.Sessions[i].Seen)*int(unsafe.Sizeof(Sighting{}))
 	}

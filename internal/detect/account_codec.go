@@ -30,6 +30,7 @@ func (b *AccountBook) encode(w *writer) {
 			b.encodePlace(w, s.Seen[j].Place)
 			w.witness(&s.Seen[j].First)
 			w.moment(s.Seen[j].Last)
+			w.uint(uint64(s.Seen[j].Signs))
 		}
 	}
 	w.uint(uint64(len(b.Marks)))
@@ -45,6 +46,14 @@ func (b *AccountBook) encode(w *writer) {
 			w.word(f.Name)
 			w.text(f.Value)
 		}
+	}
+	w.uint(uint64(len(b.Tallies)))
+	for i := range b.Tallies {
+		t := &b.Tallies[i]
+		b.encodePlace(w, t.Place)
+		w.uint(uint64(t.Day))
+		w.uint(uint64(t.Kind))
+		w.uint(uint64(t.Count))
 	}
 }
 
@@ -63,7 +72,7 @@ func (b *AccountBook) decode(r *reader) {
 		b.Owners[i] = Owner{Number: uint32(r.uint()), Name: r.text()}
 	}
 	b.Sessions = list[Session](r, 4)
-	sightings := list[Sighting](r, 1+witnessSize+1) // of all sessions: made at once
+	sightings := list[Sighting](r, 1+witnessSize+2) // of all sessions: made at once
 	for i := range b.Sessions {
 		s := &b.Sessions[i]
 		s.Token = r.bool()
@@ -77,7 +86,7 @@ func (b *AccountBook) decode(r *reader) {
 		}
 		s.Seen, sightings = sightings[:n:n], sightings[n:]
 		for j := range s.Seen {
-			s.Seen[j] = Sighting{Place: b.decodePlace(r), First: r.witness(), Last: r.moment()}
+			s.Seen[j] = Sighting{Place: b.decodePlace(r), First: r.witness(), Last: r.moment(), Signs: sign(r.uint())}
 		}
 	}
 	if len(sightings) > 0 {
@@ -95,6 +104,10 @@ func (b *AccountBook) decode(r *reader) {
 		for j := range m.Facts {
 			m.Facts[j] = Fact{Name: r.word(), Value: r.text()}
 		}
+	}
+	b.Tallies = list[Tally](r, 4)
+	for i := range b.Tallies {
+		b.Tallies[i] = Tally{Place: b.decodePlace(r), Day: uint8(r.uint()), Kind: tallyKind(r.uint()), Count: uint16(r.uint())}
 	}
 }
 

@@ -33,6 +33,7 @@ const (
 	FamilyCurl
 	FamilyLegacy // basic authentication carried over (detections.md, LEGACY)
 	FamilyOther
+	FamilyProgram // libraries and tools that are none of the above
 )
 
 // The systems.
@@ -48,7 +49,7 @@ const (
 
 var familyNames = [...]string{
 	"an unknown client", "Chrome", "Edge", "Firefox", "Safari", "Opera", "Internet Explorer", "an Office program",
-	"a mail program", "PowerShell", "Python", "Node.js", "Go", "curl", "a legacy client", "another client",
+	"a mail program", "PowerShell", "Python", "Node.js", "Go", "curl", "a legacy client", "another client", "a program",
 }
 
 var osNames = [...]string{"", "Windows", "macOS", "iOS", "Android", "Linux", "ChromeOS"}
@@ -76,7 +77,9 @@ func (a Agent) String() string {
 func (f Family) browser() bool { return f >= FamilyChrome && f <= FamilyInternetExplorer }
 
 // programmatic says that no person sits in front of the client (AITM-RELAY names the kit agents).
-func (f Family) programmatic() bool { return f >= FamilyPowerShell && f <= FamilyCurl }
+func (f Family) programmatic() bool {
+	return f >= FamilyPowerShell && f <= FamilyCurl || f == FamilyProgram
+}
 
 func (o OS) apple() bool { return o == OSMac || o == OSiOS }
 
@@ -100,6 +103,13 @@ var familyMarks = []struct {
 	{"go-http-client", FamilyGo},
 	{"go-resty", FamilyGo},
 	{"curl/", FamilyCurl},
+	{"okhttp", FamilyProgram},
+	{"java/", FamilyProgram},
+	{"ruby", FamilyProgram},
+	{"reqwest", FamilyProgram},
+	{"aadinternals", FamilyProgram},
+	{"azurehound", FamilyProgram},
+	{"roadtools", FamilyProgram},
 	{"microsoft office", FamilyOffice},
 	{"outlook-ios", FamilyOffice},
 	{"outlook-android", FamilyOffice},

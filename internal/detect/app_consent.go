@@ -323,6 +323,9 @@ func (rule AppConsent) finding(v *accountView, c *consent) (Finding, bool, error
 	if f.Severity, f.Confidence = c.weigh(len(far) > 0, entry != ""); f.Severity == "" {
 		return f, false, nil
 	}
+	if entry == "" && !rogue.malicious && v.history(first.At) > 0 {
+		f.Confidence = ConfidenceLow // what the application does, or the session, may say more
+	}
 	subject := c.app
 	if subject == "" {
 		subject = c.principal

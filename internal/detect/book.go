@@ -19,7 +19,7 @@ type Book struct {
 }
 
 // bookVersion is the first byte of every encoded book.
-const bookVersion = 2
+const bookVersion = 3
 
 // ErrBook is returned for bytes that are no book this version can read.
 var ErrBook = errors.New("unreadable book")

@@ -64,7 +64,7 @@ func drawnAccount(t *rapid.T) *AccountBook {
 		s := Session{Token: rapid.Bool().Draw(t, "token"), ID: drawnText(t), Carried: rapid.Bool().Draw(t, "carried")}
 		s.Key = sessionKey(s.Token, s.ID)
 		s.Seen = several(t, "seen", func(t *rapid.T) Sighting {
-			return Sighting{place(t), drawnWitness(t), moment(rapid.Int64().Draw(t, "last"))}
+			return Sighting{place(t), drawnWitness(t), moment(rapid.Int64().Draw(t, "last")), sign(rapid.Uint16().Draw(t, "signs"))}
 		})
 		return s
 	})
@@ -73,6 +73,9 @@ func drawnAccount(t *rapid.T) *AccountBook {
 			Witness: drawnWitness(t), Rule: drawnText(t), Weight: weight(rapid.Byte().Draw(t, "weight")), Place: place(t), Session: drawnText(t),
 			Facts: several(t, "facts", func(t *rapid.T) Fact { return Fact{drawnText(t), drawnText(t)} }),
 		}
+	})
+	b.Tallies = several(t, "tallies", func(t *rapid.T) Tally {
+		return Tally{place(t), rapid.Byte().Draw(t, "day"), tallyKind(rapid.Byte().Draw(t, "kind")), rapid.Uint16().Draw(t, "count")}
 	})
 	return b
 }

@@ -18,12 +18,15 @@ type Engine struct {
 	accounts []accountRule
 	sources  []sourceRule
 	agents   agentCache
+	roles    map[string]Stage  // by rule
+	titles   map[string]string // by rule
 }
 
 // New returns an engine with these rules, judged in this order.
 func New(rules ...Rule) *Engine {
-	e := &Engine{rules: rules, records: make(map[string][]recordRule)}
+	e := &Engine{rules: rules, records: make(map[string][]recordRule), roles: make(map[string]Stage), titles: make(map[string]string)}
 	for _, r := range rules {
+		e.roles[r.Describe().ID], e.titles[r.Describe().ID] = r.Describe().Stage, r.Describe().Title
 		if r, ok := r.(recordRule); ok {
 			for _, op := range r.operations() {
 				e.records[op] = append(e.records[op], r)
@@ -94,6 +97,7 @@ type entry struct {
 	activity *activity.Activity
 	account  *page
 	source   *page
+	again    bool // an earlier version of it was folded before
 	rules    []recordRule
 }
 
@@ -113,7 +117,8 @@ func (p *pass) fold(fresh, changed []*activity.Activity) error {
 	}
 	for i := range entries {
 		// What failed is counted, and was counted when it first came.
-		if again[entries[i].activity] && !used(entries[i].activity) {
+		entries[i].again = again[entries[i].activity]
+		if entries[i].again && !used(entries[i].activity) {
 			entries[i].source = nil
 		}
 		if err := p.foldEntry(&entries[i]); err != nil {
@@ -202,7 +207,7 @@ func (p *pass) foldEntry(en *entry) error {
 	if a.AccountID != "" || len(marks) > 0 {
 		b := en.account.book.Account
 		sessions := len(b.Sessions)
-		c, err := b.fold(a, agent, marks)
+		c, err := b.fold(a, agent, marks, en.again)
 		if err != nil {
 			return err
 		}
@@ -224,11 +229,14 @@ func (g *page) note(c change) {
 // marks asks the record rules. What failed was not done.
 func (p *pass) marks(en *entry) ([]Mark, error) {
 	a := en.activity
-	if len(en.rules) == 0 || a.Result == activity.ResultFailure {
+	if len(en.rules) == 0 {
 		return nil, nil
 	}
 	var marks []Mark
 	for _, r := range en.rules {
+		if _, failures := r.(failureRule); failures != (a.Result == activity.ResultFailure) {
+			continue
+		}
 		facts, weight := r.note(a)
 		if weight == weightless {
 			continue

@@ -27,7 +27,7 @@ const historyDays = 7
 // tally counts what an evaluation saw.
 type tally struct {
 	accounts, incidents, uncommon int
-	byRule                        map[string]int
+	byRule, oddByRule             map[string]int
 	planted, told                 map[simulator.AttackKind]int
 	missed                        []string
 }
@@ -58,6 +58,7 @@ func (y *tally) evaluate(t *testing.T, seed uint64, intensity float64) {
 			case f.LastAt.Before(scored):
 			case !raises(f):
 				y.uncommon++
+				y.oddByRule[f.Rule]++
 			case !told[f.AccountID]:
 				told[f.AccountID] = true
 				y.incidents++
@@ -95,6 +96,11 @@ func (y *tally) evaluate(t *testing.T, seed uint64, intensity float64) {
 		}) {
 			y.told[p.attack.Kind]++
 		} else {
+			for _, f := range findings {
+				if attacked.names[f.AccountID] == p.victim {
+					t.Log("  instead: " + attacked.say(f))
+				}
+			}
 			y.missed = append(y.missed, fmt.Sprintf("seed %d: %s on %s of %s", seed, p.attack.Kind, p.victim, p.attack.Tenant.Name))
 		}
 	}
@@ -109,6 +115,7 @@ func (y *tally) print(t *testing.T) {
 	for _, rule := range slices.Sorted(maps.Keys(y.byRule)) {
 		t.Logf("  false by rule %s: %d", rule, y.byRule[rule])
 	}
+	t.Logf("  uncommon by rule: %v", y.oddByRule)
 	told, planted := 0, 0
 	for _, kind := range simulator.Intrusions {
 		t.Logf("  %s: %d of %d", kind, y.told[kind], y.planted[kind])
@@ -128,7 +135,7 @@ func TestEvaluation(t *testing.T) {
 		require.NoError(t, err)
 		worlds, first = n, 70001
 	}
-	y := &tally{byRule: map[string]int{}, planted: map[simulator.AttackKind]int{}, told: map[simulator.AttackKind]int{}}
+	y := &tally{byRule: map[string]int{}, oddByRule: map[string]int{}, planted: map[simulator.AttackKind]int{}, told: map[simulator.AttackKind]int{}}
 	for i := range worlds {
 		y.evaluate(t, first+uint64(i), 0.15)
 	}

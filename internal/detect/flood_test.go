@@ -86,7 +86,9 @@ func TestFloodOfSessions(t *testing.T) {
 			})
 			s := inBatches(t, 500, habit("ann", home), theft, flood)
 			require.True(t, s.last.Overflowed)
-			require.Equal(t, map[string]detect.Severity{"session-hijack": detect.SeverityCritical, "log-flooding": test.want}, rulesOf(s.last.Findings),
+			worst := rulesOf(s.last.Findings)
+			delete(worst, "strange-sign-in") // what the flood itself looks like
+			require.Equal(t, map[string]detect.Severity{"session-hijack": detect.SeverityCritical, "log-flooding": test.want}, worst,
 				"the last review alone, without what was found before")
 			require.Equal(t, 8, stolen(s.last.Findings))
 
@@ -125,7 +127,7 @@ func TestFloodOfMarks(t *testing.T) {
 		want  detect.Severity
 	}{
 		"inbox rules for a colleague":       {act("New-InboxRule", "Name", ".", "ForwardTo", "x@out.example"), func(int) edit { return inbox("bob@contoso.example") }, "inbox-rule", "CRITICAL"},
-		"inbox rules for the second domain": {act("New-InboxRule", "Name", "n", "ForwardTo", "x@out.example"), func(int) edit { return act("New-InboxRule", "Name", ".", "ForwardTo", "bob@fabrikam.example") }, "inbox-rule", "CRITICAL"},
+		"inbox rules for the second domain": {act("New-InboxRule", "Name", "n", "ForwardTo", "x@out.example"), func(int) edit { return act("New-InboxRule", "Name", ".", "ForwardTo", "bob@fabrikam.example") }, "inbox-rule", "HIGH"},
 		"inbox rules for domains below it": {act("New-InboxRule", "Name", ".", "ForwardTo", "x@out.example"), func(i int) edit {
 			return act("New-InboxRule", "Name", ".", "ForwardTo", fmt.Sprintf("b@n%d.fabrikam.example", i))
 		}, "inbox-rule", "CRITICAL"},

@@ -15,6 +15,7 @@ const (
 	maxSessions  = 1024
 	maxSightings = 16  // a session, and its first
 	maxMarks     = 128 // a rule
+	allMarks     = 600 // of all rules together: those of the heaviest stay, every rule's first before any rule's second
 )
 
 // excess says what of a book did not fit and was dropped, ever.
@@ -46,6 +47,9 @@ func (b *AccountBook) overflow() {
 	if len(b.Places) > maxPlaces {
 		b.Excess |= excessPlaces
 	}
+	if len(b.Marks) > allMarks {
+		b.Excess |= excessNotes
+	}
 	if len(b.Marks) <= maxMarks {
 		return
 	}
@@ -70,6 +74,7 @@ func (b *AccountBook) overflow() {
 func (b *AccountBook) trim() {
 	b.trimMarks()
 	b.trimSessions()
+	b.trimTallies()
 	b.trimPlaces()
 }
 
@@ -97,17 +102,28 @@ func (b *AccountBook) trimMarks() {
 		rules[m.Rule] = append(rules[m.Rule], ranked{m, nth[s]})
 		nth[s]++
 	}
-	var kept []Mark
+	var kept []ranked
 	for _, marks := range rules {
 		slices.SortFunc(marks, func(x, y ranked) int {
 			return cmp.Or(cmp.Compare(y.Weight, x.Weight), cmp.Compare(x.nth, y.nth), compareMarks(x.Mark, y.Mark))
 		})
-		for _, m := range marks[:min(len(marks), maxMarks)] {
-			kept = append(kept, *m.Mark)
+		for i, m := range marks[:min(len(marks), maxMarks)] {
+			m.nth = i
+			kept = append(kept, m)
 		}
 	}
-	slices.SortFunc(kept, func(x, y Mark) int { return compareMarks(&x, &y) })
-	b.Marks = kept
+	if len(kept) > allMarks {
+		slices.SortFunc(kept, func(x, y ranked) int {
+			return cmp.Or(cmp.Compare(y.Weight, x.Weight), cmp.Compare(x.nth, y.nth), compareMarks(x.Mark, y.Mark))
+		})
+		kept = kept[:allMarks]
+	}
+	slices.SortFunc(kept, func(x, y ranked) int { return compareMarks(x.Mark, y.Mark) })
+	all := make([]Mark, len(kept))
+	for i := range kept {
+		all[i] = *kept[i].Mark
+	}
+	b.Marks = all
 }
 
 // trimSessions keeps the sessions that could be stolen ones by what is known of

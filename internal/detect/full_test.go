@@ -34,7 +34,7 @@ func fullAccount(t require.TestingT) *AccountBook {
 		for i := range marks {
 			marks[i].Witness = w
 		}
-		_, err = b.fold(a, newAgent(Family(look%int(FamilyOther)), OS(1+look%3)), marks)
+		_, err = b.fold(a, newAgent(Family(look%int(FamilyOther)), OS(1+look%3)), marks, false)
 		require.NoError(t, err)
 	}
 	long := make([]byte, 0, joinedBytes)
@@ -67,7 +67,7 @@ func TestFullBooks(t *testing.T) {
 	require.Equal(t, excessSessions|excessMarks|excessNotes, b.Excess&^excessPlaces)
 	b.trim()
 	require.Len(t, b.Sessions, maxSessions)
-	require.Len(t, b.Marks, 5*maxMarks)
+	require.Len(t, b.Marks, allMarks)
 	require.LessOrEqual(t, len(b.Places), maxPlaces)
 	size := (&Book{Account: b}).Size()
 	require.Less(t, size, 2<<20)

@@ -9,9 +9,9 @@ import (
 const neverShared = math.MaxInt
 
 // gatewayDays and gatewayAccounts make a known gateway: two colleagues on it
-// for three days (detections.md, "What detection must not flag").
+// for two days.
 const (
-	gatewayDays     = 3
+	gatewayDays     = 2
 	gatewayAccounts = 2 // built into secondSmallest
 )
 

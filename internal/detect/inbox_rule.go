@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -149,6 +150,24 @@ func (r *inboxRule) score() (int, []string) {
 	return n, why
 }
 
+// loud says that nobody makes such a rule for order's sake: a name of
+// punctuation, hiding, and words of payments or security mail or every message;
+// security mail hidden; mail sent outside and hidden, or about payments.
+func (r *inboxRule) loud(out bool) bool {
+	words := strings.Join(r.conditions, " ")
+	finance, security := financeWords.MatchString(words), securityWords.MatchString(words)
+	folder := strings.ToLower(r.folder)
+	hides := r.deletes || slices.ContainsFunc(hidingFolders, func(f string) bool { return strings.Contains(folder, f) })
+	punctuation := r.named && nameless(r.name)
+	switch {
+	case punctuation && hides && (finance || security || r.whole && len(r.conditions) == 0):
+		return true
+	case security && hides:
+		return true
+	}
+	return out && (hides || finance || punctuation)
+}
+
 func (InboxRule) note(a *activity.Activity) ([]Fact, weight) {
 	r := readInboxRule(a)
 	score, why := r.score()
@@ -176,13 +195,50 @@ func (InboxRule) note(a *activity.Activity) ([]Fact, weight) {
 			weight = max(weight, weightBad)
 		}
 	}
-	if nameless(r.name) && r.named || financeWords.MatchString(strings.Join(r.conditions, " ")) {
+	if r.loud(len(facts) > 0 && facts[len(facts)-1].Name == factOutside) {
 		facts = append(facts, Fact{Name: "loud", Value: "true"})
 		if weight == weightBad {
 			weight = weightWorst
 		}
 	}
 	return facts, weight
+}
+
+// weigh says how bad a rule is, and what it does; "" for what is nobody's business.
+func (InboxRule) weigh(v *accountView, f *Finding, m *Mark, entry string) (what string) {
+	score, _ := strconv.Atoi(m.Fact("score")) // written by note
+	out, _ := v.tenant.split(m.Fact(factOutside))
+	switch {
+	case len(out) > 0:
+		f.Severity, f.Confidence = SeverityHigh, ConfidenceMedium
+		if m.Fact("loud") != "" || entry != "" {
+			f.Severity, f.Confidence = SeverityCritical, ConfidenceHigh
+		}
+		f.Targets = append(f.Targets, out...)
+		what = "sends mail outside to " + quoteless(strings.Join(out, ", "))
+		if why := m.Fact("why"); why != "" {
+			what += ", " + why
+		}
+	case score >= hideFires || score >= hideFiresWithEntry && entry != "":
+		f.Severity, f.Confidence = SeverityMedium, ConfidenceMedium
+		if score >= hideFires || entry != "" {
+			f.Severity = SeverityHigh
+			if entry != "" {
+				f.Confidence = ConfidenceHigh
+			}
+		}
+		what = m.Fact("why")
+	case m.Fact("to") != "":
+		f.Severity, f.Confidence = SeverityInfo, ConfidenceLow
+		f.Targets = append(f.Targets, strings.Fields(m.Fact("to"))...)
+		what = "sends mail to " + quoteless(m.Fact("to")) + ", inside the tenant"
+	case v.history(m.At) == 0: // the log begins with it: nobody knows whose place it is
+		f.Severity, f.Confidence = SeverityLow, ConfidenceLow
+		what = m.Fact("why")
+	default:
+		return ""
+	}
+	return what
 }
 
 func (rule InboxRule) judgeAccount(v *accountView) ([]Finding, error) {
@@ -197,8 +253,6 @@ func (rule InboxRule) judgeAccount(v *accountView) ([]Finding, error) {
 		if err != nil {
 			return nil, err
 		}
-		score, _ := strconv.Atoi(m.Fact("score")) // written by note
-		out, _ := v.tenant.split(m.Fact(factOutside))
 		f := Finding{
 			Key: id + "|" + m.ID.String(), Rule: id, Stage: StageHold, AccountID: v.account,
 			OccurredAt: m.At.time(), LastAt: m.At.time(), Links: links,
@@ -207,32 +261,8 @@ func (rule InboxRule) judgeAccount(v *accountView) ([]Finding, error) {
 		if mailbox := m.Fact("mailbox"); mailbox != "" {
 			f.Targets = append(f.Targets, mailbox)
 		}
-		var what string
-		switch {
-		case len(out) > 0:
-			f.Severity, f.Confidence = SeverityHigh, ConfidenceMedium
-			if m.Fact("loud") != "" || entry != "" || score >= hideFires {
-				f.Severity, f.Confidence = SeverityCritical, ConfidenceHigh
-			}
-			f.Targets = append(f.Targets, out...)
-			what = "sends mail outside to " + quoteless(strings.Join(out, ", "))
-			if why := m.Fact("why"); why != "" {
-				what += ", " + why
-			}
-		case score >= hideFires || score >= hideFiresWithEntry && entry != "":
-			f.Severity, f.Confidence = SeverityMedium, ConfidenceMedium
-			if score >= hideFires {
-				f.Severity = SeverityHigh
-				if entry != "" {
-					f.Confidence = ConfidenceHigh
-				}
-			}
-			what = m.Fact("why")
-		case m.Fact("to") != "":
-			f.Severity, f.Confidence = SeverityInfo, ConfidenceLow
-			f.Targets = append(f.Targets, strings.Fields(m.Fact("to"))...)
-			what = "sends mail to " + quoteless(m.Fact("to")) + ", inside the tenant"
-		default:
+		what := rule.weigh(v, &f, m, entry)
+		if what == "" {
 			continue
 		}
 		if entry != "" {
@@ -241,6 +271,9 @@ func (rule InboxRule) judgeAccount(v *accountView) ([]Finding, error) {
 		f.Explanation = fmt.Sprintf("On %s an inbox rule %s was set%s%s. It %s.", when(m.At), quoted(m.Fact("name")), v.from(m), entry, what)
 		if entry != "" {
 			f.Explanation += v.usual(m.At)
+		}
+		if entry == "" && m.Fact("loud") == "" && v.history(m.At) > 0 {
+			f.Confidence = ConfidenceLow // from where the account is at home: tidying, till something speaks against it
 		}
 		found = append(found, f)
 	}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/cairn-itdr/cairn/internal/activity"
 )
@@ -125,15 +126,10 @@ func text(a *activity.Activity, name string) string {
 	return strings.TrimSpace(v)
 }
 
-// nameless says that a rule's name hides: empty, at most two characters, or punctuation only (RULE-HIDE).
+// nameless says that a rule's name hides: empty, or punctuation only. A short
+// plain name is somebody's haste.
 func nameless(name string) bool {
-	name = strings.TrimSpace(name)
-	if len([]rune(name)) <= 2 {
-		return true
-	}
-	return !strings.ContainsFunc(name, func(r rune) bool {
-		return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= 0xc0
-	})
+	return !strings.ContainsFunc(name, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
 }
 
 var (

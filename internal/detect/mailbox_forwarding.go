@@ -86,7 +86,11 @@ func (rule MailboxForwarding) judgeAccount(v *accountView) ([]Finding, error) {
 		}
 		f.Explanation = fmt.Sprintf("On %s%s, the mailbox %s was set to forward to %s, %s.", when(m.At), v.from(m),
 			quoted(m.Fact("mailbox")), quoted(m.Fact("to")), where)
-		if n := mailboxesOn(out, marks, before); n >= forwardManyMailboxes {
+		many := mailboxesOn(out, marks, before)
+		if entry == "" && many < forwardManyMailboxes && v.history(m.At) > 0 {
+			f.Confidence = ConfidenceLow
+		}
+		if n := many; n >= forwardManyMailboxes {
 			f.Severity, f.Confidence = SeverityCritical, ConfidenceHigh
 			f.Explanation += fmt.Sprintf(" The same account sent %d mailboxes there.", n)
 		}

@@ -129,6 +129,11 @@ func placed(a *activity.Activity) bool {
 	return a.SignIn && a.Interactive || !a.Network.Microsoft()
 }
 
+// relayed says that a privacy relay explains the network: only Apple's clients use it.
+func relayed(p *Place) bool {
+	return p.Kind.kind() == activity.NetworkRelay && p.Agent.OS().apple()
+}
+
 // rented says that nobody lives there: data centres, VPNs, Tor.
 func rented(k activity.NetworkKind) bool {
 	return k == activity.NetworkHosting || k == activity.NetworkVPN || k == activity.NetworkTor

@@ -214,6 +214,9 @@ func (rule PrivilegedRole) judgeAccount(v *accountView) ([]Finding, error) {
 		if err != nil {
 			return nil, err
 		}
+		if f.Severity == "" {
+			continue
+		}
 		kind := "granted"
 		if g.own {
 			kind = "activated"
@@ -259,6 +262,10 @@ func (rule PrivilegedRole) finding(v *accountView, marks []*Mark, spans []roleSp
 	own := first.Fact("activation") != ""
 	if own {
 		f.Severity, f.Confidence = SeverityLow, ConfidenceLow
+		if entry == "" {
+			return Finding{}, nil // an eligible person at work
+		}
+		f.Severity = SeverityMedium // raised below
 	}
 	burst := burstOf(spans, first.At, last.At)
 	if burst >= roleBurst && !own {
@@ -266,6 +273,9 @@ func (rule PrivilegedRole) finding(v *accountView, marks []*Mark, spans []roleSp
 	}
 	if entry != "" {
 		f.Severity, f.Confidence = f.Severity.raise(), ConfidenceHigh
+	}
+	if entry == "" && burst < roleBurst && first.Fact("own") == "" && v.history(first.At) > 0 {
+		f.Confidence = ConfidenceLow
 	}
 	list := make([]string, 0, len(names))
 	for n := range names {

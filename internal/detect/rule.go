@@ -31,6 +31,12 @@ type recordRule interface {
 	note(a *activity.Activity) ([]Fact, weight)
 }
 
+// failureRule is a record rule that wants to see what failed, and nothing else.
+type failureRule interface {
+	recordRule
+	notesFailures()
+}
+
 // accountRule judges an account's month. It reads the month before, too.
 type accountRule interface {
 	Rule
@@ -46,7 +52,10 @@ type sourceRule interface {
 // Standard returns the engine with all rules.
 func Standard() *Engine {
 	return New(
-		SessionHijack{}, // first: what it finds is an entry sign for the account rules after it
+		SessionHijack{},
+		StrangeSignIn{},
+		DeviceCode{},
+		RefusedPrompt{},
 		InboxRule{},
 		MailboxForwarding{},
 		TransportRule{},
@@ -54,6 +63,9 @@ func Standard() *Engine {
 		AppConsent{},
 		PasswordSpray{},
 		BruteForce{},
+		securityInfo, strongAuthenticationOff, temporaryPass, deviceRegistration, accountCreated, usersDeleted, roleRemoved, attackTool,
+		mailboxDelegation, protocolsOn, auditOff, protectionOff, exchangeRole, mailSearch, noticeDeleted,
+		federation, accessPolicy, appCredential, appRole,
 		LogFlooding{},
 	)
 }

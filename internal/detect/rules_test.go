@@ -32,20 +32,19 @@ var after = monday.Add(3 * time.Hour)
 // explanation that calls it foreign may call it usual as well.
 func TestUsualIsTheAccountsOwn(t *testing.T) {
 	t.Parallel()
-	rule := record("ann", after, hosting, act("New-InboxRule", "Name", "Direct", "DeleteMessage", "True", "SubjectContainsWords", "invoice"))
-	seen := record("ann", after.AddDate(0, 0, -1), hosting, signIn)
+	rule := record("ann", after, hosting, act("New-InboxRule", "Name", ".", "DeleteMessage", "True", "SubjectContainsWords", "invoice"))
 	for name, test := range map[string]struct {
 		before []*activity.Activity
 		usual  string
 	}{
-		"a day at the place of the act": {one(seen), ""},
-		"a home besides":                {append(habit("ann", home), seen), " Usual for the account: Hometown Cable, NL (10 days)."},
+		"nothing before": {nil, ""},
+		"a home":         {habit("ann", home), " Usual for the account: Hometown Cable, NL (10 days)."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			found := run(t, test.before, one(rule)).findings("inbox-rule")
 			require.Len(t, found, 1)
-			require.Contains(t, found[0].Explanation, "a hosting network the account does not use")
+			require.Contains(t, found[0].Explanation, "a session of which it came from a hosting network")
 			_, usual, _ := strings.Cut(found[0].Explanation, "Usual")
 			require.Equal(t, strings.TrimPrefix(test.usual, " Usual"), usual)
 		})
@@ -65,7 +64,7 @@ func TestInboxRule(t *testing.T) {
 		"hides security mail":          {home, newRule("Name", "tidy", "MoveToFolder", "RSS Feeds", "SubjectContainsWords", "password;phishing"), []detect.Severity{"HIGH"}},
 		"deletes everything":           {home, newRule("Name", "clean up", "DeleteMessage", "True"), []detect.Severity{"HIGH"}},
 		"one sender deleted":           {home, newRule("Name", "shop", "DeleteMessage", "True", "From", "shop@y.example"), nil},
-		"one sender deleted, intruder": {hosting, newRule("Name", "shop", "DeleteMessage", "True", "From", "shop@y.example"), []detect.Severity{"MEDIUM"}},
+		"one sender deleted, intruder": {hosting, newRule("Name", "shop", "DeleteMessage", "True", "From", "shop@y.example"), []detect.Severity{"HIGH"}},
 		"newsletter to a folder":       {home, newRule("Name", "Newsletters", "MoveToFolder", "News", "From", "news@y.example"), nil},
 		"newsletter, intruder's place": {hosting, newRule("Name", "Newsletters", "MoveToFolder", "News", "From", "news@y.example"), nil},
 		"IT is a word, it is not":      {home, newRule("Name", "tidy", "MoveToFolder", "Archive", "SubjectContainsWords", "it works"), nil},
@@ -163,7 +162,7 @@ func TestPrivilegedRole(t *testing.T) {
 		"as JSON in text":      {one(grant(add, `"Global Administrator"`, "eve@contoso.example")), []detect.Severity{"HIGH"}},
 		"eligible":             {one(grant("Add eligible member to role", "Exchange Administrator", "eve@contoso.example")), []detect.Severity{"MEDIUM"}},
 		"helper":               {one(grant(add, "Helpdesk Administrator", "eve@contoso.example")), []detect.Severity{"LOW"}},
-		"own eligible role":    {one(grant("Add member to role completed (PIM activation)", "Global Administrator", "ann@contoso.example")), []detect.Severity{"LOW"}},
+		"own eligible role":    {one(grant("Add member to role completed (PIM activation)", "Global Administrator", "ann@contoso.example")), nil},
 		"directory readers":    {one(grant(add, "Directory Readers", "eve@contoso.example")), nil},
 		"three at once": {one(grant(add, "Helpdesk Administrator", "eve@contoso.example"), grant(add, "Billing Administrator", "eve@contoso.example"),
 			grant(add, "Global Reader", "eve@contoso.example")), []detect.Severity{"MEDIUM"}},
@@ -246,7 +245,7 @@ func TestSessionHijack(t *testing.T) {
 		"another system, rented network": {one(use(home, after), use(hosting, later, agent(firefoxMac))), []detect.Severity{"HIGH"}},
 		"a program, rented network":      {one(use(home, after), use(hosting, later, agent(axios))), []detect.Severity{"CRITICAL"}},
 		"a program, network unlike":      {one(use(home, after), use(abroad, later, agent(axios))), []detect.Severity{"HIGH"}},
-		"at once in two countries":       {one(use(home, after), use(abroad, after.Add(5*time.Minute))), []detect.Severity{"MEDIUM"}},
+		"at once in two countries":       {one(use(home, after), use(abroad, after.Add(5*time.Minute))), nil},
 		"travel":                         {one(use(home, after), use(abroad, after.Add(14*time.Hour))), nil},
 		"only the network differs":       {one(use(home, after), use(office, later)), nil},
 		"Wi-Fi and phone":                {one(use(home, after, agent(safariPhone)), use(carrier, later, agent("Outlook-iOS/2.0"))), nil},

@@ -2,7 +2,9 @@ package detect
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
+	"strconv"
 
 	"github.com/cairn-itdr/cairn/internal/activity"
 )
@@ -23,6 +25,7 @@ type Sighting struct {
 	Place uint64 // key of the place
 	First Witness
 	Last  moment // as lastSeen rounds it: see last
+	Signs sign   // of all its records
 }
 
 // last is the last use, to the precision of lastSeen.
@@ -50,7 +53,7 @@ func sessionKind(token bool) uint64 {
 	return 0
 }
 
-func (b *AccountBook) foldSession(a *activity.Activity, token bool, id string, place uint64, t moment) (change, error) {
+func (b *AccountBook) foldSession(a *activity.Activity, token bool, id string, place uint64, t moment, signs sign) (change, error) {
 	key := keyOfID(token, id)
 	i, ok := find(b.Sessions, key, func(s *Session) uint64 { return s.Key })
 	if !ok {
@@ -58,17 +61,22 @@ func (b *AccountBook) foldSession(a *activity.Activity, token bool, id string, p
 	}
 	s := &b.Sessions[i]
 	j, ok := find(s.Seen, place, func(x *Sighting) uint64 { return x.Place })
+	c := change(0)
 	if ok {
 		x := &s.Seen[j]
+		if x.Signs|signs != x.Signs {
+			x.Signs |= signs
+			c = changed | judge
+		}
 		if t > x.First.At {
 			if lastSeen(t) <= x.Last || j == b.spare(s) {
-				return 0, nil
+				return c, nil
 			}
 			x.Last = lastSeen(t)
 			if len(s.Seen) > 1 || s.Carried {
 				return changed | judge, nil
 			}
-			return changed, nil
+			return c | changed, nil
 		}
 	}
 	w, err := witness(a)
@@ -76,13 +84,13 @@ func (b *AccountBook) foldSession(a *activity.Activity, token bool, id string, p
 		return 0, err
 	}
 	if !ok {
-		s.Seen = slices.Insert(s.Seen, j, Sighting{Place: place, First: w, Last: lastSeen(t)})
+		s.Seen = slices.Insert(s.Seen, j, Sighting{Place: place, First: w, Last: lastSeen(t), Signs: signs})
 		b.trimSightings(s)
 		return changed | judge, nil
 	}
 	x := &s.Seen[j]
 	if w.compare(&x.First) >= 0 {
-		return 0, nil
+		return c, nil
 	}
 	x.First = w
 	b.trimSightings(s) // another may be the first now
@@ -188,13 +196,23 @@ func (b *AccountBook) carry(prev *AccountBook) (changed bool) {
 	return changed
 }
 
-// tense says that the session was used at two places no innocent story joins
-// by itself: only the account's habits could.
+// placeSession stands for the session of records that name none: one network
+// prefix within a day.
+func placeSession(prefix netip.Prefix, t moment) string {
+	return sessionless + prefix.String() + "@" + strconv.Itoa(t.day())
+}
+
+// sessionless begins the ids placeSession makes; Microsoft's never do.
+const sessionless = "@"
+
+// tense says that the session was used at two places with more between them
+// than one network: only the account's habits could explain that.
 func (b *AccountBook) tense(s *Session) bool {
 	for i := range s.Seen {
 		for j := range i {
 			x, y := b.place(s.Seen[i].Place), b.place(s.Seen[j].Place)
-			if x != nil && y != nil && x.Prefix != y.Prefix && !innocent(x, y) && len(differences(x, y)) >= hijackDifferences {
+			if x != nil && y != nil && x.Prefix != y.Prefix && x.Number != y.Number &&
+				(x.Country != y.Country || x.Agent.OS() != y.Agent.OS() || x.Agent.Family() != y.Agent.Family()) {
 				return true
 			}
 		}

@@ -117,6 +117,9 @@ func TestSimulatedAttacks(t *testing.T) {
 		findings, failed := c.live(a.Tenant)
 		told := make(map[string]bool)
 		for _, f := range findings {
+			if f.Rule == "strange-sign-in" || !raises(f) {
+				continue // the entry seen from the account, beside what the source tells; what is uncommon and no more
+			}
 			told[c.names[f.AccountID]+" "+f.Rule] = true
 		}
 		for _, f := range failed {

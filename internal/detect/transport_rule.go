@@ -67,6 +67,9 @@ func (rule TransportRule) judgeAccount(v *accountView) ([]Finding, error) {
 		case m.Fact("loud") != "" || entry != "":
 			f.Severity, f.Confidence = SeverityCritical, ConfidenceHigh
 		}
+		if entry == "" && m.Fact("loud") == "" && v.history(m.At) > 0 {
+			f.Confidence = ConfidenceLow
+		}
 		f.Explanation = fmt.Sprintf("On %s a transport rule %s was set%s. It sends the tenant's mail %s%s.", when(m.At),
 			quoted(m.Fact("name")), v.from(m), where, quoteless(strings.Join(f.Targets, ", ")))
 		if entry != "" {

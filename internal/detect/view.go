@@ -25,9 +25,12 @@ type accountView struct {
 	prev, cur *AccountBook
 	tenant    *TenantBook
 	findings  []Finding // of the rules before
-	scratch   []where
-	known     map[knownKey]bool // see familiar
-	homes     map[int]string    // by day: see usual
+
+	strands      []*strand // see strangers
+	strandsKnown bool
+	scratch      []where
+	known        map[knownKey]bool // see familiar
+	homes        map[int]string    // by day: see usual
 }
 
 func (p *pass) judgeAccount(g *page, before *Book) (Review, error) {
@@ -187,17 +190,22 @@ func (v *accountView) strange(p *Place, t moment) (string, error) {
 	return "", nil
 }
 
-// entryNear returns why an act is under suspicion: its own place, or an entry
-// finding of the account within a day. "" where nothing is.
+// entryNear returns why an act is under suspicion: the strand it belongs to is
+// not the owner's by some sign. "" where nothing is.
 func (v *accountView) entryNear(m *Mark) (string, error) {
-	if why, err := v.strange(v.place(m.Place), m.At); why != "" || err != nil {
-		return why, err
+	if _, err := v.strangers(); err != nil {
+		return "", err
 	}
-	for i := range v.findings {
-		f := &v.findings[i]
-		if f.Stage == StageEntry && m.At >= at(f.OccurredAt)-daySpan && m.At <= at(f.LastAt)+daySpan {
-			return "within a day of a suspicious sign-in", nil
-		}
+	s := v.strandOf(m)
+	switch {
+	case s == nil:
+		return "", nil
+	case s.verdict() == verdictIncident && s.alone != "":
+		return "in a session of which " + s.alone, nil
+	case s.verdict() == verdictIncident && len(s.entry) > 0:
+		return "in a session of which " + s.entry[0], nil
+	case s.verdict() == verdictIncident:
+		return "in a session from a network new for the account", nil
 	}
 	return "", nil
 }

@@ -128,6 +128,8 @@ func pathLabel(path, public string) string {
 		return "health"
 	case strings.HasPrefix(path, "/webhooks"):
 		return "callback"
+	case strings.HasPrefix(path, "/microsoft/"):
+		return "consent"
 	case strings.HasPrefix(path, "/signin"), path == "/signout", strings.HasPrefix(path, "/mails"):
 		return "signin"
 	case path == "/", strings.HasPrefix(path, "/explorer"):

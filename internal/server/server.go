@@ -46,6 +46,8 @@ type Config struct {
 	// authenticates itself.
 	Callbacks    http.Handler
 	CallbackPath string
+	// Pages are others that people are sent to, by path.
+	Pages map[string]http.HandlerFunc
 	// WithRequestID puts the request's id where the API finds it.
 	WithRequestID func(ctx context.Context, id string) context.Context
 	// Ready says whether requests can be answered.
@@ -79,6 +81,9 @@ func New(cfg Config) http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{}))
 	if cfg.API != nil {
 		mux.Handle("/graphql", s.authenticated(cfg.API))
+	}
+	for path, page := range cfg.Pages {
+		mux.Handle("GET "+path, page)
 	}
 	if cfg.Callbacks != nil {
 		mux.Handle("POST "+cfg.CallbackPath, cfg.Callbacks)

@@ -75,6 +75,9 @@ func (s *scribe) oddDay(a *Account, who presence, midnight time.Time, number, we
 		// The laptop's own broker signs every browser in: one session, several programs.
 		second := who
 		second.client = otherBrowser
+		if a.laptop.os == "MacOs" {
+			second.client = privateMac // the one that ships with it
+		}
 		if s.chance(0.4) {
 			second.place = local() // split tunnel: mail goes directly
 		}
