@@ -360,7 +360,7 @@ func wantedNotes(i *ent.Incident, t *ent.Ticket, d psa.Description) []string {
 	}
 	slices.SortFunc(i.Edges.Events, func(a, b *ent.IncidentEvent) int { return a.Sequence - b.Sequence })
 	for _, e := range i.Edges.Events {
-		if e.Sequence > t.OpenedRevision && e.Kind != "OPENED" {
+		if e.Sequence > t.OpenedRevision && e.Kind != "OPENED" && e.Kind != "NOTED" && e.Kind != "ASKED" {
 			out = append(out, strconv.Itoa(e.Sequence))
 		}
 	}

@@ -109,6 +109,9 @@ func (d *desk) start() {
 			return err
 		},
 	})
+	d.service.Tell = func(ctx context.Context, id string, notes ...incident.Note) error {
+		return d.incidents.Tell(ctx, id, notes...)
+	}
 	d.service.Register()
 	d.incidents = incident.New(d.db, d.clock, d.service.Follow)
 }

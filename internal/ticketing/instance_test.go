@@ -27,6 +27,7 @@ import (
 type simulation interface {
 	http.Handler
 	simulator.People
+	Remark(id int, text, who string) error
 	SetFaults(all ...simulator.Fault)
 	Deliver(ctx context.Context)
 }
