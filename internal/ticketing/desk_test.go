@@ -359,9 +359,6 @@ const technician = simulator.Technician
 // every reaches across organizations.
 func every() context.Context { return access.SystemAcrossOrganizations(context.Background(), "test") }
 
-// id is a ticket's id as the adapter has it.
-func (d *desk) id(x simulator.Ticket) string { return strconv.Itoa(x.ID) }
-
 // exec changes the database behind the service's back.
 func (d *desk) exec(statements ...string) {
 	d.Helper()
