@@ -25,7 +25,7 @@ var t0 = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 // yard is a database with a table of chores, and runners over it that stand for
 // processes.
 type yard struct {
-	*testing.T
+	testing.TB
 
 	db   *database.DB
 	feed *change.Feed
@@ -36,10 +36,10 @@ type yard struct {
 	ran []string
 }
 
-func newYard(t *testing.T, db *database.DB) *yard {
+func newYard(t testing.TB, db *database.DB) *yard {
 	t.Helper()
 	_, o := databasetest.Organization(t, db, "A")
-	y := &yard{T: t, db: db, org: o.ID, now: t0}
+	y := &yard{TB: t, db: db, org: o.ID, now: t0}
 	y.feed = change.New(db, y.clock)
 	kind := "datetime"
 	if db.Dialect() == database.Postgres {
@@ -56,6 +56,15 @@ func newYard(t *testing.T, db *database.DB) *yard {
 func each(t *testing.T, test func(y *yard)) {
 	t.Helper()
 	databasetest.Each(t, func(t *testing.T, db *database.DB) { test(newYard(t, db)) })
+}
+
+// eachLimited has rows keep to one limit, and to two: they are looked for in
+// different ways.
+func eachLimited(t *testing.T, test func(y *yard, limits int)) {
+	t.Helper()
+	for _, limits := range []int{1, 2} {
+		each(t, func(y *yard) { test(y, limits) })
+	}
 }
 
 func (y *yard) clock() time.Time {
@@ -155,18 +164,20 @@ func one(q work.Queue) work.Queue { // one row at a time
 
 func TestUrgentThenNewestFirst(t *testing.T) {
 	t.Parallel()
-	each(t, func(y *yard) {
+	eachLimited(t, func(y *yard, limits int) {
+		chores := y.chores(done)
+		chores.Limits = chores.Limits[:limits]
 		y.add("chores", "old c t", "urgent! c t", "middle c t", "new c t")
-		require.Equal(y, []string{"urgent!", "new", "middle", "old"}, y.drain(y.runner(one(y.chores(done)))))
+		require.Equal(y, []string{"urgent!", "new", "middle", "old"}, y.drain(y.runner(one(chores))))
 		require.Equal(y, "0 -", y.row("new"))
-		require.Empty(y, y.drain(y.runner(y.chores(done))))
+		require.Empty(y, y.drain(y.runner(chores)))
 	})
 }
 
 // Ensure one connection's flood, newer though it is, does not keep another waiting.
 func TestFairBetweenKeys(t *testing.T) {
 	t.Parallel()
-	each(t, func(y *yard) {
+	eachLimited(t, func(y *yard, limits int) {
 		y.add("chores", "b1 b t", "b2 b t", "a1 a t", "a2 a t", "a3 a t", "a4 a t")
 		started, release := make(chan string, 10), make(chan struct{})
 		q := y.chores(func(_ context.Context, c *work.Claim) work.Outcome {
@@ -174,6 +185,7 @@ func TestFairBetweenKeys(t *testing.T) {
 			<-release
 			return work.Outcome{}
 		})
+		q.Limits = q.Limits[:limits]
 		ended := make(chan error, 1)
 		go func() { ended <- y.runner(q).Drain(context.Background(), "chores") }()
 		first := []string{<-started, <-started, <-started, <-started}
