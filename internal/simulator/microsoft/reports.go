@@ -18,7 +18,7 @@ const (
 )
 
 var (
-	comparison = regexp.MustCompile(`^(createdDateTime|activityDateTime) (ge|gt|le|lt|eq) (\S+)$`)
+	comparison = regexp.MustCompile(`^(createdDateTime|activityDateTime) (ge|le|eq) (\S+)$`)
 	eventType  = regexp.MustCompile(`^signInEventTypes/any\((\w+): ?(\w+) eq '(\w+)'\)$`)
 )
 
@@ -42,19 +42,15 @@ func condition(filter, field string) (fits func(entry) bool, from time.Time, ok 
 		if err != nil {
 			return nil, from, false
 		}
-		if strings.HasPrefix(m[2], "g") && at.After(from) {
+		if m[2] == "ge" && at.After(from) {
 			from = at
 		}
 		keep = append(keep, func(e entry) bool {
 			switch c := e.at.Compare(at); m[2] {
 			case "ge":
 				return c >= 0
-			case "gt":
-				return c > 0
 			case "le":
 				return c <= 0
-			case "lt":
-				return c < 0
 			default:
 				return c == 0
 			}
