@@ -139,7 +139,7 @@ func (w *World) tenant(company company, people int) *Tenant {
 		t.Accounts = append(t.Accounts, w.automation(t))
 	}
 	if w.isOdd {
-		w.odd(t, index)
+		w.odd(t, len(w.Tenants))
 	}
 	return t
 }
