@@ -152,7 +152,7 @@ func (s *scene) eventsTellAll() {
 			case incidentevent.KindReopened:
 				ended = false
 			case incidentevent.KindOpened, incidentevent.KindLinked, incidentevent.KindFindingChanged,
-				incidentevent.KindSeverityChanged, incidentevent.KindReclassified, incidentevent.KindPublished:
+				incidentevent.KindSeverityChanged, incidentevent.KindReclassified, incidentevent.KindPublished, incidentevent.KindNoted, incidentevent.KindAsked:
 			}
 		}
 		require.LessOrEqual(s, sequence, i.Revision)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -25,12 +26,10 @@ import (
 	entincident "github.com/cairn-itdr/cairn/ent/incident"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 	"github.com/cairn-itdr/cairn/integrations/psa"
-	"github.com/cairn-itdr/cairn/integrations/psa/connectwise"
 	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/database"
 	"github.com/cairn-itdr/cairn/internal/database/databasetest"
 	simulator "github.com/cairn-itdr/cairn/internal/simulator/psa"
-	simulated "github.com/cairn-itdr/cairn/internal/simulator/psa/connectwise"
 	"github.com/cairn-itdr/cairn/internal/ticketing"
 	"github.com/cairn-itdr/cairn/internal/work"
 )
@@ -55,8 +54,9 @@ func chaosIncidents(t *testing.T) int {
 	return 150
 }
 
-// TestChaos has everything go wrong at once, and then compares: one ticket an
-// incident, every note once and in order, states equal. It ends with one line.
+// TestChaos has everything go wrong at once in three PSAs, and then compares: one
+// ticket an incident in each, every note once and in order, states equal. It ends
+// with one line.
 // A killed process is one whose work ends at any line and leaves its leases; a
 // killed PostgreSQL is one that ends every connection.
 func TestChaos(t *testing.T) {
@@ -77,14 +77,14 @@ func TestChaos(t *testing.T) {
 type chaos struct {
 	*desk
 
-	client     *http.Client
-	connection *ent.PSAConnection
-	dice       *rand.Rand
-	dying      atomic.Bool
-	kills      atomic.Int64
-	processes  sync.WaitGroup
-	raging     context.Context
-	stop       context.CancelFunc
+	client    *http.Client
+	instances []*instance
+	dice      *rand.Rand
+	dying     atomic.Bool
+	kills     atomic.Int64
+	processes sync.WaitGroup
+	raging    context.Context
+	stop      context.CancelFunc
 }
 
 func newChaos(t *testing.T, db *database.DB) *chaos {
@@ -92,23 +92,25 @@ func newChaos(t *testing.T, db *database.DB) *chaos {
 	c := &chaos{desk: newDesk(t, db), dice: rand.New(rand.NewPCG(1, 2)), client: &http.Client{Timeout: fastPace.Call}}
 	receiver := httptest.NewTLSServer(http.HandlerFunc(c.receive))
 	t.Cleanup(receiver.Close)
-	c.vendor = simulated.New(simulated.Config{Client: receiver.Client(), Seed: 7})
-	c.vendor.AddCompany(contoso, "Contoso Ltd", "https://www.contoso.example")
-	server := httptest.NewServer(c.vendor)
-	t.Cleanup(server.Close)
-	c.vendor.SetAddress(server.URL)
-	c.url = server.URL
+	c.instances = instances(t, time.Now, receiver.Client())
+	c.vendors = unhurried(c.instances)
 	var err error
 	c.public, err = url.Parse(receiver.URL)
 	require.NoError(t, err)
 	c.raging, c.stop = context.WithCancel(context.Background())
 	c.clockOf = time.Now
 	c.start()
-	c.connection = c.connect()
+	for _, i := range c.instances {
+		if i.connection, err = c.service.Connect(c.ctx, i.form(t)); err != nil {
+			require.NoError(t, err, i.vendor.Name)
+		}
+	}
 	for range 2 {
 		c.processes.Go(c.process)
 	}
-	c.processes.Go(func() { c.vendor.Deliver(c.raging) })
+	for _, i := range c.instances {
+		c.processes.Go(func() { i.Deliver(c.raging) })
+	}
 	c.processes.Go(func() { _ = c.feed.Listen(c.raging, slog.New(slog.DiscardHandler)) })
 	t.Cleanup(func() { c.stop(); c.processes.Wait() })
 	return c
@@ -116,9 +118,11 @@ func newChaos(t *testing.T, db *database.DB) *chaos {
 
 // receive takes callbacks in, as the server does.
 func (c *chaos) receive(w http.ResponseWriter, r *http.Request) {
-	body := make([]byte, r.ContentLength)
-	_, _ = r.Body.Read(body)
-	err := c.service.Callback(access.System(r.Context(), "callback", c.tenant.OrganizationID), path.Base(r.URL.Path), r.Header, body)
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	err = c.service.Callback(access.System(r.Context(), "callback", c.tenant.OrganizationID), path.Base(r.URL.Path), r.Header, body)
 	if err != nil {
 		w.WriteHeader(http.StatusForbidden)
 		return
@@ -135,7 +139,7 @@ func (c *chaos) process() {
 			Sweep: 30 * time.Millisecond, Pause: 100 * time.Millisecond, PauseMost: 500 * time.Millisecond,
 		})
 		s := ticketing.New(ticketing.Config{
-			DB: c.db, Work: w, Feed: c.feed, Vendors: []psa.Vendor{connectwise.Vendor}, Secrets: c.key, Client: c.client, PublicURL: c.public,
+			DB: c.db, Work: w, Feed: c.feed, Vendors: c.vendors, Secrets: c.key, Client: c.client, PublicURL: c.public,
 			Pace: fastPace, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 		})
 		s.At(func(string) {
@@ -169,10 +173,9 @@ func (c *chaos) must(do func() error) {
 func (c *chaos) rage(incidents int) {
 	c.Helper()
 	c.dying.Store(true)
-	c.vendor.Behave(func(b *simulated.Behaviour) {
-		b.Callbacks = simulator.CallbackFaults{Lost: 0.2, Twice: 0.2, Forged: 0.1, Shuffled: true}
-		b.NotesTouch = true
-	})
+	for _, i := range c.instances {
+		i.callbacks(simulator.CallbackFaults{Lost: 0.2, Twice: 0.2, Forged: 0.1, Shuffled: true})
+	}
 	slow := fastPace.Call + 200*time.Millisecond
 	weather := [][]simulator.Fault{
 		{{Method: "POST", Rate: 0.05, AfterCommit: true, Drop: true}, {Method: "PATCH", Rate: 0.05, AfterCommit: true, Drop: true}},
@@ -181,21 +184,28 @@ func (c *chaos) rage(incidents int) {
 		{{Rate: 0.1, Status: http.StatusInternalServerError}, {Rate: 0.1, Status: http.StatusBadGateway, HTML: true}},
 		{{Method: "POST", Rate: 0.05, AfterCommit: true, Status: http.StatusGatewayTimeout, HTML: true}, {Rate: 0.05, Drop: true}},
 	}
+	entered := make([]map[string]string, len(c.instances))
 	for n := range incidents {
 		if n%10 == 0 {
-			c.vendor.SetFaults(weather[n/10%len(weather)]...)
+			for shift, i := range c.instances { // no two have the same
+				i.SetFaults(weather[(n/10+shift)%len(weather)]...)
+			}
 		}
 		if n%30 == 15 && c.db.Dialect() == database.Postgres {
 			c.must(func() error { return c.terminate() })
 		}
 		switch n {
 		case incidents / 2:
-			c.vendor.SetPrivateKey("the new one")
+			for k, i := range c.instances {
+				entered[k] = i.expire()
+			}
 		case incidents/2 + 10:
-			c.must(func() error {
-				_, err := c.service.UpdateConnection(c.ctx, c.connection.ID, ticketing.Update{Fields: map[string]string{"privateKey": "the new one"}})
-				return err
-			})
+			for k, i := range c.instances {
+				c.must(func() error {
+					_, err := c.service.UpdateConnection(c.ctx, i.connection.ID, ticketing.Update{Fields: entered[k]})
+					return err
+				})
+			}
 		}
 		c.happen(fmt.Sprintf("a%d", n), "first")
 		if n%10 == 9 {
@@ -215,7 +225,7 @@ func (c *chaos) keepUp() {
 	defer enough.Stop()
 	for {
 		busy, err := c.db.Client().Ticket.Query().Where(ticket.StateIn(ticket.StatePending, ticket.StateRetrying)).Count(c.ctx)
-		if err == nil && busy < 5 {
+		if err == nil && busy < 5*len(c.instances) {
 			return
 		}
 		select {
@@ -274,7 +284,9 @@ func (c *chaos) terminate() error {
 // calm ends the faults and waits until nothing is left to do.
 func (c *chaos) calm() {
 	c.Helper()
-	c.vendor.SetFaults()
+	for _, i := range c.instances {
+		i.SetFaults()
+	}
 	c.dying.Store(false)
 	signal, end := c.feed.Subscribe()
 	defer end()
@@ -284,8 +296,14 @@ func (c *chaos) calm() {
 	defer tick.Stop()
 	for {
 		busy, err := c.db.Client().Ticket.Query().Where(ticket.Or(ticket.NextAttemptAtNotNil(), ticket.StateNotIn(ticket.StateSynced, ticket.StateCancelled))).Count(c.ctx)
-		incidents, err2 := c.db.Client().Incident.Query().Where(entincident.IsLive(true), entincident.Not(entincident.HasTickets())).Count(c.ctx)
-		if err := errors.Join(err, err2); err == nil && busy == 0 && incidents == 0 {
+		without := 0
+		for _, i := range c.instances {
+			n, err2 := c.db.Client().Incident.Query().Where(
+				entincident.IsLive(true), entincident.Not(entincident.HasTicketsWith(ticket.ConnectionID(i.connection.ID))),
+			).Count(c.ctx)
+			without, err = without+n, errors.Join(err, err2)
+		}
+		if err == nil && busy == 0 && without == 0 {
 			return
 		}
 		select {
@@ -305,39 +323,46 @@ func (c *chaos) report(incidents int) {
 	all, err := c.db.Client().Incident.Query().WithTickets().WithEvents().All(c.ctx)
 	require.NoError(c, err)
 	require.GreaterOrEqual(c, len(all), incidents, "evidence after an end is another incident")
-	there := map[string][]simulator.Ticket{}
-	tickets := 0
-	for _, x := range c.vendor.Tickets() {
-		there[x.Reference] = append(there[x.Reference], x)
-		tickets++
-	}
-	lost, duplicate, mismatched := 0, 0, 0
-	for _, i := range all {
-		if len(i.Edges.Tickets) != 1 {
-			lost++
-			continue
+	tickets, lost, duplicate, mismatched := 0, 0, 0, 0
+	for _, in := range c.instances {
+		there := map[string][]simulator.Ticket{}
+		for _, x := range in.Tickets() {
+			there[x.Reference] = append(there[x.Reference], x)
+			tickets++
 		}
-		t := i.Edges.Tickets[0]
-		found := there[t.ID]
-		if len(found) == 0 {
-			lost++
-			continue
-		}
-		duplicate += len(found) - 1
-		var want []string
-		slices.SortFunc(i.Edges.Events, func(a, b *ent.IncidentEvent) int { return a.Sequence - b.Sequence })
-		for _, e := range i.Edges.Events {
-			if e.Sequence > t.OpenedRevision && e.Kind != "OPENED" {
-				want = append(want, strconv.Itoa(e.Sequence))
+		for _, i := range all {
+			k := slices.IndexFunc(i.Edges.Tickets, func(t *ent.Ticket) bool { return t.ConnectionID == in.connection.ID })
+			if k < 0 || len(there[i.Edges.Tickets[k].ID]) == 0 {
+				lost++
+				continue
 			}
-		}
-		over := i.Status == entincident.StatusRemediated
-		if !slices.Equal(want, notes(found[0])) || over != found[0].Closed || t.SyncedRevision != i.Revision {
-			mismatched++
-			c.Logf("%s: %s, closed %t, notes %v, want %v", i.Title, i.Status, found[0].Closed, notes(found[0]), want)
+			t := i.Edges.Tickets[k]
+			found := there[t.ID]
+			duplicate += len(found) - 1
+			want, over := wantedNotes(i, t, in.described), i.Status == entincident.StatusRemediated
+			if !slices.Equal(want, notes(found[0])) || over != found[0].Closed || t.SyncedRevision != i.Revision {
+				mismatched++
+				c.Logf("%s, %s: %s, closed %t, notes %v, want %v, synced %d of %d", in.vendor.Name, i.Title, i.Status, found[0].Closed,
+					notes(found[0]), want, t.SyncedRevision, i.Revision)
+			}
 		}
 	}
 	c.Logf("chaos: %d incidents, %d tickets, %d lost, %d duplicate, %d mismatched (%d kills)", len(all), tickets, lost, duplicate, mismatched, c.kills.Load())
 	require.Equal(c, [3]int{}, [3]int{lost, duplicate, mismatched})
 	require.Greater(c, c.kills.Load(), int64(10))
+}
+
+// wantedNotes are the sequences of what a ticket is to hold as notes, in order.
+func wantedNotes(i *ent.Incident, t *ent.Ticket, d psa.Description) []string {
+	var out []string
+	if d.PublicDescription { // what it left out
+		out = append(out, "0")
+	}
+	slices.SortFunc(i.Edges.Events, func(a, b *ent.IncidentEvent) int { return a.Sequence - b.Sequence })
+	for _, e := range i.Edges.Events {
+		if e.Sequence > t.OpenedRevision && e.Kind != "OPENED" && e.Kind != "NOTED" && e.Kind != "ASKED" {
+			out = append(out, strconv.Itoa(e.Sequence))
+		}
+	}
+	return out
 }

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -110,6 +109,9 @@ func (d *desk) start() {
 			return err
 		},
 	})
+	d.service.Tell = func(ctx context.Context, id string, notes ...incident.Note) error {
+		return d.incidents.Tell(ctx, id, notes...)
+	}
 	d.service.Register()
 	d.incidents = incident.New(d.db, d.clock, d.service.Follow)
 }
@@ -323,14 +325,7 @@ func (d *desk) inStep() {
 			require.Equal(d, 1, n, "tickets of %s", i.Title)
 			over := i.Status == entincident.StatusRemediated || i.Status == entincident.StatusFalsePositive || i.Status == entincident.StatusSuperseded
 			require.Equal(d, over, x.Closed, "%s is %s", i.Title, i.Status)
-			var want []string
-			slices.SortFunc(i.Edges.Events, func(a, b *ent.IncidentEvent) int { return a.Sequence - b.Sequence })
-			for _, e := range i.Edges.Events {
-				if e.Sequence > t.OpenedRevision && e.Kind != "OPENED" {
-					want = append(want, strconv.Itoa(e.Sequence))
-				}
-			}
-			require.Equal(d, want, notes(x), "notes of %s", i.Title)
+			require.Equal(d, wantedNotes(i, t, psa.Description{}), notes(x), "notes of %s", i.Title)
 			require.Contains(d, x.Title, fmt.Sprintf("#%d", i.Number))
 		}
 	}
@@ -363,9 +358,6 @@ const technician = simulator.Technician
 
 // every reaches across organizations.
 func every() context.Context { return access.SystemAcrossOrganizations(context.Background(), "test") }
-
-// id is a ticket's id as the adapter has it.
-func (d *desk) id(x simulator.Ticket) string { return strconv.Itoa(x.ID) }
 
 // exec changes the database behind the service's back.
 func (d *desk) exec(statements ...string) {

@@ -27,6 +27,7 @@ import (
 type simulation interface {
 	http.Handler
 	simulator.People
+	Remark(id int, text, who string) error
 	SetFaults(all ...simulator.Fault)
 	Deliver(ctx context.Context)
 }
@@ -42,6 +43,7 @@ type instance struct {
 	callbacks func(simulator.CallbackFaults)
 	expire    func() map[string]string
 
+	described  psa.Description // by form
 	connection *ent.PSAConnection
 }
 
@@ -137,6 +139,7 @@ func (i *instance) form(t testing.TB) ticketing.Connect {
 	ctx := context.Background()
 	a, err := i.vendor.New(i.fields, &http.Client{}, time.Now)
 	require.NoError(t, err)
+	i.described = a.Describe()
 	out := ticketing.Connect{Kind: i.vendor.Kind, Name: i.vendor.Name, Fields: i.fields, CallsPerMinute: 60_000, Settings: map[ticketing.Setting]string{}}
 	companies, _, err := a.Companies(ctx, "", "")
 	require.NoError(t, err)

@@ -37,13 +37,17 @@ func (v *visit) read(ctx context.Context) error {
 	}
 	v.events, err = db.IncidentEvent.Query().Where(
 		incidentevent.IncidentID(t.IncidentID), incidentevent.SequenceGT(t.OpenedRevision),
-		incidentevent.SequenceLTE(v.incident.Revision), incidentevent.KindNEQ(incidentevent.KindOpened),
+		incidentevent.SequenceLTE(v.incident.Revision), incidentevent.KindNotIn(untold...),
 	).Order(incidentevent.BySequence()).All(ctx)
 	if err != nil {
 		return fmt.Errorf("read the events of incident %s: %w", t.IncidentID, err)
 	}
 	return nil
 }
+
+// untold are the events that no note tells: what the ticket's first text does,
+// and what was said in a PSA, where it stands.
+var untold = []incidentevent.Kind{incidentevent.KindOpened, incidentevent.KindNoted, incidentevent.KindAsked}
 
 // begin writes that a call is about to be made: from here on it may have been,
 // whatever happens. opening is called in the same transaction.

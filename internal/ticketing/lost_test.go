@@ -3,6 +3,7 @@ package ticketing_test
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -170,7 +171,7 @@ func TestDuplicateSeenByPoll(t *testing.T) {
 		d.inStep()
 		require.Contains(d, d.annsKinds(), "DUPLICATE_CLOSED")
 		all := d.vendor.Tickets()
-		require.Equal(d, x.ID, d.id(all[len(all)-1]))
+		require.Equal(d, x.ID, strconv.Itoa(all[len(all)-1].ID))
 		require.True(d, all[len(all)-1].Closed)
 	})
 }

@@ -3,6 +3,7 @@ package ticketing
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cairn-itdr/cairn/ent"
@@ -11,6 +12,7 @@ import (
 	"github.com/cairn-itdr/cairn/ent/ticketstep"
 	"github.com/cairn-itdr/cairn/integrations/psa"
 	"github.com/cairn-itdr/cairn/internal/database"
+	incidents "github.com/cairn-itdr/cairn/internal/incident"
 	"github.com/cairn-itdr/cairn/internal/literal"
 )
 
@@ -93,24 +95,48 @@ func (v *visit) replies(ctx context.Context) error {
 	for _, e := range known {
 		have[*e.ExternalID] = true
 	}
-	return v.claim.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
-		for _, n := range v.seen.notes {
-			id := v.ticket.ExternalID + "/" + n.ID
-			if have[id] || n.By.Kind == psa.AuthorOurs || strings.Contains(n.Text, "[cairn "+v.ticket.ID) {
-				continue
-			}
-			have[id] = true
+	fresh := slices.DeleteFunc(slices.Clone(v.seen.notes), func(n psa.Note) bool {
+		return have[v.noteID(n)] || n.By.Kind == psa.AuthorOurs || strings.Contains(n.Text, "[cairn "+v.ticket.ID)
+	})
+	return v.DB.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
+		if err := v.tellIncident(ctx, fresh); err != nil { // locks the incident, and so it comes first
+			return err
+		}
+		if err := v.claim.Check(ctx, tx); err != nil {
+			return err
+		}
+		for _, n := range fresh {
 			at := n.CreatedAt
 			if at.IsZero() {
 				at = v.Now()
 			}
 			err := tx.Client.TicketEvent.Create().SetOrganizationID(v.ticket.OrganizationID).SetTenantID(v.ticket.TenantID).SetTicketID(v.ticket.ID).
-				SetAt(at.UTC()).SetKind(ticketevent.KindReplied).SetInPsa(true).SetBy(literal.Text(n.By.Name)).
-				SetText(cut(literal.Text(n.Text), replyLimit)).SetExternalID(id).Exec(ctx)
+				SetAt(at.UTC()).SetKind(ticketevent.KindReplied).SetInPsa(true).SetBy(literal.Text(n.By.Name)).SetInternal(n.Internal).
+				SetText(cut(literal.Text(n.Text), replyLimit)).SetExternalID(v.noteID(n)).Exec(ctx)
 			if err != nil {
 				return err
 			}
 		}
-		return v.write(ctx, tx, nil, "", func(u *ent.TicketUpdateOne) { u.SetNotesAsOf(v.seen.ticket.ChangedAt) })
+		return v.write(ctx, tx, nil, "", func(u *ent.TicketUpdateOne) { u.SetNotesAsOf(asStored(v.seen.ticket.ChangedAt)) })
 	})
+}
+
+// noteID tells a note from those of other tickets.
+func (v *visit) noteID(n psa.Note) string { return v.ticket.ExternalID + "/" + n.ID }
+
+// tellIncident puts what staff have written on the incident's timeline.
+func (v *visit) tellIncident(ctx context.Context, notes []psa.Note) error {
+	if v.Tell == nil {
+		return nil
+	}
+	var told []incidents.Note
+	for _, n := range notes {
+		if n.By.Kind == psa.AuthorStaff {
+			told = append(told, incidents.Note{
+				Kind: incidentevent.KindNoted, By: literal.Text(n.By.Name), Text: cut(literal.Text(n.Text), replyLimit),
+				Internal: n.Internal, TicketID: v.ticket.ID,
+			})
+		}
+	}
+	return v.Tell(ctx, v.incident.ID, told...)
 }

@@ -7,11 +7,13 @@ import (
 	entsql "entgo.io/ent/dialect/sql"
 
 	"github.com/cairn-itdr/cairn/ent"
+	"github.com/cairn-itdr/cairn/ent/incidentevent"
 	"github.com/cairn-itdr/cairn/ent/psaconnection"
 	"github.com/cairn-itdr/cairn/ent/ticket"
 	"github.com/cairn-itdr/cairn/ent/ticketevent"
 	"github.com/cairn-itdr/cairn/integrations/psa"
 	"github.com/cairn-itdr/cairn/internal/database"
+	incidents "github.com/cairn-itdr/cairn/internal/incident"
 	"github.com/cairn-itdr/cairn/internal/literal"
 )
 
@@ -89,12 +91,14 @@ func (v *visit) observe(ctx context.Context, st step) error {
 	status := literal.Text(x.Settings[psa.SettingStatus].Name)
 	e := event{kind: ticketevent.KindStatusChanged, inPSA: true, by: x.ChangedBy.Name}
 	var events []event
-	remediated, closed := "", x.Closed && !t.ExternalClosed
+	var does consequence
+	closed := x.Closed && !t.ExternalClosed
 	switch {
 	case closed && st.ours:
 		events = append(events, event{kind: ticketevent.KindUpdated, text: "The ticket is closed: the call whose answer was lost had closed it."})
 	case closed:
-		e.kind, e.by, e.text, remediated = v.closing(x)
+		does = v.closing(x)
+		e.kind, e.by, e.text = ticketevent.KindClosed, does.by, does.text
 		events = append(events, e)
 	case !x.Closed && t.ExternalClosed && st.ours:
 		events = append(events, event{kind: ticketevent.KindUpdated, text: "The ticket is open: the call whose answer was lost had opened it."})
@@ -121,10 +125,9 @@ func (v *visit) observe(ctx context.Context, st step) error {
 	}
 	v.at("observed")
 	return v.DB.InTx(ctx, func(ctx context.Context, tx *database.Tx) error {
-		if remediated != "" { // locks the incident, and so it comes first
-			if err := v.Remediate(ctx, t.IncidentID, remediated); err != nil {
-				return err
-			}
+		// It locks the incident, and so it comes first.
+		if err := v.apply(ctx, does); err != nil {
+			return err
 		}
 		if err := v.claim.Check(ctx, tx); err != nil {
 			return err
@@ -139,25 +142,46 @@ func (v *visit) observe(ctx context.Context, st step) error {
 	})
 }
 
-// closing says what a ticket's being closed by somebody means. Staff's word
-// counts, by the connection's setting; a rule's or the company's does not.
-func (v *visit) closing(x psa.Ticket) (kind ticketevent.Kind, by, text, remediated string) {
+// consequence is what a ticket's being closed by somebody means.
+type consequence struct {
+	by, text   string
+	remediated string // why the incident is, "" where it is not by this
+	asks       bool   // whether it is, a person has to say
+}
+
+// closing says what it means. Staff's word counts, by the connection's setting;
+// a rule's or the company's does not.
+func (v *visit) closing(x psa.Ticket) consequence {
 	who := x.ClosedBy
 	if who.Kind == psa.AuthorUnknown {
 		who = x.ChangedBy
 	}
-	text = fmt.Sprintf("Ticket %s was closed (%s).", numberOf(x), literal.Text(x.Settings[psa.SettingStatus].Name))
+	c := consequence{by: who.Name, text: fmt.Sprintf("Ticket %s was closed (%s).", numberOf(x), literal.Text(x.Settings[psa.SettingStatus].Name))}
 	switch {
 	case over(v.incident):
 	case v.ticket.Merged || who.Kind != psa.AuthorStaff || v.connection.OnClose == psaconnection.OnCloseNothing:
-		text += " The incident stays as it is."
+		c.text += " The incident stays as it is."
 	case v.connection.OnClose == psaconnection.OnCloseRemediate:
-		text += " The incident is remediated, as the connection's setting has it."
-		remediated = fmt.Sprintf("%s closed its ticket %s in %s.", literal.Text(who.Name), numberOf(x), v.connection.Name)
+		c.text += " The incident is remediated, as the connection's setting has it."
+		c.remediated = fmt.Sprintf("%s closed its ticket %s in %s.", literal.Text(who.Name), numberOf(x), v.connection.Name)
 	default:
-		text += " Is the incident dealt with? Then mark it remediated (updateIncident); else open the ticket again."
+		c.text += " Is the incident dealt with? Then mark it remediated (updateIncident); else open the ticket again."
+		c.asks = true
 	}
-	return ticketevent.KindClosed, who.Name, text, remediated
+	return c
+}
+
+// apply does to the incident what a ticket's being closed does.
+func (v *visit) apply(ctx context.Context, c consequence) error {
+	switch {
+	case c.remediated != "":
+		return v.Remediate(ctx, v.incident.ID, c.remediated)
+	case c.asks && v.Tell != nil:
+		return v.Tell(ctx, v.incident.ID, incidents.Note{
+			Kind: incidentevent.KindAsked, By: literal.Text(c.by), Text: c.text, Internal: true, TicketID: v.ticket.ID,
+		})
+	}
+	return nil
 }
 
 // companyName is the name of a company, or its id where it can't be had now.

@@ -240,7 +240,7 @@ func planDuplicates(f facts) (step, bool) {
 // that was read last, and not by Cairn alone.
 func planReplies(f facts, x psa.Ticket) (step, bool) {
 	asOf := f.ticket.NotesAsOf
-	if x.ChangedAt.IsZero() || x.ChangedBy.Kind == psa.AuthorOurs || asOf != nil && !x.ChangedAt.After(*asOf) {
+	if x.ChangedAt.IsZero() || x.ChangedBy.Kind == psa.AuthorOurs || asOf != nil && !asStored(x.ChangedAt).After(*asOf) {
 		return step{}, false
 	}
 	if f.seen.read.IsZero() {
@@ -248,6 +248,9 @@ func planReplies(f facts, x psa.Ticket) (step, bool) {
 	}
 	return step{do: actReplies}, true
 }
+
+// asStored is a PSA's time as both databases keep it: some tell it more exactly.
+func asStored(t time.Time) time.Time { return t.Truncate(time.Microsecond) }
 
 // planNotes adds what has happened, in order: the next note waits until it is
 // known whether the one before is there.

@@ -34,6 +34,7 @@ import (
 	"github.com/cairn-itdr/cairn/integrations/psa"
 	"github.com/cairn-itdr/cairn/internal/change"
 	"github.com/cairn-itdr/cairn/internal/database"
+	incidents "github.com/cairn-itdr/cairn/internal/incident"
 	"github.com/cairn-itdr/cairn/internal/secret"
 	"github.com/cairn-itdr/cairn/internal/work"
 )
@@ -49,6 +50,9 @@ type Config struct {
 	// Remediate sets an incident remediated, by a person's word in the PSA. It
 	// joins the transaction of ctx.
 	Remediate func(ctx context.Context, incidentID, reason string) error
+	// Tell puts what people said in the PSA on an incident's timeline; nil: it
+	// stands on the ticket's alone. It joins the transaction of ctx.
+	Tell func(ctx context.Context, incidentID string, notes ...incidents.Note) error
 	// PublicURL is where people and PSAs reach Cairn; nil where they can't.
 	PublicURL *url.URL
 	Pace      Pace

@@ -16,7 +16,7 @@ var errPlaceLost = errors.New("the place was lost: its lease ran out")
 // How often a place that another process has is asked for.
 const (
 	placeWait     = 10 * time.Millisecond
-	placeWaitMost = 200 * time.Millisecond
+	placeWaitMost = 100 * time.Millisecond
 )
 
 // Hold takes one of the places that a key has for something that only so many

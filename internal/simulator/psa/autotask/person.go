@@ -38,10 +38,15 @@ func (s *Server) SetStatus(id, status int, _ string) error {
 func (s *Server) Close(id int, who string) error { return s.SetStatus(id, statusComplete, who) }
 
 // Note adds a technician's note that the company's people see.
-func (s *Server) Note(id int, text, _ string) error {
+func (s *Server) Note(id int, text, _ string) error { return s.note(id, text, 1) }
+
+// Remark adds a technician's note that only the MSP's people see.
+func (s *Server) Remark(id int, text, _ string) error { return s.note(id, text, 2) }
+
+func (s *Server) note(id int, text string, publish float64) error {
 	return s.person(id, func(t psa.Record) error {
 		s.addNote(t, psa.Record{
-			"title": "Note", "description": text, "noteType": float64(3), "publish": float64(1), "creatorResourceID": float64(technician),
+			"title": "Note", "description": text, "noteType": float64(3), "publish": publish, "creatorResourceID": float64(technician),
 		}, technician)
 		return nil
 	})

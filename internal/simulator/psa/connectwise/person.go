@@ -47,13 +47,22 @@ func (s *Server) Close(id int, who string) error {
 
 // Note adds a person's note to a ticket's discussion.
 func (s *Server) Note(id int, text, who string) error {
+	return s.note(id, note{Text: text, DetailDescriptionFlag: true}, who)
+}
+
+// Remark adds a person's note that only the MSP's people see.
+func (s *Server) Remark(id int, text, who string) error {
+	return s.note(id, note{Text: text, InternalAnalysisFlag: true}, who)
+}
+
+func (s *Server) note(id int, n note, who string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.tickets[id]
 	if t == nil {
 		return errNoTicket
 	}
-	s.addNote(t, note{Text: text, DetailDescriptionFlag: true}, who)
+	s.addNote(t, n, who)
 	s.touch(t, who, "updated")
 	return nil
 }

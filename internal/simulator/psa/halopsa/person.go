@@ -43,14 +43,24 @@ func (s *Server) SetStatus(id, statusID int, _ string) error {
 func (s *Server) Close(id int, who string) error { return s.SetStatus(id, statusClosed, who) }
 
 // Note adds an agent's note that the client's people see.
-func (s *Server) Note(id int, text, who string) error { return s.note(id, text, who, 0) }
+func (s *Server) Note(id int, text, who string) error {
+	return s.note(id, action{Outcome: "Public Note", OutcomeID: 16, Note: text, Who: who})
+}
+
+// Remark adds an agent's note that only the MSP's people see.
+func (s *Server) Remark(id int, text, who string) error {
+	return s.note(id, action{Outcome: "Internal Note", OutcomeID: 7, Hidden: true, Note: text, Who: who})
+}
 
 // Work adds an agent's note with working time.
-func (s *Server) Work(id int, text, who string) error { return s.note(id, text, who, 0.25) }
+func (s *Server) Work(id int, text, who string) error {
+	return s.note(id, action{Outcome: "Public Note", OutcomeID: 16, Note: text, Who: who, TimeTaken: 0.25})
+}
 
-func (s *Server) note(id int, text, who string, hours float64) error {
+func (s *Server) note(id int, a action) error {
 	return s.person(id, func(t *ticket) error {
-		s.addAction(t, action{Outcome: "Public Note", OutcomeID: 16, Note: text, Who: who, WhoType: 1, AgentID: technician, TimeTaken: hours})
+		a.WhoType, a.AgentID = 1, technician
+		s.addAction(t, a)
 		return nil
 	})
 }
