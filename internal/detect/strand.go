@@ -31,7 +31,7 @@ type strand struct {
 	hold    []*Mark
 	use     []use
 	read    int  // messages of the busiest day, where read by the dozen
-	weak    bool // all it has is one weak sign and a client that is known
+	weak    bool // all it has is one weak sign and a client that is known, or it is a telephone's
 }
 
 // use is something done with the account for which intruders come.
@@ -276,7 +276,7 @@ func (v *accountView) weigh(s *strand) {
 		s.wanders = true
 	}
 	s.usual = !newClient && !program && !missing
-	s.weak = s.usual && len(s.entry) <= 1
+	s.weak = s.usual && len(s.entry) <= 1 || phone
 	v.opening(s, foreign, newClient, program)
 }
 
