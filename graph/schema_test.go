@@ -25,7 +25,7 @@ func ours() (types []*ast.Definition) {
 // isList says that a type is a page of a list: all whose names end so are, but
 // for the connections to a PSA and to Microsoft.
 func isList(name string) bool {
-	return strings.HasSuffix(name, "Connection") && name != "PsaConnection"
+	return strings.HasSuffix(name, "Connection") && name != "PsaConnection" && name != "MicrosoftConnection"
 }
 
 // Ensure every type, field, argument, enum value and input is described.

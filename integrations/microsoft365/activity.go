@@ -22,8 +22,12 @@ const (
 	SignInManagedIdentity  SignInKind = "managedIdentity"
 )
 
-// stamp is a moment as Graph's filters want it.
-func stamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z") }
+// within is a window as a filter of a property. Graph knows ge and le for these
+// reports, and no lt: the last moment is a thousandth before the window's end.
+func (w Window) within(property string) string {
+	const layout = "2006-01-02T15:04:05.000Z"
+	return property + " ge " + w.From.UTC().Format(layout) + " and " + property + " le " + w.To.UTC().Add(-time.Millisecond).Format(layout)
+}
 
 // SignIns lists sign-ins of one kind that happened within a window, newest
 // first, from the beta endpoint: only that tells session, token and protocol.
@@ -34,9 +38,8 @@ func (t *Tenant) SignIns(ctx context.Context, kind SignInKind, w Window, from st
 	return t.list(ctx, request{
 		doing: "read sign-ins",
 		address: t.at("beta", "auditLogs/signIns", url.Values{
-			"$filter": {"createdDateTime ge " + stamp(w.From) + " and createdDateTime lt " + stamp(w.To) +
-				" and signInEventTypes/any(t: t eq '" + string(kind) + "')"},
-			"$top": {"1000"},
+			"$filter": {w.within("createdDateTime") + " and signInEventTypes/any(t: t eq '" + string(kind) + "')"},
+			"$top":    {"1000"},
 		}),
 		// Else members of enumerations that came late are told as unknownFutureValue.
 		header: map[string]string{"Prefer": "include-unknown-enum-members"},
@@ -48,7 +51,7 @@ func (t *Tenant) DirectoryAudits(ctx context.Context, w Window, from string) ite
 	return t.list(ctx, request{
 		doing: "read directory audits",
 		address: t.at("v1.0", "auditLogs/directoryAudits", url.Values{
-			"$filter": {"activityDateTime ge " + stamp(w.From) + " and activityDateTime lt " + stamp(w.To)},
+			"$filter": {w.within("activityDateTime")},
 			"$top":    {"1000"},
 		}),
 	}, from)

@@ -305,6 +305,11 @@ func TestThrottling(t *testing.T) {
 	s.budget.refuse = errBudget
 	_, err = client.Plans(t.Context())
 	require.ErrorIs(t, err, errBudget)
+	s.budget.refuse = microsoft365.Wait(3 * time.Second)
+	_, err = client.Plans(t.Context())
+	e = reason(t, microsoft365.ReasonThrottled, err)
+	require.Equal(t, 3*time.Second, e.RetryAfter)
+	require.Equal(t, "read the tenant's licences", e.Doing)
 }
 
 func TestAttackLeavesTraces(t *testing.T) {

@@ -107,7 +107,8 @@ func (c *credential) sign(form url.Values, clientID, audience string, now time.T
 		"alg": "PS256", "typ": "JWT", "x5t#S256": base64.RawURLEncoding.EncodeToString(thumbprint[:]),
 	}) + "." + part(map[string]any{
 		"iss": clientID, "sub": clientID, "aud": audience, "jti": base64.RawURLEncoding.EncodeToString(id),
-		"nbf": now.Add(-time.Minute).Unix(), "iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix(),
+		// Clocks may differ by ten minutes.
+		"nbf": now.Add(-10 * time.Minute).Unix(), "iat": now.Add(-10 * time.Minute).Unix(), "exp": now.Add(10 * time.Minute).Unix(),
 	})
 	sum := sha256.Sum256([]byte(text))
 	signature, err := rsa.SignPSS(rand.Reader, c.key, crypto.SHA256, sum[:], &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})

@@ -204,3 +204,31 @@ func TestTokensAreKeptAndRenewed(t *testing.T) {
 	require.True(t, retryable)
 	read()
 }
+
+// TestClocksThatDiffer has the machine's clock off by ten minutes either way.
+func TestClocksThatDiffer(t *testing.T) {
+	t.Parallel()
+
+	s := start(t)
+	of := s.cloud.Tenants()[0]
+	text, registered := certificate(t, noon.AddDate(1, 0, 0))
+	s.cloud.Register(microsoft.App{
+		ClientID: detectionID, Certificate: registered, Redirects: []string{redirect}, Permissions: permissions(microsoft365.LevelDetection), TellRoles: true,
+	})
+	s.cloud.Visit(microsoft.Visitor{Tenant: of, Account: of.World().Accounts[0].UserPrincipalName})
+	for _, off := range []time.Duration{-10 * time.Minute, 10 * time.Minute} {
+		app := s.app(t, detectionID, func(c *microsoft365.Config) {
+			c.Secret, c.Certificate, c.Now = "", text, func() time.Time { return s.clock.Now().Add(off) }
+		})
+		client, err := app.Tenant(of.ID)
+		require.NoError(t, err)
+		for range 3 {
+			_, err = client.Organization(t.Context())
+			require.NoError(t, err, off)
+			s.clock.Advance(50 * time.Minute)
+		}
+		query := s.follow(t, app.SignInURL(of.ID, redirect, "s", "n"))
+		_, err = app.SignIn(t.Context(), of.ID, redirect, query["code"][0], "n")
+		require.NoError(t, err, off)
+	}
+}

@@ -151,8 +151,8 @@ type TransportRule struct {
 	Name        string          `json:"Name"`
 	State       string          `json:"State"` // Enabled, Disabled
 	Description string          `json:"Description"`
-	RedirectTo  []string        `json:"RedirectMessageTo"`
-	BlindCopyTo []string        `json:"BlindCopyTo"`
+	RedirectTo  texts           `json:"RedirectMessageTo"`
+	BlindCopyTo texts           `json:"BlindCopyTo"`
 	Deletes     flag            `json:"DeleteMessage"`
 	Raw         json.RawMessage `json:"-"`
 }
@@ -166,7 +166,7 @@ func (t *Tenant) TransportRules(ctx context.Context) ([]TransportRule, error) {
 // Delegate is somebody with rights on a mailbox that is not theirs.
 type Delegate struct {
 	User   string          `json:"User"`
-	Rights []string        `json:"AccessRights"`
+	Rights texts           `json:"AccessRights"`
 	Denied flag            `json:"Deny"`
 	Raw    json.RawMessage `json:"-"`
 }
@@ -203,5 +203,23 @@ func (f *flag) UnmarshalJSON(raw []byte) error {
 	default:
 		return errors.New("neither true nor false")
 	}
+	return nil
+}
+
+// texts are several or one, as Exchange likes.
+type texts []string
+
+// UnmarshalJSON takes a list, a text and null.
+func (t *texts) UnmarshalJSON(raw []byte) error {
+	var several []string
+	if err := json.Unmarshal(raw, &several); err == nil {
+		*t = several
+		return nil
+	}
+	var one string
+	if err := json.Unmarshal(raw, &one); err != nil {
+		return errors.New("neither a text nor a list of texts")
+	}
+	*t = texts{one}
 	return nil
 }

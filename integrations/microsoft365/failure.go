@@ -86,6 +86,7 @@ var codes = map[string]Reason{
 	"Request_ResourceNotFound":                              ReasonNotFound,
 	"ErrorItemNotFound":                                     ReasonNotFound,
 	"Authorization_RequestDenied":                           ReasonPermission,
+	"Authorization_IdentityNotFound":                        ReasonConsent,
 
 	// Source: the Management Activity API's reference, "Errors".
 	"AF10001": ReasonPermission, "AF20010": ReasonTenant, "AF20011": ReasonTenant, "AF20012": ReasonTenant,

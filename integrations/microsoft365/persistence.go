@@ -92,16 +92,16 @@ func (r graphRule) rule() InboxRule {
 
 // exchangeRule is what Get-InboxRule writes.
 type exchangeRule struct {
-	Identity   string   `json:"Identity"`
-	Name       string   `json:"Name"`
-	Enabled    flag     `json:"Enabled"`
-	ForwardTo  []string `json:"ForwardTo"`
-	Attachment []string `json:"ForwardAsAttachmentTo"`
-	RedirectTo []string `json:"RedirectTo"`
-	MoveTo     string   `json:"MoveToFolder"`
-	Delete     flag     `json:"DeleteMessage"`
-	Soft       flag     `json:"SoftDeleteMessage"`
-	MarkRead   flag     `json:"MarkAsRead"`
+	Identity   string `json:"Identity"`
+	Name       string `json:"Name"`
+	Enabled    flag   `json:"Enabled"`
+	ForwardTo  texts  `json:"ForwardTo"`
+	Attachment texts  `json:"ForwardAsAttachmentTo"`
+	RedirectTo texts  `json:"RedirectTo"`
+	MoveTo     string `json:"MoveToFolder"`
+	Delete     flag   `json:"DeleteMessage"`
+	Soft       flag   `json:"SoftDeleteMessage"`
+	MarkRead   flag   `json:"MarkAsRead"`
 	raw        json.RawMessage
 }
 

@@ -207,7 +207,8 @@ func TestOtherPersistence(t *testing.T) {
 	rules, err := reads.TransportRules(ctx)
 	require.NoError(t, err)
 	require.Len(t, rules, 1)
-	require.Equal(t, []string{"outside@fabrikam.example"}, rules[0].BlindCopyTo)
+	require.Len(t, rules[0].BlindCopyTo, 1)
+	require.Equal(t, "outside@fabrikam.example", rules[0].BlindCopyTo[0])
 }
 
 func TestConsentGrants(t *testing.T) {

@@ -193,7 +193,9 @@ func TestSettingsThatCannotBe(t *testing.T) {
 
 	good, _ := certificate(t, noon.AddDate(1, 0, 0))
 	other, _ := certificate(t, noon.AddDate(1, 0, 0))
-	crossed := append(good[:strings.Index(string(good), "-----BEGIN PRIVATE")], other[strings.Index(string(other), "-----BEGIN PRIVATE"):]...)
+	mine, _, _ := strings.Cut(string(good), "-----BEGIN PRIVATE")
+	_, theirs, _ := strings.Cut(string(other), "-----BEGIN PRIVATE")
+	crossed := []byte(mine + "-----BEGIN PRIVATE" + theirs)
 	for name, c := range map[string]microsoft365.Config{
 		"no id":           {Secret: secret, Client: &http.Client{}},
 		"no credential":   {ClientID: "x", Client: &http.Client{}},

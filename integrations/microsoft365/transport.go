@@ -54,13 +54,20 @@ type Call struct {
 	Urgent      bool // containment: it goes before inventory
 }
 
-// Budget is asked before every call. It may wait, and refuses with an error,
-// which the caller of the method gets as it is (in the end of a wrapped chain).
+// Budget is asked before every call. It may wait, or refuse: with Wait(…), or
+// with an error of its own, which the caller of the method finds as the cause.
 type Budget interface {
 	// Take is asked for one call.
 	Take(ctx context.Context, call Call) error
 	// Pause says that Microsoft wants no such calls for a while.
 	Pause(ctx context.Context, call Call, rest time.Duration)
+}
+
+// Wait is how a budget refuses a call: not before so much time has passed.
+func Wait(after time.Duration) error {
+	e := fail(ReasonThrottled, "call Microsoft", "the budget of calls is used up for now")
+	e.RetryAfter = after
+	return e
 }
 
 type boundless struct{}

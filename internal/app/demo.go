@@ -15,12 +15,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cairn-itdr/cairn/ent"
+	"github.com/cairn-itdr/cairn/ent/microsoftconnection"
 	"github.com/cairn-itdr/cairn/internal/access"
 	"github.com/cairn-itdr/cairn/internal/apikey"
 	"github.com/cairn-itdr/cairn/internal/importer"
 	"github.com/cairn-itdr/cairn/internal/mail"
 	"github.com/cairn-itdr/cairn/internal/member"
 	"github.com/cairn-itdr/cairn/internal/simulator"
+	"github.com/cairn-itdr/cairn/internal/simulator/microsoft"
 	"github.com/cairn-itdr/cairn/internal/tenant"
 )
 
@@ -52,7 +54,6 @@ const (
 	// told in demoAttackPace steps, so that one can watch it.
 	demoAttackSpan = 40 * time.Minute
 	demoAttackPace = 700 * time.Millisecond
-	demoLifePace   = 10 * time.Second
 	demoSeed       = 20
 	// The demo's people: one of the MSP, one of the attacked tenant.
 	demoAdmin = "ada@msp.example"
@@ -91,6 +92,13 @@ func Demo(ctx context.Context, cfg Config, listener net.Listener, start func(Dem
 	if err != nil {
 		return err
 	}
+	world := simulator.New(simulator.Config{Seed: demoSeed})
+	cloud, application, err := simulatedCloud(ctx, world, cfg.link(""), cfg.Now)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, cloud.Close()) }()
+	cfg.Microsoft = application
 	a, err := Open(ctx, cfg)
 	if err != nil {
 		return err
@@ -125,7 +133,7 @@ func Demo(ctx context.Context, cfg Config, listener net.Listener, start func(Dem
 	for _, p := range psas {
 		g.Go(func() error { return p.serve(scoped) })
 	}
-	g.Go(func() error { return a.tell(scoped, psas) })
+	g.Go(func() error { return a.tell(scoped, world, cloud, psas) })
 	if err := g.Wait(); !errors.Is(err, errStopped) && !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -157,21 +165,19 @@ func emptyDemoFolder(dir string) error {
 	return nil
 }
 
-// story is the demo's, told to the importer as files one after another.
+// story is the demo's: what happens in the simulated Microsoft cloud, and an
+// export of something older than Microsoft's logs reach.
 type story struct {
 	app     *App
 	world   *simulator.World
+	cloud   *microsoft.Cloud
 	tenants map[string]*ent.Tenant // by name
-	told    time.Time              // how far the benign life has been told
 }
 
 // tell tells the story until ctx ends.
-func (a *App) tell(ctx context.Context, psas []*simulatedPSA) error {
+func (a *App) tell(ctx context.Context, world *simulator.World, cloud *microsoft.Cloud, psas []*simulatedPSA) error {
 	now := a.cfg.Now()
-	s := story{
-		app: a, world: simulator.New(simulator.Config{Seed: demoSeed}),
-		tenants: map[string]*ent.Tenant{}, told: now.Add(-demoHistory),
-	}
+	s := story{app: a, world: world, cloud: cloud, tenants: map[string]*ent.Tenant{}}
 	for _, t := range s.world.Tenants {
 		made, err := a.Tenants.Create(ctx, tenant.Create{Name: t.Name, MicrosoftTenantID: t.ID.String()})
 		if err != nil {
@@ -197,54 +203,47 @@ func (a *App) tell(ctx context.Context, psas []*simulatedPSA) error {
 	return g.Wait()
 }
 
-// goOn tells what happens once the PSAs are being connected.
+// goOn has the tenants live, consent and be watched, and one of them attacked.
 func (s *story) goOn(ctx context.Context, attacked *simulator.Tenant) error {
-	a, now := s.app, s.app.cfg.Now()
-	blocked := s.world.Tenants[2]
-	if err := s.feed(ctx, blocked, s.world.Attack(simulator.BlockedSpray, blocked, now.Add(-demoBlockedSpray)).Records...); err != nil {
-		return err
-	}
-	for to := s.told.Add(24 * time.Hour); to.Before(now); to = to.Add(24 * time.Hour) {
-		if err := s.life(ctx, to); err != nil {
+	now := s.app.cfg.Now()
+	blocked := s.cloud.Tenant(s.world.Tenants[2].Domain)
+	blocked.Known(s.world.Attack(simulator.BlockedSpray, blocked.World(), now.Add(-demoBlockedSpray)).Records...)
+	for _, t := range s.cloud.Tenants() {
+		t.Live(now.Add(-demoHistory))
+		if err := s.app.consent(ctx, s.cloud, t, s.tenants[t.World().Name]); err != nil {
 			return err
 		}
 	}
-	if err := s.life(ctx, now); err != nil {
+	if err := s.caughtUp(ctx, attacked); err != nil {
 		return err
 	}
-	for _, r := range s.world.Attack(simulator.TokenTheft, attacked, now.Add(-demoAttackSpan)).Records {
-		if err := s.feed(ctx, attacked, r); err != nil {
+	victim := s.cloud.Tenant(attacked.Domain)
+	for _, r := range s.world.Attack(simulator.TokenTheft, attacked, s.app.cfg.Now().Add(-demoAttackSpan)).Records {
+		victim.Feed(r)
+		if err := wait(ctx, demoAttackPace); err != nil {
 			return err
+		}
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// caughtUp waits until the tenant's past has been read: an attack is judged
+// against it.
+func (s *story) caughtUp(ctx context.Context, t *simulator.Tenant) error {
+	for {
+		connection, err := s.app.db.Client().MicrosoftConnection.Query().
+			Where(microsoftconnection.TenantID(s.tenants[t.Name].ID)).Only(ctx)
+		if err != nil {
+			return fmt.Errorf("look how far %s was read: %w", t.Name, err)
+		}
+		if connection.CaughtUpAt != nil {
+			return nil
 		}
 		if err := wait(ctx, demoAttackPace); err != nil {
 			return err
 		}
 	}
-	for {
-		if err := wait(ctx, demoLifePace); err != nil {
-			return err
-		}
-		if err := s.life(ctx, a.cfg.Now()); err != nil {
-			return err
-		}
-	}
-}
-
-// life tells every tenant's benign life up to a time.
-func (s *story) life(ctx context.Context, to time.Time) error {
-	batches := map[*simulator.Tenant][]simulator.Record{}
-	for t, r := range s.world.History(s.told, to) {
-		batches[t] = append(batches[t], r)
-	}
-	for _, t := range s.world.Tenants {
-		if len(batches[t]) > 0 {
-			if err := s.feed(ctx, t, batches[t]...); err != nil {
-				return err
-			}
-		}
-	}
-	s.told = to
-	return nil
 }
 
 // feed imports records of one tenant.

@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/cairn-itdr/cairn/internal/activity"
@@ -107,7 +106,9 @@ var roleRemoved = act{
 }
 
 // attackTools are what tools for attacks call themselves, lower case.
-var attackTools = regexp.MustCompile(`aadinternals|azurehound|roadtools|roadrecon|teamfiltration|graphrunner|kali365|o365spray|msolspray|trevorspray`)
+var attackTools = []string{
+	"aadinternals", "azurehound", "roadtools", "roadrecon", "teamfiltration", "graphrunner", "kali365", "o365spray", "msolspray", "trevorspray",
+}
 
 var attackTool = act{
 	Description: Description{
@@ -118,11 +119,15 @@ var attackTool = act{
 	},
 	ops: []string{"UserLoggedIn", "Sign-in"},
 	read: func(a *activity.Activity) (string, string, weight) {
-		if a.Result != activity.ResultSuccess || len(a.UserAgent) > agentTextLimit {
+		// What passes for a browser does not name itself.
+		if a.Result != activity.ResultSuccess || len(a.UserAgent) > agentTextLimit || strings.HasPrefix(a.UserAgent, "Mozilla/") {
 			return "", "", weightless
 		}
-		if tool := attackTools.FindString(strings.ToLower(a.UserAgent)); tool != "" {
-			return "a tool for attacks signed in", tool, weightWorst
+		agent := strings.ToLower(a.UserAgent)
+		for _, tool := range attackTools {
+			if strings.Contains(agent, tool) {
+				return "a tool for attacks signed in", tool, weightWorst
+			}
 		}
 		return "", "", weightless
 	},

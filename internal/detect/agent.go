@@ -33,7 +33,8 @@ const (
 	FamilyCurl
 	FamilyLegacy // basic authentication carried over (detections.md, LEGACY)
 	FamilyOther
-	FamilyProgram // libraries and tools that are none of the above
+	FamilyProgram       // libraries and tools that are none of the above
+	FamilyDeveloperTool // Azure CLI and its kin: what developers sit in front of
 )
 
 // The systems.
@@ -49,7 +50,7 @@ const (
 
 var familyNames = [...]string{
 	"an unknown client", "Chrome", "Edge", "Firefox", "Safari", "Opera", "Internet Explorer", "an Office program",
-	"a mail program", "PowerShell", "Python", "Node.js", "Go", "curl", "a legacy client", "another client", "a program",
+	"a mail program", "PowerShell", "Python", "Node.js", "Go", "curl", "a legacy client", "another client", "a program", "a developer's tool",
 }
 
 var osNames = [...]string{"", "Windows", "macOS", "iOS", "Android", "Linux", "ChromeOS"}
@@ -93,6 +94,8 @@ var familyMarks = []struct {
 	{"aconsumerv2ropc", FamilyLegacy},
 	{"cbainprod", FamilyLegacy},
 	{"cbaintar", FamilyLegacy},
+	{"azurecli", FamilyDeveloperTool},
+	{"azurepowershell", FamilyDeveloperTool},
 	{"powershell", FamilyPowerShell},
 	{"winrm", FamilyPowerShell},
 	{"python", FamilyPython},

@@ -68,16 +68,21 @@ func (e *Engine) Process(ctx context.Context, ledger Ledger, fresh, changed []*a
 	if err := p.judge(); err != nil {
 		return Outcome{}, fmt.Errorf("judge books: %w", err)
 	}
-	out := Outcome{Changed: make(map[BookKey]*Book), Reviews: p.reviews}
+	return Outcome{Changed: p.changed(), Reviews: p.reviews}, nil
+}
+
+// changed returns the changed books, down to their caps.
+func (p *pass) changed() map[BookKey]*Book {
+	books := make(map[BookKey]*Book)
 	for key, page := range p.desk {
 		if page.changed {
 			if page.book.Account != nil {
 				page.book.Account.trim()
 			}
-			out.Changed[key] = page.book
+			books[key] = page.book
 		}
 	}
-	return out, nil
+	return books
 }
 
 // pass is one run of Process.
@@ -90,6 +95,7 @@ type pass struct {
 	created []*page
 	learned []string // domains first seen in this batch
 	reviews []Review
+	every   bool // review every book judged, also where there is nothing to say
 }
 
 // entry is an activity with the pages it belongs to.

@@ -109,9 +109,14 @@ func (y *tally) evaluate(t *testing.T, seed uint64, intensity float64) {
 // rate is incidents per thousand account-months.
 func (y *tally) rate() float64 { return float64(y.incidents) * 1000 / float64(y.accounts) }
 
+// odd is uncommon activity per account and year.
+func (y *tally) odd() float64 {
+	return float64(y.uncommon) * 365 / float64(30-historyDays) / float64(y.accounts)
+}
+
 func (y *tally) print(t *testing.T) {
 	t.Logf("%d account-months: %d false incidents, %.2f per 1,000 account-months; %.2f uncommon per account and year",
-		y.accounts, y.incidents, y.rate(), float64(y.uncommon)*365/float64(30-historyDays)/float64(y.accounts))
+		y.accounts, y.incidents, y.rate(), y.odd())
 	for _, rule := range slices.Sorted(maps.Keys(y.byRule)) {
 		t.Logf("  false by rule %s: %d", rule, y.byRule[rule])
 	}
@@ -133,11 +138,25 @@ func TestEvaluation(t *testing.T) {
 	if text := os.Getenv("CAIRN_EVALUATE"); text != "" {
 		n, err := strconv.Atoi(text)
 		require.NoError(t, err)
-		worlds, first = n, 70001
+		worlds, first = n, 5_000_001 // never looked at while rules were written
 	}
 	y := &tally{byRule: map[string]int{}, oddByRule: map[string]int{}, planted: map[simulator.AttackKind]int{}, told: map[simulator.AttackKind]int{}}
 	for i := range worlds {
 		y.evaluate(t, first+uint64(i), 0.15)
 	}
 	y.print(t)
+	if worlds < 6 { // too few to count what must be rarer than one in two thousand
+		require.Zero(t, y.incidents, "false incidents")
+	} else {
+		require.LessOrEqual(t, y.rate(), 0.5, "false incidents per 1,000 account-months")
+	}
+	require.Less(t, y.odd(), 3.0, "uncommon activity per account and year")
+	told, planted := 0, 0
+	for _, kind := range simulator.Intrusions {
+		told, planted = told+y.told[kind], planted+y.planted[kind]
+		if y.planted[kind] >= 10 {
+			require.GreaterOrEqual(t, float64(y.told[kind])/float64(y.planted[kind]), 0.8, "%s", kind)
+		}
+	}
+	require.GreaterOrEqual(t, float64(told)/float64(planted), 0.95, "intrusions told")
 }

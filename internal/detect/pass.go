@@ -111,7 +111,7 @@ func (p *pass) judge() error {
 	pages = slices.DeleteFunc(pages, func(g *page) bool {
 		// Only what could find anything, or shares a session with the month
 		// before, needs a look.
-		if g.book.Account != nil && !g.book.Account.interesting() && !g.sessions && !p.page(shift(g.key, -1)).sessions {
+		if g.book.Account != nil && !g.book.Account.interesting() && !g.sessions && !p.page(shift(g.key, -1)).sessions && !p.every {
 			return true
 		}
 		keys = append(keys, p.before(g)...)
@@ -134,7 +134,9 @@ func (p *pass) judge() error {
 		case g.book.Source != nil && (g.book.Source.interesting() || prev != nil && prev.Source.interesting()):
 			r = p.judgeSource(g, prev)
 		default:
-			continue
+			if !p.every {
+				continue
+			}
 		}
 		if err != nil {
 			return err
@@ -149,7 +151,7 @@ func (p *pass) review(g *page, r Review) {
 	found := len(r.Findings)+len(r.Failed) > 0
 	if reported := g.book.reported(); *reported != found {
 		*reported, g.changed = found, true
-	} else if !found {
+	} else if !found && !p.every {
 		return
 	}
 	r.Book, r.Overflowed = g.key, g.book.excess()&excessLost != 0

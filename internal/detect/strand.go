@@ -23,13 +23,15 @@ type strand struct {
 	signs   sign
 	entry   []string // entry signs, for people
 	known   bool     // on a network of the account's, so that one sign more is asked
+	wanders bool     // the session's own device on another network, which asks for one more, too
+	usual   bool     // nothing speaks against the client
 	young   bool     // nothing can be new: only what is absolute counts
 	alone   string   // what opens alone, "" where nothing does
 	grade   Severity // of what opens alone
 	hold    []*Mark
 	use     []use
 	read    int  // messages of the busiest day, where read by the dozen
-	weak    bool // all it has is one weak sign and a client that is known
+	weak    bool // all it has is one weak sign and a client that is known, or it is a telephone's
 }
 
 // use is something done with the account for which intruders come.
@@ -254,21 +256,27 @@ func (v *accountView) weigh(s *strand) {
 	if newClient {
 		s.sign("the client, " + s.client().String() + ", was new for the account")
 	}
-	if !s.young && s.signs&signBrowser != 0 && v.deviceMissing(s) {
+	missing := !s.young && s.signs&signBrowser != 0 && v.deviceMissing(s)
+	if missing {
 		s.sign("the sign-in showed no device, which the account's always had")
 	}
 	program := s.clients(func(a Agent) bool { return v.foreignProgram(a, t) })
 	if program {
 		s.sign("a program, " + s.client().String() + ", acted instead of a person's client")
 	}
+	if len(s.entry) > 0 && v.doubled(s) {
+		s.sign("the owner's browser went on elsewhere in the session it had")
+	}
 	if s.signs&signRisk != 0 && len(s.entry) > 0 {
 		s.sign("Microsoft rated the sign-in a risk")
 	}
 	s.known = !edge && p.Number != 0 && v.used(t, func(q *Place) bool { return q.Number == p.Number && q.Country == p.Country && q.Kind == p.Kind }) > 0
-	if s.home != nil && !newClient && !program && v.sameClient(s) {
-		s.known = true // the device wanders with its session
+	// Programs of one device share its session; a sign-in elsewhere is another matter.
+	if s.home != nil && !program && v.sameSystem(s) && (!newClient || s.signs&signSignIn == 0 && !rented(kind)) {
+		s.wanders = true
 	}
-	s.weak = !newClient && !program && len(s.entry) <= 1
+	s.usual = !newClient && !program && !missing
+	s.weak = s.usual && len(s.entry) <= 1 || phone
 	v.opening(s, foreign, newClient, program)
 }
 

@@ -8,8 +8,18 @@ import (
 // What joins a strand: marks that rules noted, and what was done by the dozen.
 
 // actReach is how long after a strand's last use an act that names neither
-// address nor session joins it.
-const actReach = 2 * hour
+// address nor session joins it; one that owners do every day must be nearer.
+const (
+	actReach  = 2*hour + coarse // the last use is known to the hour
+	poorReach = hour / 2
+)
+
+func reach(m *Mark) moment {
+	if m.Weight < weightBad {
+		return poorReach
+	}
+	return actReach
+}
 
 // verdict says what a strand supports.
 type verdict uint8
@@ -24,7 +34,7 @@ const (
 // rest needs company.
 func (s *strand) verdict() verdict {
 	n := len(s.entry)
-	if s.known && n > 0 {
+	if (s.known || s.wanders) && n > 0 {
 		n--
 	}
 	holds := s.holds()
@@ -40,9 +50,9 @@ func (s *strand) verdict() verdict {
 		return verdictIncident
 	case n >= 2 && len(s.use) > 0:
 		return verdictIncident
-	case len(s.entry) == 0 && !s.known && holds >= 1 && holds+len(s.use) >= 2:
-		return verdictIncident
-	case n >= 2 || n >= 1 && holds+len(s.use) > 0:
+	case !s.wanders && (len(s.entry) == 0) == !s.known && holds >= 1 && holds+len(s.use) >= 2:
+		return verdictIncident // a network that is only new, or the owner's provider with one sign
+	case n >= 2 && !s.usual || n >= 1 && holds+len(s.use) > 0:
 		return verdictUncommon
 	}
 	return verdictNothing
@@ -120,7 +130,7 @@ func (v *accountView) strandOf(m *Mark) *strand {
 			if place.Prefix == s.seen[0].place.Prefix && m.At <= s.last+daySpan {
 				best = s
 			}
-		case m.Session == "" && m.At <= s.last+coarse+actReach && (len(s.entry) > 1 || s.alone != ""):
+		case m.Session == "" && m.At <= s.last+reach(m) && (len(s.entry) > 1 || s.alone != ""):
 			best = s
 		}
 	}

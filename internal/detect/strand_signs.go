@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"math/bits"
 	"slices"
 )
 
@@ -16,7 +17,7 @@ func (v *accountView) opening(s *strand, foreign, newClient, program bool) {
 			s.open(SeverityHigh, w.place.Agent.String()+", a program, signed in where only people do")
 		}
 	}
-	fumbling := s.home != nil && v.sameClient(s) && !newClient && !program // the owner's session, in the owner's client
+	fumbling := s.home != nil && v.sameSystem(s) && !newClient && !program // the owner's session, in the owner's client
 	if n := v.refusedBefore(s); n >= promptsRefused && s.signs&signSignIn != 0 && !fumbling {
 		s.open(SeverityHigh, plural(n, "prompt")+" for a second factor were refused there before one was approved")
 	}
@@ -37,9 +38,9 @@ func (v *accountView) opening(s *strand, foreign, newClient, program bool) {
 		s.open(severity, "the session belongs to another device")
 	case moved && program:
 		s.open(severity, "the session went on in a program")
-	case moved && newClient && foreign:
+	case moved && newClient && foreign && !s.wanders:
 		s.open(severity, "the session went on with a client that neither it nor the account had before")
-	case moved && s.signs&signDeveloper != 0 && !v.developer(s.began()):
+	case moved && !s.young && s.signs&signDeveloper != 0 && !v.developer(s.began()):
 		s.open(severity, "the session went on with a developer's tool, which the account does not use")
 	}
 }
@@ -58,12 +59,11 @@ func (v *accountView) otherSystem(s *strand) bool {
 		!s.clients(func(a Agent) bool { return a.OS() == had })
 }
 
-// sameClient says that the strand shows only clients that the session began with, or that say nothing.
-func (v *accountView) sameClient(s *strand) bool {
+// sameSystem says that the strand shows no operating system but the one the session began with.
+func (v *accountView) sameSystem(s *strand) bool {
 	home := s.home.place.Agent
 	return !s.clients(func(a Agent) bool {
-		return a.OS() != OSUnknown && home.OS() != OSUnknown && a.OS() != home.OS() ||
-			a.Family().browser() && a != home && !v.usedClient(a, s.began())
+		return a.OS() != OSUnknown && home.OS() != OSUnknown && a.OS() != home.OS()
 	})
 }
 
@@ -102,7 +102,7 @@ func (s *strand) client() Agent {
 }
 
 // withDevice is on how many sign-ins a device must have been shown to be missed.
-const withDevice = 2
+const withDevice = 3
 
 // deviceMissing says that the account's sign-ins with a browser always showed a device, and the strand's do not.
 func (v *accountView) deviceMissing(s *strand) bool {
@@ -124,11 +124,35 @@ func (v *accountView) deviceMissing(s *strand) bool {
 				if p.Device == 0 {
 					return false
 				}
-				with++
+				with += bits.OnesCount32(p.Days & (dayBit(x.last())*2 - 1))
 			}
 		}
 	}
 	return with >= withDevice
+}
+
+// doubled says that the owner's browser, of the same kind, went on elsewhere in a
+// session of its own after this one was begun: whoever travels takes the session
+// along, and does not sign in anew beside it.
+func (v *accountView) doubled(s *strand) bool {
+	if s.home != nil || s.young || s.signs&signBrowser == 0 {
+		return false
+	}
+	for _, b := range []*AccountBook{v.prev, v.cur} {
+		if b == nil {
+			continue
+		}
+		for i := range b.Sessions {
+			for j := range b.Sessions[i].Seen {
+				x := &b.Sessions[i].Seen[j]
+				p := b.place(x.Place)
+				if p != nil && x.First.At < s.began() && x.last() >= s.began()+hour && p.Agent == s.client() && v.usedPrefix(p, s.began()) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // developer says that the account used a developer's tool on an earlier day.

@@ -54,6 +54,7 @@ type tenantState struct {
 	// and what is cached of the tenant is stale.
 	position   int64
 	generation uint64
+	readable   bool // its books are this version's
 }
 
 // New returns an intake.
@@ -96,6 +97,9 @@ func (in *Intake) Take(ctx context.Context, t *ent.Tenant, batch []*activity.Act
 	state := in.tenant(t.ID)
 	state.mu.Lock()
 	defer state.mu.Unlock()
+	if err := in.refresh(ctx, t, state); err != nil {
+		return Result{}, err
+	}
 	var out Result
 	var position int64
 	var memory *memory

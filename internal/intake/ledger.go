@@ -25,6 +25,8 @@ type ledger struct {
 	tx     *database.Tx
 	tenant *ent.Tenant
 	memory *memory
+	anew   bool // a rebuild: the tenant's own book is the one in own, not the stored one
+	own    *detect.Book
 	made   map[string]bool // accounts made in this batch: they have no books yet
 }
 
@@ -35,6 +37,12 @@ func (l *ledger) Books(ctx context.Context, keys []detect.BookKey) (map[detect.B
 	var data []byte
 	for _, k := range keys {
 		if k.Kind == detect.BookAccount && l.made[k.Subject] {
+			continue
+		}
+		if l.anew && k.Kind == detect.BookTenant {
+			if l.own != nil {
+				out[k] = l.own
+			}
 			continue
 		}
 		var ok bool

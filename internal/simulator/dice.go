@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -64,12 +65,16 @@ func (d dice) token() string {
 	return string(b)
 }
 
-// people returns n different names.
+// people returns n different names. Of many people some share theirs, and have a
+// number behind it, as directories do.
 func (d dice) people(n int) [][2]string {
 	seen := make(map[[2]string]bool, n)
 	names := make([][2]string, 0, n)
 	for len(names) < n {
 		name := [2]string{firstNames[d.IntN(len(firstNames))], lastNames[d.IntN(len(lastNames))]}
+		if seen[name] && len(names) > len(firstNames)*len(lastNames)/2 {
+			name[1] += strconv.Itoa(1 + d.IntN(9999))
+		}
 		if !seen[name] {
 			seen[name] = true
 			names = append(names, name)

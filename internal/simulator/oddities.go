@@ -135,6 +135,9 @@ func (s *scribe) likeIntruders(a *Account, who presence, during func() time.Time
 	if a.skew%10 == 7 && s.chance(0.3) {
 		dev := who
 		dev.client = devTool
+		if a.laptop.os == "MacOs" {
+			dev.client.agent, dev.client.os, dev.client.auditOS = "python/3.12.3 (macOS-15.1-arm64) msal/1.28 AZURECLI/2.60.0", "MacOs", "MacOs"
+		}
 		s.signIn(signIn{at: during(), who: dev, app: azureCLI, resource: directory, renewal: true})
 	}
 	if s.chance(0.02) {

@@ -95,12 +95,20 @@ func New(config Config) *World {
 	}
 	w := &World{Seed: config.Seed, intensity: config.Intensity, isOdd: config.Odd}
 	for i, company := range companies {
-		w.Tenants = append(w.Tenants, w.tenant(i, company))
+		w.Tenants = append(w.Tenants, w.tenant(company, 8+(60-8)*i/(len(companies)-1)))
 	}
 	return w
 }
 
-func (w *World) tenant(index int, company company) *Tenant {
+// Grow adds a tenant of the name with so many people, to worlds that need one of
+// another size. The same name and number give the same tenant.
+func (w *World) Grow(name string, people int, signInLog bool) *Tenant {
+	t := w.tenant(company{name: name, country: "US", signInLog: signInLog}, people)
+	w.Tenants = append(w.Tenants, t)
+	return t
+}
+
+func (w *World) tenant(company company, people int) *Tenant {
 	d := w.dice("tenant", company.name)
 	label := strings.ToLower(strings.ReplaceAll(company.name, " ", ""))
 	t := &Tenant{
@@ -119,7 +127,6 @@ func (w *World) tenant(index int, company company) *Tenant {
 	if company.vpn {
 		t.vpn = companyVPN.pick(d).address
 	}
-	people := 8 + (60-8)*index/(len(companies)-1)
 	names := d.people(people)
 	for j, name := range names {
 		a := w.person(t, j, name)
@@ -132,7 +139,7 @@ func (w *World) tenant(index int, company company) *Tenant {
 		t.Accounts = append(t.Accounts, w.automation(t))
 	}
 	if w.isOdd {
-		w.odd(t, index)
+		w.odd(t, len(w.Tenants))
 	}
 	return t
 }

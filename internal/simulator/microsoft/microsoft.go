@@ -205,3 +205,6 @@ func (c *Cloud) count(method, path string) {
 	defer c.mu.Unlock()
 	c.requests[method+" "+path]++
 }
+
+// World is where the cloud's tenants live.
+func (c *Cloud) World() *simulator.World { return c.options.World }

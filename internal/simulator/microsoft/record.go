@@ -1,6 +1,7 @@
 package microsoft
 
 import (
+	"cmp"
 	"encoding/json"
 	"hash/fnv"
 	"slices"
@@ -12,8 +13,9 @@ import (
 
 // books are a tenant's logs.
 type books struct {
-	signIns []entry // newest first
-	audits  []entry // directory audits, newest first
+	signIns  []entry // newest first, once ordered
+	audits   []entry // directory audits, the same
+	unsorted bool    // records came since
 	// blobs are the audit log's records by content type and the minute in which
 	// they became available.
 	blobs map[string]map[int64][]entry
@@ -194,7 +196,7 @@ func (t *Tenant) takeAt(r simulator.Record, available time.Time, attack bool) {
 		if len(known.SignInEventTypes) > 0 {
 			e.kind = known.SignInEventTypes[0]
 		}
-		t.signIns = insert(t.signIns, e)
+		t.signIns, t.unsorted = append(t.signIns, e), true
 		return
 	}
 	e.account = strings.ToLower(known.UserID)
@@ -214,20 +216,22 @@ func (t *Tenant) takeAt(r simulator.Record, available time.Time, attack bool) {
 	if known.RecordType == 8 {
 		e.available = available
 		e.raw = directoryAudit(r, known)
-		t.audits = insert(t.audits, e)
+		t.audits, t.unsorted = append(t.audits, e), true
 	}
 	t.leave(r, known)
 }
 
-// insert keeps a log newest first.
-func insert(log []entry, e entry) []entry {
-	i, _ := slices.BinarySearchFunc(log, e, func(a, b entry) int {
-		if c := b.at.Compare(a.at); c != 0 {
-			return c
-		}
-		return strings.Compare(a.id, b.id)
-	})
-	return slices.Insert(log, i, e)
+// order puts the logs newest first, when records came since.
+func (b *books) order() {
+	if !b.unsorted {
+		return
+	}
+	b.unsorted = false
+	for _, log := range [][]entry{b.signIns, b.audits} {
+		slices.SortFunc(log, func(a, b entry) int {
+			return cmp.Or(b.at.Compare(a.at), strings.Compare(a.id, b.id))
+		})
+	}
 }
 
 func contentType(r told) string {

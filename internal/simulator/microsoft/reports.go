@@ -18,13 +18,13 @@ const (
 )
 
 var (
-	comparison = regexp.MustCompile(`^(createdDateTime|activityDateTime) (ge|gt|le|lt|eq) (\S+)$`)
+	comparison = regexp.MustCompile(`^(createdDateTime|activityDateTime) (ge|le|eq) (\S+)$`)
 	eventType  = regexp.MustCompile(`^signInEventTypes/any\((\w+): ?(\w+) eq '(\w+)'\)$`)
 )
 
-// condition reads a filter of the reports; false where it holds what this cloud
-// does not know.
-func condition(filter, field string) (func(entry) bool, bool) {
+// condition reads a filter of the reports, and from when on a record may fit;
+// false where it holds what this cloud does not know.
+func condition(filter, field string) (fits func(entry) bool, from time.Time, ok bool) {
 	kinds, keep := []string{"interactiveUser"}, []func(entry) bool{}
 	for clause := range strings.SplitSeq(filter, " and ") {
 		if clause == "" {
@@ -36,22 +36,21 @@ func condition(filter, field string) (func(entry) bool, bool) {
 		}
 		m := comparison.FindStringSubmatch(clause)
 		if m == nil || m[1] != field {
-			return nil, false
+			return nil, from, false
 		}
 		at, err := time.Parse(time.RFC3339, m[3])
 		if err != nil {
-			return nil, false
+			return nil, from, false
+		}
+		if m[2] == "ge" && at.After(from) {
+			from = at
 		}
 		keep = append(keep, func(e entry) bool {
 			switch c := e.at.Compare(at); m[2] {
 			case "ge":
 				return c >= 0
-			case "gt":
-				return c > 0
 			case "le":
 				return c <= 0
-			case "lt":
-				return c < 0
 			default:
 				return c == 0
 			}
@@ -67,7 +66,7 @@ func condition(filter, field string) (func(entry) bool, bool) {
 			}
 		}
 		return true
-	}, true
+	}, from, true
 }
 
 func (t *Tenant) listSignIns(c call, _ []string) psa.Answer {
@@ -91,7 +90,7 @@ func (t *Tenant) report(c call, name, version, field string, reach time.Duration
 	if refused := t.throttled(c); refused != nil {
 		return *refused
 	}
-	keep, ok := condition(c.query.Get("$filter"), field)
+	keep, from, ok := condition(c.query.Get("$filter"), field)
 	if !ok {
 		return graphError(http.StatusBadRequest, "BadRequest", "Invalid filter clause: the property or operator is not supported.")
 	}
@@ -100,6 +99,7 @@ func (t *Tenant) report(c call, name, version, field string, reach time.Duration
 		return stale()
 	}
 	t.live(c.now)
+	t.order()
 	log := t.signIns
 	if name == "directoryAudits" {
 		log = t.audits
@@ -108,6 +108,9 @@ func (t *Tenant) report(c call, name, version, field string, reach time.Duration
 	page, found, more := []json.RawMessage{}, p.Last == "", false
 	last := ""
 	for _, e := range log {
+		if e.at.Before(from) {
+			break
+		}
 		if e.available.After(c.now) || c.now.Sub(e.at) > reach || !keep(e) {
 			continue
 		}
