@@ -8,19 +8,19 @@ set -euo pipefail
 
 usage() {
 	cat <<'USAGE'
-usage: scripts/register-apps.sh --redirect-uri URL [--certificate FILE] [--level detection|response] [--print]
+usage: scripts/register-apps.sh --public-url URL [--certificate FILE] [--level detection|response] [--print]
 
-  --redirect-uri URL   Cairn's address for Microsoft's answers: PUBLIC-URL/microsoft365/callback
+  --public-url URL     where people reach Cairn: Microsoft answers there, below /microsoft
   --certificate FILE   PEM certificate (without its key) to sign in with, in place of a secret
   --level LEVEL        only this application
   --print              print what would be registered, as JSON, and call nobody
 USAGE
 }
 
-redirect='' certificate='' only='' print=''
+public='' certificate='' only='' print=''
 while (($#)); do
 	case $1 in
-	--redirect-uri) redirect=${2:?a URL}; shift 2 ;;
+	--public-url) public=${2:?a URL}; shift 2 ;;
 	--certificate) certificate=${2:?a file}; shift 2 ;;
 	--level) only=${2:?detection or response}; shift 2 ;;
 	--print) print=yes; shift ;;
@@ -28,10 +28,13 @@ while (($#)); do
 	*) usage >&2; exit 2 ;;
 	esac
 done
-if [[ ! $redirect =~ ^https://[^\"\\[:space:]]+$ || ! $only =~ ^(|detection|response)$ ]]; then
+if [[ ! $public =~ ^https://[^\"\\[:space:]]+$ || ! $only =~ ^(|detection|response)$ ]]; then
 	usage >&2
 	exit 2
 fi
+
+# Where Entra sends an administrator back to, from consenting and from signing in.
+redirects=("${public%/}/microsoft/consent" "${public%/}/microsoft/signin")
 
 # level, API, app role, name: integrations/microsoft365 has the same table, and a test.
 permissions() {
@@ -84,12 +87,12 @@ claims='{"idToken":[{"name":"wids","essential":false}]}'
 register() {
 	local level=$1 name="Cairn $1" id
 	if [[ $print ]]; then
-		printf '{"displayName":"%s","signInAudience":"AzureADMultipleOrgs","redirectUri":"%s","optionalClaims":%s,"requiredResourceAccess":%s}\n' \
-			"$name" "$redirect" "$claims" "$(access "$level")"
+		printf '{"displayName":"%s","signInAudience":"AzureADMultipleOrgs","redirectUris":["%s","%s"],"optionalClaims":%s,"requiredResourceAccess":%s}\n' \
+			"$name" "${redirects[@]}" "$claims" "$(access "$level")"
 		return
 	fi
 	id=$(az ad app list --display-name "$name" --query "[?displayName=='$name'] | [0].appId" --output tsv)
-	local settings=(--sign-in-audience AzureADMultipleOrgs --web-redirect-uris "$redirect"
+	local settings=(--sign-in-audience AzureADMultipleOrgs --web-redirect-uris "${redirects[@]}"
 		--required-resource-accesses "$(access "$level")" --optional-claims "$claims")
 	if [[ $id ]]; then
 		az ad app update --id "$id" "${settings[@]}" --output none

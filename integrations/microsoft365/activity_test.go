@@ -213,7 +213,7 @@ func TestAuditContent(t *testing.T) {
 func TestAuditContentLimits(t *testing.T) {
 	t.Parallel()
 
-	s := start(t, func(o *microsoft.Options) { o.Page = 2 })
+	s := start(t, func(o *microsoft.Options) { o.Page, o.BlobEvery = 2, 2*time.Second })
 	of, client := s.tenant(t, s.detection)
 	ctx := t.Context()
 	of.SubscribedSince(string(microsoft365.ContentExchange), noon.AddDate(0, 0, -30))

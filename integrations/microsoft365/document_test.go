@@ -60,13 +60,13 @@ func TestScript(t *testing.T) {
 	t.Parallel()
 
 	script := filepath.Join("..", "..", "scripts", "register-apps.sh")
-	output, err := exec.CommandContext(t.Context(), "bash", script, "--redirect-uri", redirect, "--print").Output()
+	output, err := exec.CommandContext(t.Context(), "bash", script, "--public-url", "https://cairn.example/", "--print").Output()
 	require.NoError(t, err)
 	type application struct {
-		Name     string `json:"displayName"`
-		Audience string `json:"signInAudience"`
-		Redirect string `json:"redirectUri"`
-		Access   []struct {
+		Name      string   `json:"displayName"`
+		Audience  string   `json:"signInAudience"`
+		Redirects []string `json:"redirectUris"`
+		Access    []struct {
 			API   string                      `json:"resourceAppId"`
 			Roles []struct{ ID, Type string } `json:"resourceAccess"`
 		} `json:"requiredResourceAccess"`
@@ -81,7 +81,7 @@ func TestScript(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(lines[i]), &a))
 		require.Equal(t, "Cairn "+strings.ToLower(string(level)), a.Name)
 		require.Equal(t, "AzureADMultipleOrgs", a.Audience)
-		require.Equal(t, redirect, a.Redirect)
+		require.Equal(t, []string{"https://cairn.example/microsoft/consent", "https://cairn.example/microsoft/signin"}, a.Redirects)
 		require.Equal(t, "wids", a.Claims.IDToken[0].Name)
 		var got, want []string
 		for _, access := range a.Access {
@@ -95,7 +95,7 @@ func TestScript(t *testing.T) {
 		}
 		require.Empty(t, cmp.Diff(want, got))
 	}
-	for _, wrong := range [][]string{nil, {"--redirect-uri", "http://cairn.example"}, {"--redirect-uri", redirect, "--level", "both"}, {"--redirect-uri", `https://x","a":"`}} {
+	for _, wrong := range [][]string{nil, {"--public-url", "http://cairn.example"}, {"--public-url", "https://cairn.example", "--level", "both"}, {"--public-url", `https://x","a":"`}} {
 		err := exec.CommandContext(t.Context(), "bash", append([]string{script}, wrong...)...).Run()
 		var exit *exec.ExitError
 		require.ErrorAs(t, err, &exit, "%v", wrong)

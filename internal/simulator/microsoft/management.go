@@ -125,7 +125,8 @@ func (t *Tenant) contents(c call, kind string) psa.Answer {
 	}
 	t.live(c.now)
 	list := []object{}
-	for at := from.Truncate(blobEvery); at.Before(to); at = at.Add(blobEvery) {
+	every := t.cloud.options.BlobEvery
+	for at := from.Truncate(every); at.Before(to); at = at.Add(every) {
 		if at.Before(from) || at.After(c.now) || !at.After(since) || len(t.blobs[kind][at.Unix()]) == 0 {
 			continue
 		}

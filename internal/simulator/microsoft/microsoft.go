@@ -40,6 +40,9 @@ type Options struct {
 	// PlaceLife is how long a place in a list (a skip token) is remembered; 0:
 	// an hour.
 	PlaceLife time.Duration
+	// BlobEvery is how often the audit log makes content available, in whole
+	// seconds; 0: every minute.
+	BlobEvery time.Duration
 	// Late is the least and the most that records take to appear; zero: as at
 	// Microsoft, minutes.
 	Late *Lateness
@@ -75,6 +78,10 @@ type Cloud struct {
 func Start(ctx context.Context, address string, options Options) (*Cloud, error) {
 	if options.PlaceLife == 0 {
 		options.PlaceLife = time.Hour
+	}
+	options.BlobEvery = max(options.BlobEvery.Truncate(time.Second), 0)
+	if options.BlobEvery == 0 {
+		options.BlobEvery = time.Minute
 	}
 	c := &Cloud{
 		Login: psa.NewFaults(1), options: options, clock: options.Clock, key: make([]byte, 32), done: make(chan error, 1),

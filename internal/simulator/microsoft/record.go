@@ -16,8 +16,8 @@ type books struct {
 	signIns  []entry // newest first, once ordered
 	audits   []entry // directory audits, the same
 	unsorted bool    // records came since
-	// blobs are the audit log's records by content type and the minute in which
-	// they became available.
+	// blobs are the audit log's records by content type and the second at which
+	// they became available together.
 	blobs map[string]map[int64][]entry
 
 	subscribed map[string]time.Time // content types, since when
@@ -44,9 +44,6 @@ type entry struct {
 func newBooks() books {
 	return books{blobs: map[string]map[int64][]entry{}, subscribed: map[string]time.Time{}, lost: map[string]int{}, written: map[string]bool{}}
 }
-
-// blobEvery is how often the audit log makes content available.
-const blobEvery = time.Minute
 
 // Feed has records happen in the tenant. Each appears some minutes after its
 // time; what happened before now appears that much after now. Records need not
@@ -204,12 +201,13 @@ func (t *Tenant) takeAt(r simulator.Record, available time.Time, attack bool) {
 	if t.blobs[kind] == nil {
 		t.blobs[kind] = map[int64][]entry{}
 	}
+	every := t.cloud.options.BlobEvery
 	times := []time.Time{available}
 	if t.duplicates {
-		times = append(times, available.Add(7*blobEvery))
+		times = append(times, available.Add(7*every))
 	}
 	for _, at := range times {
-		minute := at.Truncate(blobEvery).Add(blobEvery)
+		minute := at.Truncate(every).Add(every)
 		e.available = minute
 		t.blobs[kind][minute.Unix()] = append(t.blobs[kind][minute.Unix()], e)
 	}
