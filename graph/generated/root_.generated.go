@@ -4976,6 +4976,10 @@ enum IncidentEventKind {
   REOPENED
   "It was shown to guests and read-only members."
   PUBLISHED
+  "Staff wrote a note on its ticket."
+  NOTED
+  "Its ticket was closed in the PSA, and somebody is asked to say where the incident stands."
+  ASKED
 }
 
 "A list of timeline entries."

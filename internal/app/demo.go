@@ -77,7 +77,7 @@ func Demo(ctx context.Context, cfg Config, listener net.Listener, start func(Dem
 	} else if err := emptyDemoFolder(cfg.DataDir); err != nil {
 		return err
 	}
-	cfg.Outbox = mail.NewOutbox(cfg.Now)
+	cfg.Outbox, cfg.Listening = mail.NewOutbox(cfg.Now), listener.Addr().String()
 	keys, err := os.MkdirTemp("", "cairn-demo-key-")
 	if err != nil {
 		return fmt.Errorf("make a folder for the demo's master key: %w", err)

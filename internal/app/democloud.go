@@ -33,7 +33,7 @@ var demoPace = collect.Pace{
 // demo's application is registered, and says how Cairn reaches it.
 func simulatedCloud(ctx context.Context, world *simulator.World, callback string, now func() time.Time) (*microsoft.Cloud, Microsoft, error) {
 	cloud, err := microsoft.Start(ctx, "127.0.0.1:0", microsoft.Options{
-		World: world, Clock: psa.NewClock(now(), 1, now), Late: &microsoft.Lateness{Most: time.Second},
+		World: world, Clock: psa.NewClock(now(), 1, now), Late: &microsoft.Lateness{Most: time.Second}, BlobEvery: 2 * time.Second,
 	})
 	if err != nil {
 		return nil, Microsoft{}, fmt.Errorf("start the simulated Microsoft cloud: %w", err)

@@ -70,6 +70,9 @@ func (a *App) openDesk() error {
 			return err
 		},
 	})
+	a.Ticketing.Tell = func(ctx context.Context, id string, notes ...incident.Note) error {
+		return a.Incidents.Tell(ctx, id, notes...)
+	}
 	a.Ticketing.Register()
 	mailer, err := a.cfg.mailer()
 	if err != nil {

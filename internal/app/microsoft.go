@@ -103,7 +103,7 @@ func (a *App) consented(w http.ResponseWriter, r *http.Request) {
 		a.unanswered(w, r, err)
 		return
 	}
-	http.Redirect(w, r, signIn, http.StatusSeeOther)
+	http.Redirect(w, r, signIn, http.StatusSeeOther) //nolint:gosec // the address is Microsoft's sign-in page, made of the server's own settings
 }
 
 // signedIn is where Entra sends the administrator back to from signing in.

@@ -58,7 +58,8 @@ func (a *App) handler() http.Handler {
 	}
 	cfg := server.Config{
 		API: graph.NewHandler(graph.Config{
-			DB: a.db, Log: a.log, Tenants: a.Tenants, Incidents: a.Incidents, Members: a.Members, APIKeys: a.APIKeys, Ticketing: a.Ticketing, Collect: a.Collect,
+			DB: a.db, Log: a.log, Tenants: a.Tenants, Incidents: a.Incidents, Members: a.Members,
+			APIKeys: a.APIKeys, Ticketing: a.Ticketing, Collect: a.Collect,
 			Introspection: a.cfg.Explorer, Logger: a.cfg.Logger, Now: a.cfg.Now,
 			RequestsPerSecond: a.cfg.RequestsPerSecond, Operations: a.cfg.Operations,
 		}),

@@ -92,27 +92,35 @@ func (r *reading) readContent(ctx context.Context) error {
 		if to.After(now) {
 			to = now
 		}
-		for page, err := range r.directory.Contents(ctx, kind, microsoft365.Window{From: from, To: to}, "") {
-			if err != nil {
-				return err
-			}
-			for _, blob := range page.Contents {
-				records, err := r.directory.Blob(ctx, blob)
-				if microsoft365.Is(err, microsoft365.ReasonExpired) {
-					continue // Microsoft has it no more
-				}
-				if err != nil {
-					return err
-				}
-				if err := r.take(ctx, records, nil); err != nil {
-					return err
-				}
-			}
+		if err := r.readBlobs(ctx, kind, microsoft365.Window{From: from, To: to}); err != nil {
+			return err
 		}
 		if err := r.take(ctx, nil, func(u *ent.CollectorUpdateOne) { u.SetReadUntil(to) }); err != nil {
 			return err
 		}
 		from = to
+	}
+	return nil
+}
+
+// readBlobs takes in what became available within a window.
+func (r *reading) readBlobs(ctx context.Context, kind microsoft365.ContentType, w microsoft365.Window) error {
+	for page, err := range r.directory.Contents(ctx, kind, w, "") {
+		if err != nil {
+			return err
+		}
+		for _, blob := range page.Contents {
+			records, err := r.directory.Blob(ctx, blob)
+			if microsoft365.Is(err, microsoft365.ReasonExpired) {
+				continue // Microsoft has it no more
+			}
+			if err != nil {
+				return err
+			}
+			if err := r.take(ctx, records, nil); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -124,51 +132,69 @@ func (r *reading) take(ctx context.Context, records []json.RawMessage, set func(
 		n := min(len(records), batchRecords)
 		batch, rejected := r.parse(ctx, records[:n])
 		records = records[n:]
-		last := len(records) == 0
-		var latest time.Time
-		for _, a := range batch {
-			if a.OccurredAt.After(latest) {
-				latest = a.OccurredAt
-			}
+		p := progress{rejected: rejected, latest: latestOf(batch)}
+		if len(records) == 0 {
+			p.set = set
 		}
-		store := func(ctx context.Context, tx *database.Tx) error {
-			if err := r.claim.Check(ctx, tx); err != nil {
-				return err
-			}
-			update := tx.Client.Collector.UpdateOneID(r.row.ID).AddRejected(rejected)
-			if last && set != nil {
-				set(update)
-			}
-			if !latest.IsZero() && (r.row.LastRecordAt == nil || latest.After(*r.row.LastRecordAt)) {
-				update.SetLastRecordAt(latest)
-			}
-			row, err := update.Save(ctx)
-			if err != nil {
-				return fmt.Errorf("note how far %s was read: %w", r.row.Source, err)
-			}
-			row.Edges = r.row.Edges
-			r.row = row
-			return nil
+		if err := r.takeBatch(ctx, batch, p); err != nil {
+			return err
 		}
-		if len(batch) == 0 {
-			if rejected > 0 || last && set != nil {
-				if err := r.DB.InTx(ctx, store); err != nil {
-					return err
-				}
-			}
-		} else {
-			result, err := r.intake.Take(ctx, r.tenant, batch, store)
-			if err != nil {
-				return err
-			}
-			if err := r.counted(ctx, result.New); err != nil {
-				return err
-			}
-		}
-		if last {
+		if len(records) == 0 {
 			return nil
 		}
 	}
+}
+
+// progress is what the row learns of a batch.
+type progress struct {
+	rejected int64
+	latest   time.Time
+	set      func(*ent.CollectorUpdateOne)
+}
+
+func latestOf(batch []*activity.Activity) (latest time.Time) {
+	for _, a := range batch {
+		if a.OccurredAt.After(latest) {
+			latest = a.OccurredAt
+		}
+	}
+	return latest
+}
+
+func (r *reading) takeBatch(ctx context.Context, batch []*activity.Activity, p progress) error {
+	store := func(ctx context.Context, tx *database.Tx) error { return r.store(ctx, tx, p) }
+	if len(batch) > 0 {
+		result, err := r.intake.Take(ctx, r.tenant, batch, store)
+		if err != nil {
+			return err
+		}
+		return r.counted(ctx, result.New)
+	}
+	if p.rejected == 0 && p.set == nil {
+		return nil
+	}
+	return r.DB.InTx(ctx, store)
+}
+
+// store writes what the row learns, as long as it is this reading's.
+func (r *reading) store(ctx context.Context, tx *database.Tx, p progress) error {
+	if err := r.claim.Check(ctx, tx); err != nil {
+		return err
+	}
+	update := tx.Client.Collector.UpdateOneID(r.row.ID).AddRejected(p.rejected)
+	if p.set != nil {
+		p.set(update)
+	}
+	if !p.latest.IsZero() && (r.row.LastRecordAt == nil || p.latest.After(*r.row.LastRecordAt)) {
+		update.SetLastRecordAt(p.latest)
+	}
+	row, err := update.Save(ctx)
+	if err != nil {
+		return fmt.Errorf("note how far %s was read: %w", r.row.Source, err)
+	}
+	row.Edges = r.row.Edges
+	r.row = row
+	return nil
 }
 
 // counted adds to the number of records that were new. It helps whoever looks,
