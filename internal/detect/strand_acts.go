@@ -48,7 +48,7 @@ func (s *strand) verdict() verdict {
 		return verdictNothing
 	case n >= 1 && holds >= 1 && (!s.weak || s.grave()):
 		return verdictIncident
-	case n >= 2 && len(s.use) > 0:
+	case n >= 2 && len(s.use) > 0, n >= 1 && !s.usual && len(s.use) > 1:
 		return verdictIncident
 	case !s.wanders && (len(s.entry) == 0 && !s.known || n == 0 && !s.usual) && holds >= 1 && holds+len(s.use) >= 2:
 		return verdictIncident // a network that is only new, or the owner's provider with one sign
@@ -140,15 +140,12 @@ func (v *accountView) strandOf(m *Mark) *strand {
 
 // doubted says that an act that names neither address nor session is rather the
 // strand's than the owner's: the strand has more than one sign to be doubted
-// for and the owner was not at work that day, or the act is as bad as they come.
+// for and the owner was not at work that day, or one and the act is as bad as they come.
 func (v *accountView) doubted(s *strand, m *Mark) bool {
 	if s.alone != "" || len(s.entry) > 0 && s.grave() {
 		return true
 	}
-	if len(s.entry) < 2 {
-		return false
-	}
-	return m.Weight == weightWorst || !v.atWork(m.At)
+	return len(s.entry) > 0 && m.Weight == weightWorst || len(s.entry) > 1 && !v.atWork(m.At)
 }
 
 // atWork says that the account was used that day at a place of its own.
