@@ -138,7 +138,7 @@ func TestEvaluation(t *testing.T) {
 	if text := os.Getenv("CAIRN_EVALUATE"); text != "" {
 		n, err := strconv.Atoi(text)
 		require.NoError(t, err)
-		worlds, first = n, 5_000_001 // never looked at while rules were written
+		worlds, first = n, 11_000_001 // never looked at while rules were written
 	}
 	y := &tally{byRule: map[string]int{}, oddByRule: map[string]int{}, planted: map[simulator.AttackKind]int{}, told: map[simulator.AttackKind]int{}}
 	for i := range worlds {

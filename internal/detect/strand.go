@@ -252,7 +252,7 @@ func (v *accountView) weigh(s *strand) {
 			s.sign("the account was at work in another country at the same time")
 		}
 	}
-	newClient := v.newClient(s)
+	newClient, signedIn := v.newClient(s)
 	if newClient {
 		s.sign("the client, " + s.client().String() + ", was new for the account")
 	}
@@ -272,7 +272,7 @@ func (v *accountView) weigh(s *strand) {
 	}
 	s.known = !edge && p.Number != 0 && v.used(t, func(q *Place) bool { return q.Number == p.Number && q.Country == p.Country && q.Kind == p.Kind }) > 0
 	// Programs of one device share its session; a sign-in elsewhere is another matter.
-	if s.home != nil && !program && v.sameSystem(s) && (!newClient || s.signs&signSignIn == 0 && !rented(kind)) {
+	if s.home != nil && !program && v.sameSystem(s) && (!newClient || !signedIn && !rented(kind)) {
 		s.wanders = true
 	}
 	s.usual = !newClient && !program && !missing

@@ -46,11 +46,11 @@ func (s *strand) verdict() verdict {
 			return verdictIncident
 		}
 		return verdictNothing
-	case n >= 1 && holds >= 1 && (!s.weak || !s.enrols()):
+	case n >= 1 && holds >= 1 && (!s.weak || s.grave()):
 		return verdictIncident
-	case n >= 2 && len(s.use) > 0:
+	case n >= 2 && len(s.use) > 0, n >= 1 && !s.usual && len(s.use) > 1:
 		return verdictIncident
-	case !s.wanders && (len(s.entry) == 0) == !s.known && holds >= 1 && holds+len(s.use) >= 2:
+	case !s.wanders && (len(s.entry) == 0 && !s.known || n == 0 && !s.usual) && holds >= 1 && holds+len(s.use) >= 2:
 		return verdictIncident // a network that is only new, or the owner's provider with one sign
 	case n >= 2 && !s.usual || n >= 1 && holds+len(s.use) > 0:
 		return verdictUncommon
@@ -67,10 +67,11 @@ func (s *strand) holds() int {
 	return len(rules)
 }
 
-// enrols says that all that was left behind is a new second factor or device:
-// with a known client that is a new telephone set up in a hotel.
-func (s *strand) enrols() bool {
-	return !slices.ContainsFunc(s.hold, func(m *Mark) bool { return !enrolling[m.Rule] })
+// grave says that something left behind is bad by itself. With a known client
+// and one sign, a new second factor is a telephone set up in a hotel, and a rule
+// that moves one sender's mail is tidying there.
+func (s *strand) grave() bool {
+	return slices.ContainsFunc(s.hold, func(m *Mark) bool { return m.Weight >= weightBad })
 }
 
 // attach joins the month's marks and tallies to the strands.
@@ -123,18 +124,41 @@ func (v *accountView) strandOf(m *Mark) *strand {
 		switch {
 		case session && place != nil && place.Prefix == s.seen[0].place.Prefix:
 			return s
-		case session && (place == nil || s.home == nil):
+		case session && (place == nil || s.home == nil && !v.usedPrefix(place, m.At)):
 			best = s
 		case m.Session != "" && s.session != "":
 		case place != nil:
 			if place.Prefix == s.seen[0].place.Prefix && m.At <= s.last+daySpan {
 				best = s
 			}
-		case m.Session == "" && m.At <= s.last+reach(m) && (len(s.entry) > 1 || s.alone != ""):
+		case m.Session == "" && m.At <= s.last+reach(m) && v.doubted(s, m):
 			best = s
 		}
 	}
 	return best
+}
+
+// doubted says that an act that names neither address nor session is rather the
+// strand's than the owner's: the strand has more than one sign to be doubted
+// for and the owner was not at work that day, or one and the act is as bad as they come.
+func (v *accountView) doubted(s *strand, m *Mark) bool {
+	if s.alone != "" || len(s.entry) > 0 && s.grave() {
+		return true
+	}
+	return len(s.entry) > 0 && m.Weight == weightWorst || len(s.entry) > 1 && !v.atWork(m.At)
+}
+
+// atWork says that the account was used that day at a place of its own.
+func (v *accountView) atWork(t moment) bool {
+	if t < periodStart(v.period) {
+		return false
+	}
+	for i := range v.cur.Places {
+		if p := &v.cur.Places[i]; p.Days&dayBit(t) != 0 && v.usedPrefix(p, t) {
+			return true
+		}
+	}
+	return false
 }
 
 // count adds what was done by the dozen at the strand's places since it began.
@@ -204,7 +228,8 @@ func (v *accountView) refusedBefore(s *strand) int {
 	times := make(map[moment]bool)
 	for _, m := range append(marksOf(v.prev, promptRule), marksOf(v.cur, promptRule)...) {
 		p := v.place(m.Place)
-		if p != nil && p.Prefix == s.seen[0].place.Prefix && m.At <= s.began() && m.At >= s.began()-refusedReach {
+		// Whoever shows a device of the tenant is its owner, asleep.
+		if p != nil && p.Device == 0 && p.Prefix == s.seen[0].place.Prefix && m.At <= s.began() && m.At >= s.began()-refusedReach {
 			times[m.At/(hour/3600)] = true
 		}
 	}
@@ -235,6 +260,3 @@ func plural(n int, thing string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, thing)
 }
-
-// enrolling are the rules about what a new telephone or laptop needs, too.
-var enrolling = map[string]bool{"security-info": true, "device-registration": true}

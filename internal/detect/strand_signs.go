@@ -73,10 +73,16 @@ func (v *accountView) usedClient(a Agent, t moment) bool {
 
 // newClient says that a browser with its system is new for the account and for
 // the session. Other programs share a device's session, and tell nothing.
-func (v *accountView) newClient(s *strand) bool {
-	return !s.young && s.clients(func(a Agent) bool {
-		return a.Family().browser() && a.OS() != OSUnknown && (s.home == nil || s.home.place.Agent != a) && !v.usedClient(a, s.began())
-	})
+func (v *accountView) newClient(s *strand) (isNew, signedIn bool) {
+	if s.young {
+		return false, false
+	}
+	for _, w := range s.seen {
+		if a := w.place.Agent; a.Family().browser() && a.OS() != OSUnknown && (s.home == nil || s.home.place.Agent != a) && !v.usedClient(a, s.began()) {
+			isNew, signedIn = true, signedIn || w.Signs&signSignIn != 0
+		}
+	}
+	return isNew, signedIn
 }
 
 // foreignProgram says that a program is none the account is used by.

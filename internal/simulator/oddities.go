@@ -106,7 +106,7 @@ func (s *scribe) oddDay(a *Account, who presence, midnight time.Time, number, we
 	if a.skew%8 == 1 && s.chance(0.3) {
 		s.privately(a, during(), privateMac, privateVPN.pick(s.dice), "vpn", number)
 	}
-	if a.skew%11 == 3 && s.chance(0.2) {
+	if !away && a.skew%11 == 3 && s.chance(0.2) {
 		s.privately(a, during(), privatePC, a.home, "private", number)
 	}
 	if a.skew%24 == 7 {
