@@ -136,7 +136,9 @@ func TestDemo(t *testing.T) {
 
 	d.stop()
 	require.NoError(t, <-d.ended, "%s", d.log)
-	require.NotContains(t, d.log.String(), "level=ERROR")
+	for line := range strings.Lines(d.log.String()) {
+		require.NotContains(t, line, "level=ERROR")
+	}
 	entries, err := os.ReadDir(temporary)
 	require.NoError(t, err)
 	require.Empty(t, entries, "no temporary folder stays")

@@ -130,6 +130,10 @@ func (r *Runner) work(ctx context.Context, c *Claim) {
 		return
 	}
 	if err := c.end(scoped, outcome); err != nil {
+		if ctx.Err() != nil { // stopped while it was being written: as above
+			c.release(context.WithoutCancel(scoped))
+			return
+		}
 		r.Logger.ErrorContext(scoped, "work: what a run left could not be written; the row is tried again when its lease ends",
 			"queue", c.queue.Name, "row", c.ID, "error", err)
 	}
